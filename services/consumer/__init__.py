@@ -1,0 +1,1 @@
+"""Writes the tape into one store a process: Redis or Postgres, each with its own position."""

@@ -1,0 +1,52 @@
+"""What a sink must supply. A new one is a file beside this and a row in SINKS."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiokafka.structs import TopicPartition
+
+from services.consumer.batch import Batch
+from shared.topics import Topic
+
+
+class PositionMoved(Exception):
+    """The stored position is not the one that this process left there: another copy wrote, or the store lost data.
+
+    Nothing was written. The process ends, and its next start reads the positions anew.
+    """
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the store did with a batch, by topic name: rows that were new, and rows that it already held."""
+
+    new: Mapping[str, int]
+    repeated: Mapping[str, int]
+
+
+class Sink(Protocol):
+    """One store. Position and data move in one atomic step by compare-and-set."""
+
+    name: str
+    topics: tuple[Topic, ...]
+
+    async def open(self, topic_ids: Mapping[TopicPartition, str]) -> Mapping[TopicPartition, int | None]:
+        """Take ownership of the partitions, in standby while another copy holds one of them; return the positions.
+
+        `topic_ids` gives Kafka's id of each partition's topic: a position that was stored under another id belongs
+        to a topic that is no more, and counts as None (the generation is raised). None means: from the log's start.
+        """
+        ...
+
+    async def write(self, batch: Batch) -> Written:
+        """Store the batch and its positions, or nothing. Returns when durable; raises PositionMoved or the store's error."""
+        ...
+
+    async def refresh(self) -> None:
+        """Called about once a second when there is nothing to write: keep the ownership alive. Raises PositionMoved."""
+        ...
+
+    async def close(self) -> None:
+        """Give up ownership and disconnect."""
+        ...

@@ -1,0 +1,40 @@
+"""Every counter by name, in one typed list: a misspelt metric fails the type checker instead of a dashboard.
+
+A service moves them; the endpoint on loopback shows them when METRICS__PORT is set.
+"""
+
+from prometheus_client import Counter, Gauge, start_http_server
+
+FRAMES = Counter("tapewatch_frames_received_total", "WebSocket frames received", ["exchange"])
+EVENTS_PUBLISHED = Counter("tapewatch_events_published_total", "Records acknowledged by Kafka", ["topic"])
+EVENTS_CONFLATED = Counter(
+    "tapewatch_events_conflated_total",
+    "Tickers and books given up for newer ones of their symbol",
+    ["channel"],
+)
+TRADES_DROPPED = Counter(
+    "tapewatch_trades_dropped_total", "Trades given up at the bound, each told by a gap", ["exchange"]
+)
+INVALID_FRAMES = Counter("tapewatch_invalid_frames_total", "Frames that no adapter could read", ["exchange"])
+CONNECTIONS_LOST = Counter(
+    "tapewatch_connections_lost_total", "WebSocket connections that ended", ["exchange", "reason"]
+)
+GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
+KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
+
+BATCHES_WRITTEN = Counter("tapewatch_batches_written_total", "Batches acknowledged by the store", ["sink"])
+ROWS_WRITTEN = Counter("tapewatch_rows_written_total", "Events new to the store", ["sink", "topic"])
+ROWS_REPEATED = Counter("tapewatch_rows_repeated_total", "Events that the store already held", ["sink", "topic"])
+DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Records kept as dead letters", ["reader", "topic"])
+LAG_RECORDS = Gauge("tapewatch_lag_records", "Records between position and log end", ["reader", "topic"])
+STANDBY = Gauge("tapewatch_standby", "1 while another copy owns this shard", ["reader"])
+
+ALERTS = Counter("tapewatch_alerts_total", "Alert records published", ["state", "kind"])
+ALERTS_SUPPRESSED = Counter("tapewatch_alerts_suppressed_total", "Alerts not told, by reason", ["reason"])
+SLACK_CALLS = Counter("tapewatch_slack_calls_total", "Calls to Slack by outcome", ["outcome"])
+
+
+def serve(port: int | None) -> None:
+    """Show the metrics on 127.0.0.1:`port`; None does nothing."""
+    if port is not None:
+        start_http_server(port, addr="127.0.0.1")
