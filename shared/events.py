@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 DecimalText = str
-"""A plain decimal, see `shared.decimals`. Checked once where it enters: in the adapter, and when a record is decoded."""
+"""A plain decimal, see `shared.decimals`. Checked where it enters: in the adapter, and when a record is decoded."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Micros = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]

@@ -40,7 +40,7 @@ class Sink(Protocol):
         ...
 
     async def write(self, batch: Batch) -> Written:
-        """Store the batch and its positions, or nothing. Returns when durable; raises PositionMoved or the store's error."""
+        """Store the batch and its positions, or nothing. Returns when durable; raises PositionMoved."""
         ...
 
     async def refresh(self) -> None:
