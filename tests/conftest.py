@@ -1,0 +1,173 @@
+"""Real servers for every test that wants them: started once for the run, emptied for each test.
+
+Ask for `fresh_database`, `fresh_redis`, `fresh_topics`; for `each_database` and `each_redis` to run once against every
+version that this machine has. A test that kills servers starts its own (see `devstack.server`).
+"""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from pydantic import SecretStr
+
+from devstack.installed import Installed, postgres_servers, redis_servers
+from devstack.places import DataDirectory
+from devstack.postgres_server import Postgres
+from devstack.server import Recipe, Server
+from devstack.stack import ServerAddresses, Stack
+from devstack.valkey_server import Valkey
+from shared.settings import KafkaSettings, PostgresSettings, RedisSettings
+
+_SERVER_FIXTURES = frozenset({"stack", "postgres_version", "redis_version"})
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for fixture, installed in (("postgres_version", postgres_servers), ("redis_version", redis_servers)):
+        if fixture in metafunc.fixturenames:
+            found = installed()
+            ids = [one.name for one in found]
+            metafunc.parametrize(fixture, found, ids=ids, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Kafka, PostgreSQL and Valkey of this run. Never those of the settings: tests empty what they are given."""
+    with Stack(given=ServerAddresses()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kafka(stack: Stack) -> KafkaSettings:
+    """Settings that lead to the Kafka of this run, topics as other tests left them."""
+    return KafkaSettings(bootstrap_servers=stack.kafka_bootstrap_servers)
+
+
+@pytest.fixture
+async def fresh_topics(kafka: KafkaSettings) -> KafkaSettings:
+    """Settings that lead to Kafka with all of our topics, empty, and no others; consumer groups are gone as well."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from shared.kafka import create_topics
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        groups = [name for name, _ in await admin.list_consumer_groups()]
+        if groups:
+            await admin.delete_consumer_groups(groups)
+        topics = [name for name in await admin.list_topics() if not name.startswith("__")]
+        if topics:
+            await admin.delete_topics(topics)
+    finally:
+        await admin.close()
+    await create_topics(kafka)
+    return kafka
+
+
+CreateDatabase = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+async def create_database(stack: Stack) -> AsyncIterator[CreateDatabase]:
+    """``await create_database(template="…")``: DSN of a new database, dropped when the test ends."""
+    async with _databases(stack.postgres_dsn) as create:
+        yield create
+
+
+@pytest.fixture
+async def fresh_database(create_database: CreateDatabase) -> PostgresSettings:
+    """Settings that lead to an empty database of this test alone, as its owner."""
+    return PostgresSettings(dsn=SecretStr(await create_database()))
+
+
+@pytest.fixture
+async def fresh_redis(stack: Stack) -> RedisSettings:
+    """Settings that lead to an empty Redis."""
+    return await _emptied(stack.redis_url)
+
+
+@pytest.fixture(scope="session")
+def postgres_version(request: pytest.FixtureRequest) -> Iterator[str]:
+    """DSN of the owner on a PostgreSQL of each version that is installed."""
+    installed: Installed = request.param
+    with _running(lambda root: Postgres(root / "postgres", programs=installed.path)) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def redis_version(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a Valkey or Redis of each version that is installed."""
+    installed: Installed = request.param
+    with _running(lambda root: Valkey(root / "valkey", program=installed.path)) as server:
+        yield server.address
+
+
+@pytest.fixture
+async def each_database(postgres_version: str) -> AsyncIterator[PostgresSettings]:
+    """Like `fresh_database`, once on every PostgreSQL that is installed."""
+    async with _databases(postgres_version) as create:
+        yield PostgresSettings(dsn=SecretStr(await create()))
+
+
+@pytest.fixture
+async def each_redis(redis_version: str) -> RedisSettings:
+    """Like `fresh_redis`, once on every Valkey and Redis that is installed."""
+    return await _emptied(redis_version)
+
+
+@pytest.fixture
+def data_directory() -> Iterator[Path]:
+    """A directory for the data of servers that a test starts itself; PostgreSQL's account may enter it."""
+    directory = DataDirectory()
+    yield directory.path
+    directory.close()
+
+
+@contextmanager
+def _running(recipe: Callable[[Path], Recipe]) -> Iterator[Server]:
+    directory = DataDirectory()
+    server = Server(recipe(directory.path))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        directory.close()
+
+
+@asynccontextmanager
+async def _databases(owner_dsn: str) -> AsyncIterator[CreateDatabase]:
+    import asyncpg
+
+    names: list[str] = []
+    connection = await asyncpg.connect(owner_dsn)
+
+    async def create(template: str = "template1") -> str:
+        names.append(f"test_{next(_numbers)}")
+        await connection.execute(f'CREATE DATABASE {names[-1]} TEMPLATE "{template}"')
+        return urlunsplit(urlsplit(owner_dsn)._replace(path=f"/{names[-1]}"))
+
+    try:
+        yield create
+        for name in names:
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+async def _emptied(url: str) -> RedisSettings:
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(url) as client:
+        await client.flushall()
+    return RedisSettings(url=SecretStr(url))
