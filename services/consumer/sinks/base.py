@@ -7,6 +7,7 @@ from typing import Protocol
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
+from shared.events import Event
 from shared.topics import Topic
 
 
@@ -30,6 +31,14 @@ class Sink(Protocol):
 
     name: str
     topics: tuple[Topic, ...]
+
+    def refuses(self, event: Event) -> str | None:
+        """Say why the store can never hold this valid event, None when it can. Pure; asked before the batch is made.
+
+        Such an event becomes a dead letter with this reason. Without the question one record that the store refuses
+        would end the process, be read again by the next one, and so on for ever.
+        """
+        ...
 
     async def open(self, topic_ids: Mapping[TopicPartition, str]) -> Mapping[TopicPartition, int | None]:
         """Take ownership of the partitions, in standby while another copy holds one of them; return the positions.
