@@ -105,6 +105,12 @@ class Server:
         self._served = True
         self.started_s = time.monotonic() - begin
 
+    def take_asked_ports(self) -> None:
+        """Raise WrongUse at once when a port that was asked for is taken."""
+        for port in self.recipe.ports:
+            if port.asked is not None:
+                port.pick(self.name)
+
     def kill(self, sig: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal. SIGKILL, SIGSTOP and SIGCONT reach the server's children too: all of it dies or freezes."""
         process = self._started()

@@ -158,6 +158,8 @@ class Stack:
 
 def start_together(servers: Sequence[Server]) -> None:
     """Start servers at the same time; the first error ends the wait for the others."""
+    for server in servers:
+        server.take_asked_ports()
     if not servers:
         return
     with ThreadPoolExecutor(len(servers)) as pool:
