@@ -5,11 +5,12 @@ The scale is kept as the exchange sent it: ``0.00077720`` stays ``0.00077720``. 
 the point, so that no number can cost unbounded time or memory and every one fits Postgres' ``numeric``.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 MAX_DIGITS = 38
 MAX_FRACTION_DIGITS = 18
-_MAX_SPELLING = 64  # no exchange spells a number longer; an exponent is never expanded past MAX_DIGITS
+_NUMBER = re.compile(r"[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?")  # no other spelling may cost time
 
 
 class InvalidDecimal(ValueError):
@@ -26,6 +27,11 @@ def is_plain(text: str) -> bool:
     return len(whole) + len(fraction) <= MAX_DIGITS and (whole[0] != "0" or len(whole) == 1)
 
 
+def is_plain_signed(text: str) -> bool:
+    """Say whether `text` is a plain decimal that may begin with a minus."""
+    return is_plain(text.removeprefix("-"))
+
+
 def is_positive(text: str) -> bool:
     """Say whether a plain decimal is above zero."""
     return text.strip("0.") != ""
@@ -39,15 +45,9 @@ def plain(spelling: str) -> str:
     """
     if is_plain(spelling):
         return spelling
-    if len(spelling) > _MAX_SPELLING or not spelling.isascii() or not spelling[:1].isdigit() or "_" in spelling:
-        raise InvalidDecimal(f"not a plain decimal: {spelling[:_MAX_SPELLING]!r}")
-    try:
-        number = Decimal(spelling)
-    except InvalidOperation:
-        raise InvalidDecimal(f"not a number: {spelling!r}") from None
-    if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS:
-        raise InvalidDecimal(f"out of bounds: {spelling!r}")
-    text = format(number, "f")
-    if not is_plain(text):
-        raise InvalidDecimal(f"out of bounds: {spelling!r}")
+    if not _NUMBER.fullmatch(spelling):
+        raise InvalidDecimal(f"not a plain decimal: {spelling[:64]!r}")
+    number = Decimal(spelling)
+    if abs(number.adjusted()) > MAX_DIGITS or not is_plain(text := format(number, "f")):
+        raise InvalidDecimal(f"beyond {MAX_DIGITS} digits: {spelling!r}")
     return text

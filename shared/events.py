@@ -11,10 +11,17 @@ from msgspec import Meta, Struct, field
 
 DecimalText = str
 """A plain decimal, see `shared.decimals`. Checked where it enters: in the adapter, and when a record is decoded."""
+SignedDecimalText = str
+"""A plain decimal that may begin with a minus, such as a change in per cent."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Micros = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
 Text = Annotated[str, Meta(max_length=2_000)]
+TradeId = Annotated[str, Meta(min_length=1, max_length=19)]
+"""The exchange's integer id as text, without leading zeros, at most 2^63 - 1."""
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+"""What a store's 64-bit integer holds."""
+Partition = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 
 Side = Literal["buy", "sell"]
 Origin = Literal["stream", "backfill"]
@@ -30,13 +37,13 @@ CHANNELS: tuple[Channel, ...] = ("trade", "ticker", "orderbook")
 
 
 class Trade(Struct, frozen=True, kw_only=True, gc=False):
-    """One trade. `trade_id` is the exchange's integer id as text, unique per symbol, not ordered on every exchange."""
+    """One trade. `trade_id` is unique per symbol and not ordered on every exchange."""
 
     exchange: Name
     symbol: Name
     base: Name
     quote: Name
-    trade_id: Annotated[str, Meta(min_length=1, max_length=19)]
+    trade_id: TradeId
     price: DecimalText
     quantity: DecimalText
     side: Side
@@ -84,7 +91,7 @@ class OrderBook(Struct, frozen=True, kw_only=True, gc=False):
     bids: Annotated[list[Level], Meta(max_length=100)]
     asks: Annotated[list[Level], Meta(max_length=100)]
     received_at_us: Micros
-    sequence: int | None = None
+    sequence: Count | None = None
     event_at_us: Micros | None = None
 
 
@@ -103,8 +110,8 @@ class FeedEvent(Struct, frozen=True, kw_only=True):
     connection: Name | None = None
     from_us: Micros | None = None
     to_us: Micros | None = None
-    first_missing_id: str | None = None
-    last_missing_id: str | None = None
+    first_missing_id: TradeId | None = None
+    last_missing_id: TradeId | None = None
 
 
 class Alert(Struct, frozen=True, kw_only=True):
@@ -130,11 +137,11 @@ class Alert(Struct, frozen=True, kw_only=True):
     price_before: DecimalText | None = None
     price_now: DecimalText | None = None
     price_extreme: DecimalText | None = None
-    change_pct: DecimalText | None = None
-    window_s: int | None = None
-    sigma: DecimalText | None = None
+    change_pct: SignedDecimalText | None = None
+    window_s: Count | None = None
+    sigma: SignedDecimalText | None = None
     volume_ratio: DecimalText | None = None
-    divergence_pct: DecimalText | None = None
+    divergence_pct: SignedDecimalText | None = None
     data_quality: DataQuality = "ok"
     members: list[Name] = field(default_factory=list)
 
@@ -187,7 +194,7 @@ class Candle(Struct, frozen=True, kw_only=True):
     volume: DecimalText
     turnover: DecimalText
     received_at_us: Micros
-    trades: int | None = None
+    trades: Count | None = None
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
@@ -201,14 +208,14 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     reason: Text
     at_us: Micros
     payload: str
-    payload_bytes: int
+    payload_bytes: Count
     reader: Name
     exchange: Name | None = None
     connection: Name | None = None
-    suppressed: int = 0
+    suppressed: Count = 0
     topic: Name | None = None
-    partition: int | None = None
-    offset: int | None = None
+    partition: Partition | None = None
+    offset: Count | None = None
     schema: str | None = None
 
 
@@ -230,8 +237,8 @@ class DetectorSnapshot(Struct, frozen=True, kw_only=True):
 
     exchange: Name
     symbol: Name
-    partition: int
-    next_offset: int
+    partition: Partition
+    next_offset: Count
     rule_version: Name
     state: str
     at_us: Micros
