@@ -1,36 +1,31 @@
 """Every setting, its default and its bounds. Environment beats file beats default; secrets come from files first.
 
-Keys are ``TAPEWATCH_<SECTION>__<KEY>`` in the environment and ``[section] key`` in the TOML file that
-``TAPEWATCH_CONFIG`` names. A secret is read from ``$CREDENTIALS_DIRECTORY/<section>_<key>``, from the file that
-``TAPEWATCH_<SECTION>__<KEY>_FILE`` names, or from the environment, in this order.
+Keys are ``TAPEWATCH_<SECTION>__<KEY>`` in the environment, where an empty value counts as not set, and
+``[section] key`` in the TOML file that ``TAPEWATCH_CONFIG`` names. A secret is read from
+``$CREDENTIALS_DIRECTORY/<section>_<key>``, from the file that ``TAPEWATCH_<SECTION>__<KEY>_FILE`` names, or from the
+environment, in this order.
 """
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared import settings_sources
 from shared.errors import WrongUse
 from shared.events import CHANNELS, Channel
-
-PREFIX = "TAPEWATCH_"
-CONFIG_KEY = "TAPEWATCH_CONFIG"
-CREDENTIALS_KEY = "CREDENTIALS_DIRECTORY"
 
 
 def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Codes = Annotated[tuple[str, ...], BeforeValidator(_split), NoDecode]
-Channels = Annotated[tuple[Channel, ...], BeforeValidator(_split), NoDecode]
+Codes = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Channels = Annotated[tuple[Channel, ...], BeforeValidator(_split)]
 
 
 class Section(BaseModel):
@@ -139,26 +134,8 @@ class StartSettings(Section):
     wait_s: int = Field(default=600, ge=0, le=86400)
 
 
-class _FileSource(PydanticBaseSettingsSource):
-    """Values read beforehand: the TOML file, or secrets from files."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, Any]) -> None:
-        super().__init__(settings_cls)
-        self._values = dict(values)
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return self._values.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return self._values
-
-
-class Settings(BaseSettings):
+class Settings(Section):
     """All settings that are in force. Build it with `load_settings`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
-    )
 
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -189,114 +166,38 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def load_with_origins(environ: Mapping[str, str] | None = None) -> Loaded:
     """Like `load_settings`, and where each value came from."""
-    environ = os.environ if environ is None else environ
-    sources = {
-        "credentials": _credentials(environ),
-        "secret file": _secret_files(environ),
-        "environment": _environment(environ),
-        f"file {environ.get(CONFIG_KEY, '')}": _config_file(environ),
-    }
+    given = {key: value for key, value in (os.environ if environ is None else environ).items() if value}
+    sections = {name: type(field.default) for name, field in Settings.model_fields.items()}
     merged: dict[str, dict[str, Any]] = {}
     origins: dict[str, str] = {}
-    for origin, values in reversed(sources.items()):
+    for origin, values in settings_sources.weakest_first(given, sections):
         for section, keys in values.items():
             merged.setdefault(section, {}).update(keys)
             origins |= {f"{section}.{key}": origin for key in keys}
-    return Loaded(_validated(merged), origins)
+    return Loaded(_validated(merged, origins), origins)
 
 
-def _validated(values: dict[str, dict[str, Any]]) -> Settings:
-    class FromValues(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *_: PydanticBaseSettingsSource, **__: PydanticBaseSettingsSource
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return (_FileSource(settings_cls, values),)
-
+def _validated(values: dict[str, dict[str, Any]], origins: Mapping[str, str]) -> Settings:
     try:
-        return FromValues()
+        return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        key = "__".join(str(part) for part in first["loc"][:2]).upper()
-        raise WrongUse(f"{PREFIX}{key}: {first['msg']}") from None
-
-
-@cache
-def _sections() -> dict[str, type[BaseModel]]:
-    return {name: type(field.default) for name, field in Settings.model_fields.items()}
-
-
-def _secrets() -> list[tuple[str, str]]:
-    return [
-        (section, key)
-        for section, model in _sections().items()
-        for key, field in model.model_fields.items()
-        if "SecretStr" in str(field.annotation)
-    ]
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    sections = _sections()
-    found: dict[str, dict[str, Any]] = {}
-    for name, value in environ.items():
-        if not name.startswith(PREFIX) or name == CONFIG_KEY or name in _OTHER_KEYS:
-            continue
-        section, _, key = name.removeprefix(PREFIX).lower().partition("__")
-        model = sections.get(section)
-        if model is not None and key.endswith("_file") and (section, key.removesuffix("_file")) in _secrets():
-            continue
-        if model is None or key not in model.model_fields:
-            raise WrongUse(f"{name} is not a setting of tapewatch: see `tapewatch settings` for those that are")
-        found.setdefault(section, {})[key] = value
-    return found
-
-
-_OTHER_KEYS = frozenset({"TAPEWATCH_RECORDINGS", "TAPEWATCH_TEST_SERVERS"})
-
-
-def _secret_files(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for section, key in _secrets():
-        name = f"{PREFIX}{section}__{key}_FILE".upper()
-        if name in environ:
-            found.setdefault(section, {})[key] = _read(Path(environ[name]), name)
-    return found
-
-
-def _credentials(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    directory = environ.get(CREDENTIALS_KEY)
-    found: dict[str, dict[str, Any]] = {}
-    for section, key in _secrets() if directory else []:
-        path = Path(directory or "") / f"{section}_{key}"
-        if path.exists():
-            found.setdefault(section, {})[key] = _read(path, CREDENTIALS_KEY)
-    return found
-
-
-def _read(path: Path, key: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{key}: cannot read {path}: {getattr(error, 'strerror', 'not UTF-8 text')}") from None
-
-
-def _config_file(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    if CONFIG_KEY not in environ:
-        return {}
-    text = _read(Path(environ[CONFIG_KEY]), CONFIG_KEY)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise WrongUse(f"{CONFIG_KEY}: {environ[CONFIG_KEY]} is not TOML: {error}") from None
-    for section, keys in values.items():
-        known = _sections().get(section)
-        unknown = [key for key in keys if known and key not in known.model_fields] if isinstance(keys, dict) else []
-        if known is None or not isinstance(keys, dict) or unknown:
-            name = f"[{section}]" + (f" {unknown[0]}" if unknown else "")
-            raise WrongUse(f"{CONFIG_KEY}: {name} in {environ[CONFIG_KEY]} is not a setting of tapewatch")
-    return values
+        section, key = map(str, first["loc"][:2])
+        origin = origins[f"{section}.{key}"]
+        where = "" if origin == "environment" else f" (from {origin})"
+        raise WrongUse(f"{settings_sources.env_name(section, key)}{where}: {first['msg']}") from None
 
 
 def without_secrets(text: str) -> str:
-    """Strip user and password from addresses inside a text that is to be shown."""
-    return re.sub(r"://[^@/\s]+@", "://***@", text)
+    """Strip passwords in addresses and Slack's tokens and webhook paths from a text that is to be shown."""
+    for secret, shown in _SHOWN_AS:
+        text = secret.sub(shown, text)
+    return text
+
+
+_SHOWN_AS = (
+    (re.compile(r"://[^/\s]+@"), "://***@"),
+    (re.compile(r"(?i)password=\S+"), "password=***"),
+    (re.compile(r"xox[a-z]-[\w-]+"), "xox*-***"),
+    (re.compile(r"/services/[\w/-]+"), "/services/***"),
+)
