@@ -17,3 +17,9 @@ class Unreachable(TapewatchError):
     """Something that the program needs did not answer within its limit; the line says what and where."""
 
     exit_code = 3
+
+
+class Stopped(TapewatchError):
+    """Told to stop while still waiting for what the program needs; nothing is wrong."""
+
+    exit_code = 0

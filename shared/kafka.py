@@ -1,8 +1,11 @@
 """Making Kafka clients, waiting for Kafka, creating topics, and reading partitions from positions kept elsewhere."""
 
+import asyncio
 import logging
 import ssl
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -18,7 +21,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from shared.errors import Unreachable, WrongUse
+from shared.errors import Stopped, Unreachable, WrongUse
 from shared.settings import KafkaSettings
 from shared.topics import TOPICS, Topic
 
@@ -27,17 +30,14 @@ MAX_REQUEST_BYTES = 4 << 20
 
 
 def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
-    """The keyword arguments that every aiokafka client of ours shares."""
+    """The keyword arguments that every aiokafka client of ours shares. Raises WrongUse for unusable certificates."""
     options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers.split(","),
+        "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",")],
         "client_id": f"tapewatch-{client_id}",
         "security_protocol": settings.security_protocol,
     }
     if settings.security_protocol.endswith("SSL"):
-        context = ssl.create_default_context(cafile=settings.ssl_cafile)
-        if settings.ssl_certfile:
-            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
-        options["ssl_context"] = context
+        options["ssl_context"] = _ssl_context(settings)
     if settings.security_protocol.startswith("SASL"):
         options |= {
             "sasl_mechanism": settings.sasl_mechanism,
@@ -47,44 +47,79 @@ def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     return options
 
 
-async def wait_until_reachable(settings: KafkaSettings, wait_s: int) -> None:
-    """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds."""
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ssl_cafile)
+        if settings.ssl_certfile:
+            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
+    except OSError as error:  # SSLError among them
+        raise WrongUse(
+            f"the certificates that TAPEWATCH_KAFKA__SSL_CAFILE, SSL_CERTFILE and SSL_KEYFILE name: {error}"
+        ) from None
+    return context
+
+
+async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: asyncio.Event | None = None) -> None:
+    """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds.
+
+    Raises Stopped when `stop` is set meanwhile.
+    """
+    options = client_options(settings, "probe") | {"request_timeout_ms": 5_000}
 
     def say(state: RetryCallState) -> None:
-        log.warning(
-            "waiting for Kafka",
-            servers=settings.bootstrap_servers,
-            waited_s=round(state.seconds_since_start or 0),
-        )
+        waited_s = round(state.seconds_since_start or 0)
+        log.warning("waiting for Kafka", servers=settings.bootstrap_servers, waited_s=waited_s, reason=reasons[-1])
 
     attempts = AsyncRetrying(
-        retry=retry_if_exception_type((KafkaConnectionError, OSError)),
-        wait=wait_exponential_jitter(initial=0.1, max=3),
+        retry=retry_if_exception_type(KafkaConnectionError),
+        wait=wait_exponential_jitter(multiplier=0.1, max=3),
         stop=stop_after_delay(wait_s),
+        sleep=_sleep_until(stop or asyncio.Event()),
         before_sleep=say,
         reraise=True,
     )
-    try:
-        async for attempt in attempts:
-            with attempt:
-                await _touch(settings)
-    except (KafkaConnectionError, OSError):
-        raise Unreachable(
-            f"Kafka at {settings.bootstrap_servers} did not answer within {wait_s} s: "
-            "is it running, and is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?"
-        ) from None
+    with _connection_complaints() as reasons:
+        try:
+            await attempts(_touch, options)
+        except KafkaConnectionError:
+            raise Unreachable(
+                f"Kafka did not answer within {wait_s} s: {reasons[-1]}. "
+                "Is it running, and is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?"
+            ) from None
 
 
-async def _touch(settings: KafkaSettings) -> None:
-    quiet = logging.getLogger("aiokafka")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)  # a refused bootstrap is told by the caller, once
-    admin = AIOKafkaAdminClient(**client_options(settings, "probe"))
+def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    async def sleep(seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+            raise Stopped("stopped while waiting for Kafka")
+
+    return sleep
+
+
+async def _touch(options: Mapping[str, Any]) -> None:
+    admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
     finally:
         await admin.close()
-        quiet.setLevel(level)
+
+
+@contextmanager
+def _connection_complaints() -> Iterator[deque[str]]:
+    """Why aiokafka could not connect, last one last: it logs the reason and raises without it. Not logged meanwhile."""
+    reasons = deque(["no connection"], maxlen=1)
+
+    def keep(record: logging.LogRecord) -> bool:
+        reasons.append(record.getMessage().rstrip(": "))
+        return False
+
+    logger = logging.getLogger("aiokafka")
+    logger.addFilter(keep)
+    try:
+        yield reasons
+    finally:
+        logger.removeFilter(keep)
 
 
 async def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[str]:
@@ -93,27 +128,33 @@ async def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPIC
     Raises WrongUse when a topic exists with another partition count: keys would change partition and lose their order.
     """
     admin = AIOKafkaAdminClient(**client_options(settings, "topics"))
-    await admin.start()
     try:
-        existing = set(await admin.list_topics())
-        described = await admin.describe_topics([t.name for t in topics if t.name in existing]) if existing else []
-        counts = {entry["topic"]: len(entry["partitions"]) for entry in described}
-        for topic in topics:
-            if counts.get(topic.name, topic.partitions) != topic.partitions:
-                raise WrongUse(
-                    f"topic {topic.name} has {counts[topic.name]} partitions and must have {topic.partitions}: "
-                    "order would break; delete it or use another cluster"
-                )
-        wanted = [
-            NewTopic(t.name, t.partitions, settings.replication_factor, topic_configs=t.config())
-            for t in topics
-            if t.name not in existing
-        ]
-        if wanted:
+        await admin.start()
+        present = await _partition_counts(admin)
+        _check_counts(topics, present)
+        missing = [topic for topic in topics if topic.name not in present]
+        if missing:
+            factor = settings.replication_factor
+            wanted = [NewTopic(t.name, t.partitions, factor, topic_configs=t.config()) for t in missing]
             _check_created(await admin.create_topics(wanted))
-        return [t.name for t in wanted]
+            _check_counts(topics, await _partition_counts(admin))  # another process may have been first
+        return [topic.name for topic in missing]
     finally:
         await admin.close()
+
+
+async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    return {entry["topic"]: len(entry["partitions"]) for entry in await admin.describe_topics()}
+
+
+def _check_counts(topics: Sequence[Topic], present: Mapping[str, int]) -> None:
+    for topic in topics:
+        found = present.get(topic.name, topic.partitions)
+        if found != topic.partitions:
+            raise WrongUse(
+                f"topic {topic.name} has {found} partitions and must have {topic.partitions}, or keys change their "
+                "partition and lose their order: delete the topic or use another cluster"
+            )
 
 
 def _check_created(response: Any) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import faulthandler
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -12,7 +13,10 @@ from shared import logs
 from shared.errors import TapewatchError
 from shared.settings import Settings, load_settings, without_secrets
 
-Main = Callable[[Settings, asyncio.Event], Awaitable[None]]
+STOP_WITHIN_S = 10
+"""How long a service may take to bring its last batch home after SIGTERM."""
+
+Main = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]
 log = structlog.get_logger(__name__)
 
 
@@ -26,31 +30,36 @@ def run(service: str, main: Main) -> int:
     try:
         settings = load_settings()
         logs.configure(settings.log, service)
-        asyncio.run(_until_stopped(service, settings, main))
-    except TapewatchError as error:
-        print(f"tapewatch {service}: {without_secrets(str(error))}", file=sys.stderr)
-        return error.exit_code
-    except BaseExceptionGroup as group:
-        return _grouped(service, group)
+        asyncio.run(_until_stopped(settings, main))
+    except Exception as error:  # noqa: BLE001 - the one place where everything ends
+        return _ended_by(service, error)
     return 0
 
 
-async def _until_stopped(service: str, settings: Settings, main: Main) -> None:
+async def _until_stopped(settings: Settings, main: Main) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    log.info("starting", service=service)
-    await main(settings, stop)
-    log.info("stopped", service=service)
+    log.info("starting")
+    running = asyncio.create_task(main(settings, stop), name="main")
+    await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running}, timeout=STOP_WITHIN_S)
+    if not running.done():
+        running.cancel()
+        await asyncio.wait({running}, timeout=1)
+        raise TapewatchError(f"did not stop within {STOP_WITHIN_S} s of being told to")
+    await running
+    log.info("stopped")
 
 
-def _grouped(service: str, group: BaseExceptionGroup[BaseException]) -> int:
-    told, rest = group.split(TapewatchError)
-    if rest is not None or told is None:
-        raise group
-    first: BaseException = told
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    print(f"tapewatch {service}: {without_secrets(str(first))}", file=sys.stderr)
-    return first.exit_code if isinstance(first, TapewatchError) else 1
+def _ended_by(service: str, error: Exception) -> int:
+    if isinstance(error, ExceptionGroup):
+        told, unforeseen = error.split(TapewatchError)
+        if told is not None and unforeseen is None:
+            return _ended_by(service, told.exceptions[0])
+    if isinstance(error, TapewatchError):
+        print(f"tapewatch {service}: {without_secrets(str(error))}", file=sys.stderr)
+        return error.exit_code
+    log.critical("ended by something unforeseen", exc_info=error)
+    return 1

@@ -5,6 +5,8 @@ A service moves them; the endpoint on loopback shows them when METRICS__PORT is 
 
 from prometheus_client import Counter, Gauge, start_http_server
 
+from shared.errors import WrongUse
+
 FRAMES = Counter("tapewatch_frames_received_total", "WebSocket frames received", ["exchange"])
 EVENTS_PUBLISHED = Counter("tapewatch_events_published_total", "Records acknowledged by Kafka", ["topic"])
 EVENTS_CONFLATED = Counter(
@@ -35,6 +37,10 @@ SLACK_CALLS = Counter("tapewatch_slack_calls_total", "Calls to Slack by outcome"
 
 
 def serve(port: int | None) -> None:
-    """Show the metrics on 127.0.0.1:`port`; None does nothing."""
-    if port is not None:
+    """Show the metrics on 127.0.0.1:`port`; None does nothing. Raises WrongUse when the port is taken."""
+    if port is None:
+        return
+    try:
         start_http_server(port, addr="127.0.0.1")
+    except OSError as error:
+        raise WrongUse(f"TAPEWATCH_METRICS__PORT: 127.0.0.1:{port} cannot be listened on: {error.strerror}") from None
