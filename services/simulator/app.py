@@ -1,0 +1,166 @@
+"""Wires the simulator: one process, one port on loopback for both exchanges, Slack and the control door."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from services.simulator.binance.encode import Variant as BinanceVariant
+from services.simulator.binance.encode import depth_of
+from services.simulator.binance.rest import BinanceRest
+from services.simulator.binance.socket import BinanceLimits, BinanceSocket
+from services.simulator.control import Control
+from services.simulator.faults import Faults
+from services.simulator.hub import UNHEARD_DEPTH, Hub
+from services.simulator.market.instruments import listing
+from services.simulator.player import Player
+from services.simulator.publication import Variant
+from services.simulator.rows import Source
+from services.simulator.scenarios import DEFAULT_SCENARIO, SCENARIOS
+from services.simulator.slack.api import WEBHOOK_PATH, SlackApi, SlackLimits
+from services.simulator.slack.page import SlackPage
+from services.simulator.slack.workspace import Workspace
+from services.simulator.synthetic import SyntheticSource
+from services.simulator.truth_log import TruthLog
+from services.simulator.upbit.encode import Variant as UpbitVariant
+from services.simulator.upbit.rest import UpbitRest
+from services.simulator.upbit.socket import UpbitLimits, UpbitSocket
+from shared.clock import now_us
+from shared.errors import WrongUse
+
+HOST = "127.0.0.1"
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """What `tapewatch simulator` can be told. `expect`: how many (exchange, channel, symbol) must be subscribed before
+    the market opens; `seed` fixes the synthetic market's story."""
+
+    scenario: str = DEFAULT_SCENARIO
+    recordings: tuple[Path, ...] = ()
+    speed: float = 1.0
+    rate: float = 300.0
+    seed: int = 1
+    symbols: int = 10
+    truth: Path | None = None
+    expect: int = 1
+    port: int = 0
+    slack_channels: tuple[str, ...] = ("tapewatch", "tapewatch-ops")
+    upbit_limits: UpbitLimits = field(default_factory=UpbitLimits)
+    binance_limits: BinanceLimits = field(default_factory=BinanceLimits)
+    slack_limits: SlackLimits = field(default_factory=SlackLimits)
+
+
+class Simulator:
+    """Everything, put together. `start` listens, `addresses` says where; `run` plays until `stop` is set."""
+
+    def __init__(self, options: SimulatorOptions) -> None:
+        self.options = options
+        source = _source(options)
+        self.truth = TruthLog(options.truth)
+        self.hub = Hub(self.truth, _book_depth, now_us)
+        self.hub.offer(source.keys())
+        self.player = Player(source, self.hub, self.truth, expect=options.expect, speed=options.speed)
+        self.workspace = Workspace(list(options.slack_channels))
+        upbit = UpbitSocket(self.hub, options.upbit_limits, options.seed)
+        binance = BinanceSocket(self.hub, options.binance_limits)
+        slack = SlackApi(self.workspace, options.slack_limits, now_us)
+        faults = Faults(self.hub, source, upbit, binance, slack)
+        app = web.Application(client_max_size=8 << 20)
+        app.add_routes(
+            [
+                web.get("/websocket/v1", upbit.handle),
+                web.get("/stream", binance.handle),
+                web.get("/ws", binance.handle),
+                web.get("/ws/{tail:.*}", binance.handle),
+                *UpbitRest(source).routes(),
+                *BinanceRest(source).routes(),
+                *slack.routes(),
+                *SlackPage(self.workspace).routes(),
+                *Control(self.player, self.hub, self.truth, faults, self.workspace).routes(),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._sockets = (upbit, binance)
+        self._port = 0
+
+    async def start(self) -> None:
+        """Listen. Raises WrongUse when the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self.options.port, backlog=512)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise WrongUse(f"--port {self.options.port}: cannot listen on {HOST}: {error.strerror}") from None
+        self._port = self._runner.addresses[0][1]
+
+    def addresses(self) -> dict[str, str]:
+        """Where everything is, in the form in which tapewatch's settings want it."""
+        http, ws = f"http://{HOST}:{self._port}", f"ws://{HOST}:{self._port}"
+        return {
+            "upbit_websocket_url": f"{ws}/websocket/v1",
+            "upbit_rest_url": f"{http}/v1",
+            "binance_websocket_url": ws,
+            "binance_rest_url": http,
+            "slack_api_url": f"{http}/api/",
+            "slack_webhook_url": http + WEBHOOK_PATH,
+            "slack_page_url": f"{http}/slack",
+            "control_url": f"{http}/control",
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Play until told to stop; then complete the truth log and hang up."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.player.run())
+            await stop.wait()
+            await self.player.stop()
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up everything and give the port back."""
+        for socket in self._sockets:
+            for connection in list(socket.connections):
+                connection.close(1001, "going away")
+        await self._runner.cleanup()
+
+
+def _source(options: SimulatorOptions) -> Source:
+    scenario = SCENARIOS.get(options.scenario)
+    if scenario is None:
+        raise WrongUse(f"--scenario {options.scenario}: choose one of {', '.join(SCENARIOS)}")
+    try:
+        instruments = listing(options.symbols)
+    except ValueError as error:
+        raise WrongUse(f"--symbols: {error}") from None
+    return SyntheticSource(instruments, options.rate, options.seed, scenario, time.time_ns() // 1_000_000)
+
+
+def _book_depth(variant: Variant) -> int:
+    """How many levels of a book this kind of subscriber sees."""
+    if isinstance(variant, UpbitVariant):
+        return variant.levels
+    if isinstance(variant, BinanceVariant) and variant.kind.startswith("depth"):
+        return depth_of(variant.kind)
+    return UNHEARD_DEPTH
+
+
+async def serve(options: SimulatorOptions, stop: asyncio.Event) -> None:
+    """Run the simulator as a process: print one JSON line of addresses, then play until stopped."""
+    simulator = Simulator(options)
+    await simulator.start()
+    print(json.dumps(simulator.addresses()), flush=True)
+    log.info(
+        "simulator ready",
+        seed=options.seed,
+        scenario=options.scenario,
+        rate=options.rate,
+        symbols=options.symbols,
+        expect=options.expect,
+    )
+    await simulator.run(stop)

@@ -1,0 +1,1 @@
+"""Simulated Binance spot: WebSocket and REST as its documentation describes them."""

@@ -1,0 +1,125 @@
+"""The sending half of one WebSocket connection: never waits, bounded, and says whether a message was really handed over."""
+
+import asyncio
+import struct
+
+from aiohttp import web
+
+from services.simulator.framing import Deflate, frame
+
+MAX_UNSENT_BYTES = 8 << 20
+_CLOSE, _PING = 0x8, 0x9
+_CLOSE_WITHIN_S = 1.0
+
+
+class Message:
+    """One payload and its frame, made once however many connections it goes to."""
+
+    __slots__ = ("frame", "payload")
+
+    def __init__(self, opcode: int, payload: bytes) -> None:
+        self.payload = payload
+        self.frame = frame(opcode, payload)
+
+
+class Connection:
+    """Frames wait in `_unsent` until `flush`, so that a busy moment costs one system call a connection.
+
+    A reader that leaves more than `max_unsent_bytes` unread is cut off, as exchanges do. While `is_mute`, nothing at
+    all is sent: a connection that TCP believes alive and no frame ever leaves.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        opcode: int,
+        deflate: Deflate | None = None,
+        max_unsent_bytes: int = MAX_UNSENT_BYTES,
+    ) -> None:
+        self._transport = transport
+        self._opcode = opcode
+        self._deflate = deflate
+        self._max_unsent_bytes = max_unsent_bytes
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
+        self._is_closing = False
+        self.is_mute = False
+        self.sent_messages = 0
+        self.last_sent_s = 0.0
+
+    @classmethod
+    def of(cls, request: web.Request, response: web.WebSocketResponse, opcode: int) -> "Connection":
+        """Send on an upgraded request, compressed as it was negotiated."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client is gone")
+        assert isinstance(transport, asyncio.Transport)
+        deflate = None
+        if response.compress:
+            extensions = response.headers.get("Sec-WebSocket-Extensions", "")
+            deflate = Deflate(int(response.compress), keeps_context="server_no_context_takeover" not in extensions)
+        return cls(transport, opcode, deflate)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent can still arrive."""
+        return not (self._is_closing or self._transport.is_closing())
+
+    def send(self, message: Message) -> bool:
+        """Hand one message over. False: nobody will read it (closing, mute, or cut off for reading too slowly)."""
+        if self.is_mute or self._is_closing or self._transport.is_closing():
+            return False
+        data = message.frame
+        if self._deflate is not None:
+            data = frame(self._opcode, self._deflate.compress(message.payload), compressed=True)
+        waiting = self._unsent_bytes + self._transport.get_write_buffer_size()
+        if waiting + len(data) > self._max_unsent_bytes:
+            self.abort()
+            return False
+        self._unsent.append(data)
+        self._unsent_bytes += len(data)
+        self.sent_messages += 1
+        return True
+
+    def tell(self, payload: bytes) -> None:
+        """Send one message of this connection alone, at once."""
+        self.send(Message(self._opcode, payload))
+        self.flush()
+
+    def flush(self) -> None:
+        """Give everything that waits to the kernel."""
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
+            self.last_sent_s = asyncio.get_running_loop().time()
+        self._unsent.clear()
+        self._unsent_bytes = 0
+
+    def ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        self.flush()
+        if not self.is_mute and self.is_open:
+            self._transport.write(frame(_PING, payload))
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Send a close frame, and hang up a second later if the client does not.
+
+        Hanging up at once would reset the connection under a client that is still sending: it would never see the code.
+        """
+        self.flush()
+        if self.is_open:
+            self._is_closing = True
+            self._transport.write(frame(_CLOSE, struct.pack("!H", code) + reason.encode()))
+            asyncio.get_running_loop().call_later(_CLOSE_WITHIN_S, self._transport.close)
+
+    def abort(self) -> None:
+        """Hang up without a close frame; the client sees code 1006."""
+        self._unsent.clear()
+        self._unsent_bytes = 0
+        self._transport.abort()
+
+    def reset_inside_a_frame(self, payload: bytes) -> None:
+        """Send the first half of a frame and hang up."""
+        self.flush()
+        data = frame(self._opcode, payload)
+        self._transport.write(data[: len(data) // 2])
+        self._transport.close()

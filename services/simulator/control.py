@@ -1,0 +1,74 @@
+"""The simulator's own side door for the demo and for tests: status, start, stop, faults, what Slack holds."""
+
+from typing import Any
+
+from aiohttp import web
+
+from services.simulator.faults import FaultError, Faults
+from services.simulator.hub import Hub
+from services.simulator.player import Player
+from services.simulator.slack.workspace import Workspace
+from services.simulator.truth_log import TruthLog
+
+
+class Control:
+    """Answers under ``/control``."""
+
+    def __init__(self, player: Player, hub: Hub, truth: TruthLog, faults: Faults, workspace: Workspace) -> None:
+        self._player = player
+        self._hub = hub
+        self._truth = truth
+        self._faults = faults
+        self._workspace = workspace
+
+    def routes(self) -> list[web.RouteDef]:
+        """The paths that are served."""
+        return [
+            web.get("/control/status", self._status),
+            web.post("/control/start", self._start),
+            web.post("/control/stop", self._stop),
+            web.post("/control/fault", self._fault),
+            web.get("/control/slack", self._slack),
+        ]
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response(self._state())
+
+    async def _start(self, _: web.Request) -> web.Response:
+        self._player.start()
+        return web.json_response(self._state())
+
+    async def _stop(self, _: web.Request) -> web.Response:
+        """Answers when the truth log is complete."""
+        await self._player.stop()
+        return web.json_response(self._state())
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+            done = self._faults.play(body)
+        except (ValueError, FaultError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(done)
+
+    async def _slack(self, _: web.Request) -> web.Response:
+        channels = {
+            channel.name: [
+                {**message.as_json(), "edits": message.edits, "via": message.via, "files": message.file_ids}
+                for message in channel.messages
+            ]
+            for channel in self._workspace.channels
+        }
+        return web.json_response({"counts": dict(self._workspace.counts), "channels": channels})
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "market": self._player.state,
+            "published": dict(self._hub.published),
+            "unheard": dict(self._hub.unheard),
+            "truth_lines": self._truth.lines,
+            "subscriptions": self._hub.subscriptions(),
+            "connections": self._faults.connection_counts(),
+            "late_ms": round(self._player.late_s * 1000, 1),
+            "slack": dict(self._workspace.counts),
+        }

@@ -1,0 +1,177 @@
+"""Faults on command: a table from name to a small function that plays it. Each says how many it struck."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from services.simulator.binance.socket import BinanceSocket
+from services.simulator.connection import Connection
+from services.simulator.hub import Feed, Hub
+from services.simulator.rows import Source
+from services.simulator.slack.api import SlackApi, SlackFault
+from services.simulator.upbit.socket import UpbitSocket
+
+
+class FaultError(ValueError):
+    """A fault that is not known, or lacks something; the text says which."""
+
+
+Order = dict[str, Any]
+
+
+class Faults:
+    """Plays faults on the connections, feeds and calls that an order names."""
+
+    def __init__(self, hub: Hub, source: Source, upbit: UpbitSocket, binance: BinanceSocket, slack: SlackApi) -> None:
+        self._hub = hub
+        self._source = source
+        self._upbit = upbit
+        self._binance = binance
+        self._slack = slack
+
+    def play(self, order: object) -> dict[str, Any]:
+        """Play ``{"fault": name, ...}``. Raises FaultError with one line that names what is wrong."""
+        if not isinstance(order, dict) or order.get("fault") not in FAULTS:
+            raise FaultError(f"fault must be one of {', '.join(FAULTS)}")
+        return {"fault": order["fault"], "struck": FAULTS[order["fault"]](self, order)}
+
+    def connection_counts(self) -> dict[str, int]:
+        """Open connections an exchange."""
+        return {"upbit": len(self._upbit.connections), "binance": len(self._binance.connections)}
+
+    def _connections(self, order: Order) -> list[Connection]:
+        table: dict[str, Iterable[Connection]] = {
+            "upbit": self._upbit.connections,
+            "binance": self._binance.connections,
+        }
+        exchange = order.get("exchange")
+        if exchange not in table:
+            raise FaultError("exchange must be upbit or binance")
+        return list(table[exchange])
+
+    def _feeds(self, order: Order) -> list[Feed]:
+        """The feeds of an exchange, of one symbol or all, of one channel or all."""
+        self._connections(order)
+        exchanges = ("binance", "binance_agg") if order["exchange"] == "binance" else ("upbit",)
+        found = [
+            feed
+            for feed in self._hub.feeds()
+            if feed.key[0] in exchanges
+            and order.get("symbol") in (None, feed.key[2])
+            and order.get("channel") in (None, feed.key[1])
+        ]
+        if not found:
+            raise FaultError("no such symbol or channel")
+        return found
+
+    def silence(self, order: Order) -> int:
+        """A symbol falls silent on every connection while the exchange goes on trading it."""
+        feeds = self._feeds(order)
+        _mark(feeds, "silent", _seconds(order, 5.0))
+        return len(feeds)
+
+    def duplicate(self, order: Order) -> int:
+        """Everything of a symbol arrives twice."""
+        feeds = self._feeds(order)
+        _mark(feeds, "twice", _seconds(order, 5.0))
+        return len(feeds)
+
+    def half_open(self, order: Order) -> int:
+        """Connections stay open and nothing ever comes; after `seconds`, if given, it goes on."""
+        connections = self._connections(order)
+        _mark(connections, "is_mute", _seconds(order, None))
+        return len(connections)
+
+    def reset(self, order: Order) -> int:
+        """Connections break inside a frame."""
+        connections = self._connections(order)
+        for connection in connections:
+            connection.reset_inside_a_frame(b'{"type":"trade","code":"KRW-BTC"}')
+        return len(connections)
+
+    def close(self, order: Order) -> int:
+        """Connections are closed with `code`."""
+        code = order.get("code", 1001)
+        if not isinstance(code, int) or not 1000 <= code <= 4999:
+            raise FaultError("code must be a whole number from 1000 to 4999")
+        connections = self._connections(order)
+        for connection in connections:
+            connection.close(code, str(order.get("reason", ""))[:100])
+        return len(connections)
+
+    def server_shutdown(self, order: Order) -> int:
+        """Binance announces that it goes away, and hangs up after `seconds`."""
+        loop, seconds = asyncio.get_running_loop(), _seconds(order, 10.0)
+        clients = list(self._binance.connections.values())
+        for client in clients:
+            client.announce_shutdown()
+            loop.call_later(seconds or 0.0, client.connection.close, 1001, "shutdown")
+        return len(clients)
+
+    def malformed(self, order: Order) -> int:
+        """Connections receive `text` as it is."""
+        text = order.get("text")
+        if not isinstance(text, str):
+            raise FaultError("text is missing: what to send")
+        connections = self._connections(order)
+        for connection in connections:
+            connection.tell(text.encode())
+        return len(connections)
+
+    def id_gap(self, order: Order) -> int:
+        """A Binance market leaves out `count` trade ids."""
+        count = order.get("count", 5)
+        if not isinstance(count, int) or count < 1 or not self._source.skip_ids(str(order.get("symbol")), count):
+            raise FaultError("symbol must be a market of binance, count at least 1, and no recording playing")
+        return count
+
+    def slack(self, order: Order) -> int:
+        """The next `count` calls of Slack fail: kind is error, hang, cut or refuse."""
+        kind, count = order.get("kind"), order.get("count", 1)
+        if kind not in ("error", "hang", "cut", "refuse") or not isinstance(count, int) or count < 1:
+            raise FaultError("kind must be error, hang, cut or refuse, and count at least 1")
+        self._slack.plan_fault(
+            SlackFault(
+                kind,
+                count,
+                int(order.get("status", 500)),
+                _seconds(order, 30.0) or 0.0,
+                str(order.get("error", "internal_error")),
+            )
+        )
+        return count
+
+
+FAULTS: dict[str, Callable[[Faults, Order], int]] = {
+    "silence_symbol": Faults.silence,
+    "duplicate": Faults.duplicate,
+    "half_open": Faults.half_open,
+    "reset": Faults.reset,
+    "close": Faults.close,
+    "server_shutdown": Faults.server_shutdown,
+    "malformed": Faults.malformed,
+    "id_gap": Faults.id_gap,
+    "slack": Faults.slack,
+}
+
+
+def _seconds(order: Order, default: float | None) -> float | None:
+    seconds = order.get("seconds", default)
+    if seconds is None:
+        return None
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= 86_400:
+        raise FaultError("seconds must be between 0 and 86400")
+    return float(seconds)
+
+
+def _mark(things: list[Any], attribute: str, seconds: float | None) -> None:
+    """Set a flag, and take it back after some seconds if a time is given."""
+
+    def unmark() -> None:
+        for thing in things:
+            setattr(thing, attribute, False)
+
+    for thing in things:
+        setattr(thing, attribute, True)
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, unmark)

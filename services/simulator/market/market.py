@@ -1,0 +1,117 @@
+"""The whole synthetic market: whose turn it is, and when. The same seed tells the same story, only the epoch differs."""
+
+import heapq
+import random
+from collections.abc import Sequence
+from itertools import count
+
+from services.simulator.market.desk import Desk, Walk
+from services.simulator.market.instruments import Instrument
+from services.simulator.market.records import Record, Trade
+from services.simulator.scenarios import Scenario
+
+TRADE_SHARE, TICKER_SHARE = 0.5, 0.15
+_LATE_SHARE = 0.03
+_LATE_BY_S = (1.0, 2.0)
+_PACES = (0.4, 0.7, 0.7, 1.0, 1.0, 1.2, 2.0)  # mean 1: the rate of a moment, as a share of the rate asked for
+_PACE_LASTS_S = 0.25
+_TURNS = 8192
+
+
+class Market:
+    """Tells records in order of their due time, `rate` a second on average over all instruments."""
+
+    def __init__(
+        self, instruments: Sequence[Instrument], rate: float, seed: int, scenario: Scenario, epoch_ms: int
+    ) -> None:
+        self._rng = random.Random(seed)
+        self._rate = rate
+        walks = {i.base: Walk(random.Random(f"{seed}:{i.base}")) for i in instruments}
+        self.desks = [
+            Desk(
+                instrument,
+                walks[instrument.base],
+                scenario.moves,
+                random.Random(f"{seed}:{instrument.exchange}:{instrument.symbol}"),
+                epoch_ms,
+            )
+            for instrument in instruments
+        ]
+        self._crowded = [
+            (move, [d for d in self.desks if move.concerns(d.instrument.exchange, d.instrument.base)])
+            for move in scenario.moves
+            if move.crowd
+        ]
+        self._turns = self._draw_turns()
+        self._next_s = 0.0
+        self._pace, self._pace_ends_s = 1.0, 0.0
+        self._late: list[tuple[float, int, Desk, Trade]] = []
+        self._late_order = count()
+
+    def set_epoch(self, epoch_ms: int) -> None:
+        """Tell when the market really opens, Unix milliseconds; before `open`."""
+        for desk in self.desks:
+            desk.epoch_ms = epoch_ms
+
+    def postpone(self, milliseconds: int) -> None:
+        """Shift the times of all that is still to be told."""
+        for desk in self.desks:
+            desk.epoch_ms += milliseconds
+
+    def open(self) -> list[Record]:
+        """Everything once, so that each subscription has data at once: a trade, a ticker and a book of each market."""
+        records: list[Record] = []
+        for desk in self.desks:
+            trade = desk.trade(0.0)
+            desk.settle(trade)
+            records += [trade, desk.ticker(0.0), desk.book(0.0)]
+        self._step()
+        return records
+
+    def due_s(self) -> float:
+        """When the next record is told, in seconds since the market opened."""
+        return min(self._next_s, self._late[0][0]) if self._late else self._next_s
+
+    def tell(self) -> Record:
+        """Give the next record and move on."""
+        while True:
+            if self._late and self._late[0][0] <= self._next_s:
+                return self._tell_late()
+            now_s = self._next_s
+            desk = self._whose_turn(now_s)
+            draw = self._rng.random()
+            self._step()
+            if draw >= TRADE_SHARE + TICKER_SHARE:
+                return desk.book(now_s)
+            if draw >= TRADE_SHARE:
+                return desk.ticker(now_s)
+            trade = desk.trade(now_s)
+            if desk.instrument.exchange == "upbit" and self._rng.random() < _LATE_SHARE:
+                due_s = now_s + self._rng.uniform(*_LATE_BY_S)
+                heapq.heappush(self._late, (due_s, next(self._late_order), desk, trade))
+                continue
+            desk.settle(trade)
+            return trade
+
+    def _tell_late(self) -> Trade:
+        due_s, _, desk, trade = heapq.heappop(self._late)
+        trade.event_ms = desk.now_ms(due_s)
+        desk.settle(trade, is_late=True)
+        return trade
+
+    def _whose_turn(self, now_s: float) -> Desk:
+        for move, desks in self._crowded:
+            if move.is_on(now_s) and self._rng.random() < move.crowd:
+                return desks[int(self._rng.random() * len(desks))]
+        return self._turns[int(self._rng.random() * _TURNS)]
+
+    def _step(self) -> None:
+        if self._next_s >= self._pace_ends_s:
+            self._pace = _PACES[int(self._rng.random() * len(_PACES))]
+            self._pace_ends_s = self._next_s + _PACE_LASTS_S
+        self._next_s += self._rng.expovariate(self._rate * self._pace)
+
+    def _draw_turns(self) -> list[Desk]:
+        """Busier instruments come more often; drawn once, because a weighted choice a message is dear."""
+        weights = [1 / (desk.instrument.rank + 1) ** 0.6 for desk in self.desks]
+        return self._rng.choices(self.desks, weights, k=_TURNS)

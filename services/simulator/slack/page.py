@@ -1,0 +1,4 @@
+from services.simulator.slack.workspace import Workspace
+class SlackPage:
+    def __init__(self, w: Workspace) -> None: ...
+    def routes(self): return []
