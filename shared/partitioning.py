@@ -43,7 +43,7 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """Read ``k/n`` with 0 ≤ k < n. Raises ValueError with a sentence for the person who typed it."""
-        match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+        match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         if not match or int(match[1]) >= int(match[2]):
             raise ValueError(f"a shard is written k/n with 0 <= k < n, such as 0/2, not {text!r}")
         return cls(int(match[1]), int(match[2]))
