@@ -8,19 +8,19 @@ import psycopg
 import structlog
 from alembic import command
 from alembic.config import Config
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import Ping
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from services.consumer.database_name import DSN_KEY, database_name
 from shared import logs
 from shared.errors import TapewatchError, Unreachable, WrongUse
 from shared.settings import PostgresSettings, load_settings
 
 log = structlog.get_logger(__name__)
-DSN_KEY = "TAPEWATCH_POSTGRES__DSN"
 _CONNECT_TIMEOUT_S = 5
 _LOCK_TIMEOUT_S = 60
 
@@ -60,15 +60,6 @@ def migrate(settings: PostgresSettings, wait_s: int) -> list[str]:
         raise _told(error, settings) from error
     finally:
         connection.close()
-
-
-def database_name(settings: PostgresSettings) -> str:
-    """Where the database is, for people: host, port and name, nothing secret. Raises WrongUse for a malformed DSN."""
-    try:
-        parts = conninfo_to_dict(settings.dsn.get_secret_value())
-    except psycopg.ProgrammingError:
-        raise WrongUse(f"{DSN_KEY} is not a connection string: write postgresql://user@host:5432/database") from None
-    return f"PostgreSQL {parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
 def _upgrade(connection: Connection) -> list[str]:

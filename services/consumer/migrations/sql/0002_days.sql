@@ -21,7 +21,7 @@ AS $$
 DECLARE
     name text := public.trade_day_table(day);
 BEGIN
-    IF day NOT BETWEEN '2009-01-01' AND '2300-01-01' THEN
+    IF day NOT BETWEEN '2009-01-01' AND '2099-12-31' THEN
         RAISE EXCEPTION 'no trades are kept of the day %', day USING ERRCODE = 'datetime_field_overflow';
     END IF;
     IF EXISTS (SELECT FROM public.trade_day d WHERE d.day = make_trade_day.day) THEN

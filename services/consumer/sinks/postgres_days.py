@@ -1,0 +1,53 @@
+"""The days of `trade`: made ahead and when a trade needs one, dropped when everything in them is old."""
+
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from services.consumer.sinks.postgres_rows import DAY_US, date_of
+from services.consumer.sinks.postgres_session import Session
+from shared.clock import NowMicros
+
+log = structlog.get_logger(__name__)
+DAYS_AHEAD = 3
+
+
+class Days:
+    """Which days have a table, as far as this process knows. A day that another process drops ends ours, which
+    makes it anew at its next start.
+    """
+
+    def __init__(self, retention_days: int, now_us: NowMicros) -> None:
+        self._retention = timedelta(days=retention_days)
+        self._now_us = now_us
+        self._known: set[int] = set()
+
+    def missing(self, days: set[int]) -> set[int]:
+        """Those of `days` that have no table yet."""
+        return days - self._known
+
+    async def make(self, session: Session, days: set[int]) -> None:
+        """Make what is missing of `days`. Safe beside others who do the same."""
+        for day in sorted(self.missing(days)):
+            if await session.fetchval("SELECT make_trade_day($1)", date_of(day)):
+                log.info("made a day of trades", day=str(date_of(day)))
+            self._known.add(day)
+
+    async def make_ahead(self, session: Session) -> None:
+        """Make today and the days after it, so that midnight finds its table ready."""
+        today = self._now_us() // DAY_US
+        await self.make(session, set(range(today, today + DAYS_AHEAD + 1)))
+
+    async def drop_old(self, session: Session) -> None:
+        """Drop the days that are past retention, unless somebody is reading one: the next round comes."""
+        oldest = date_of(self._now_us() // DAY_US) - self._retention
+        for record in await session.fetch("SELECT day FROM trade_day WHERE day < $1 ORDER BY day", oldest):
+            try:
+                dropped = await session.fetchval("SELECT drop_trade_day($1, $2)", record["day"], self._retention)
+            except asyncpg.LockNotAvailableError:
+                log.warning("a day past retention is in use, it is kept for now", day=str(record["day"]))
+                continue
+            if dropped:
+                self._known = {day for day in self._known if date_of(day) != record["day"]}
+                log.info("dropped a day of trades", day=str(record["day"]), retention_days=self._retention.days)

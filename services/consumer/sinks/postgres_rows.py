@@ -1,0 +1,239 @@
+"""Events to the columns and rows that the SQL files take, and which events PostgreSQL could never hold."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+from shared.events import Alert, DeadLetter, Event, FeedEvent, Instrument, Ticker, Trade
+
+InstrumentIds = Mapping[tuple[str, str], int]
+"""(exchange, symbol) to `instrument.id`."""
+
+Columns = tuple[list[object], ...]
+Row = tuple[object, ...]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_US = 86_400_000_000
+MINUTE_US = 60_000_000
+EARLIEST_TRADE_US = (datetime(2009, 1, 1, tzinfo=UTC) - EPOCH).days * DAY_US
+LATEST_TRADE_US = (datetime(2100, 1, 1, tzinfo=UTC) - EPOCH).days * DAY_US
+"""Days that make_trade_day makes. Not measured against our clock, which may be wrong itself after a power cut."""
+
+_NUL = "a text holds a NUL character"
+_MAX_BIGINT = (1 << 63) - 1
+_MAX_INT = (1 << 31) - 1
+_SIGNED_DECIMAL = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?", re.ASCII)
+_ALERT_NUMBERS = (
+    "price_before",
+    "price_now",
+    "price_extreme",
+    "change_pct",
+    "sigma",
+    "volume_ratio",
+    "divergence_pct",
+)
+
+
+def unstorable(event: Event) -> str | None:
+    """Say why PostgreSQL can never hold this valid event; None when it can.
+
+    Its text knows no NUL character, its integers have 64 bits, and a trade needs a day that a table is made for.
+    """
+    check = _CHECKS.get(type(event))
+    return check(event) if check else None
+
+
+def trade_columns(trades: Sequence[Trade], ids: InstrumentIds) -> Columns:
+    """The arrays of trades that write_market.sql takes, one entry a trade. Raises KeyError without an instrument."""
+    return (
+        [ids[t.exchange, t.symbol] for t in trades],
+        [int(t.trade_id) for t in trades],
+        [t.traded_at_us for t in trades],
+        [t.received_at_us for t in trades],
+        [t.price for t in trades],
+        [t.quantity for t in trades],
+        [t.side for t in trades],
+        [t.origin for t in trades],
+    )
+
+
+def ticker_columns(tickers: Sequence[Ticker], ids: InstrumentIds) -> Columns:
+    """The arrays of tickers that write_market.sql takes: the newest of each instrument and minute, no two of one."""
+    newest: dict[tuple[int, int], Ticker] = {}
+    for ticker in tickers:
+        key = ids[ticker.exchange, ticker.symbol], ticker.event_at_us // MINUTE_US
+        if key not in newest or ticker.event_at_us >= newest[key].event_at_us:
+            newest[key] = ticker
+    kept = newest.values()
+    return (
+        [instrument_id for instrument_id, _ in newest],
+        [t.price for t in kept],
+        [t.bid_price for t in kept],
+        [t.ask_price for t in kept],
+        [t.event_at_us for t in kept],
+        [t.received_at_us for t in kept],
+    )
+
+
+def days_of(trades: Iterable[Trade]) -> set[int]:
+    """The UTC days of the trades, counted from 1970-01-01."""
+    return {t.traded_at_us // DAY_US for t in trades}
+
+
+def date_of(day: int) -> date:
+    """The calendar date of a day counted from 1970-01-01."""
+    return (EPOCH + timedelta(days=day)).date()
+
+
+def missing_instruments(events: Iterable[Trade | Ticker], ids: InstrumentIds) -> dict[tuple[str, str], Trade | Ticker]:
+    """One event of each instrument that has no id yet."""
+    return {(e.exchange, e.symbol): e for e in events if (e.exchange, e.symbol) not in ids}
+
+
+def instrument_row(event: Instrument) -> Row:
+    """The parameters of write_instrument.sql."""
+    return (
+        event.exchange,
+        event.symbol,
+        event.base,
+        event.quote,
+        event.korean_name,
+        event.english_name,
+        event.status,
+        event.warning,
+        event.cautions,
+        _at(event.updated_at_us),
+    )
+
+
+def gap_row(event: FeedEvent) -> Row:
+    """The parameters of write_gap.sql."""
+    return (
+        gap_id(event),
+        event.exchange,
+        event.channel,
+        event.symbols,
+        event.connection,
+        _at(event.from_us),
+        _at(event.to_us),
+        event.first_missing_id,
+        event.last_missing_id,
+        event.reason,
+        _at(event.at_us),
+    )
+
+
+def gap_id(event: FeedEvent) -> str:
+    """The gap's identity: what it is about and where it begins, so that its end finds it and a repeat is no new gap."""
+    begins = event.from_us if event.from_us is not None else event.at_us
+    about = (event.exchange, event.channel, event.symbols, event.connection, begins, event.first_missing_id)
+    return hashlib.sha256(msgspec.json.encode(about)).hexdigest()[:32]
+
+
+def alert_row(event: Alert) -> Row:
+    """The parameters of write_alert.sql."""
+    return (
+        event.alert_id,
+        event.episode_id,
+        event.state,
+        event.kind,
+        event.detectors,
+        event.scope,
+        event.direction,
+        event.severity,
+        _at(event.started_at_us),
+        _at(event.decided_at_us),
+        event.rule_version,
+        event.exchange,
+        event.symbol,
+        event.base,
+        event.quote,
+        _at(event.event_at_us),
+        _at(event.received_at_us),
+        _number(event.price_before),
+        _number(event.price_now),
+        _number(event.price_extreme),
+        _number(event.change_pct),
+        event.window_s,
+        _number(event.sigma),
+        _number(event.volume_ratio),
+        _number(event.divergence_pct),
+        event.data_quality,
+        event.members,
+    )
+
+
+def dead_letter_row(event: DeadLetter) -> Row:
+    """The parameters of write_dead_letter.sql."""
+    return (
+        event.reason,
+        _at(event.at_us),
+        event.reader,
+        event.topic,
+        event.partition,
+        event.offset,
+        event.schema,
+        event.exchange,
+        event.connection,
+        event.suppressed,
+        event.payload,
+        event.payload_bytes,
+    )
+
+
+def _at(micros: int | None) -> datetime | None:
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _unstorable_trade(event: Trade) -> str | None:
+    if not EARLIEST_TRADE_US <= event.traded_at_us < LATEST_TRADE_US:
+        return "traded_at_us is before 2009 or after 2099"
+    return _unstorable_names(event)
+
+
+def _unstorable_names(event: Trade | Ticker) -> str | None:
+    if "\0" in event.symbol or "\0" in event.exchange or "\0" in event.base or "\0" in event.quote:
+        return _NUL
+    return None
+
+
+def _unstorable_text(event: Event) -> str | None:
+    values = (getattr(event, name) for name in event.__struct_fields__)
+    texts = (text for value in values for text in (value if isinstance(value, list) else [value]))
+    return _NUL if any(isinstance(text, str) and "\0" in text for text in texts) else None
+
+
+def _unstorable_alert(event: Alert) -> str | None:
+    for name in _ALERT_NUMBERS:
+        text = getattr(event, name)
+        if text is not None and not _SIGNED_DECIMAL.fullmatch(text):
+            return f"{name} is not a decimal"
+    if event.window_s is not None and abs(event.window_s) > _MAX_BIGINT:
+        return "window_s is out of bounds"
+    return _unstorable_text(event)
+
+
+def _unstorable_dead_letter(event: DeadLetter) -> str | None:
+    if not 0 <= (event.partition or 0) <= _MAX_INT:
+        return "partition is out of bounds"
+    if any(abs(number) > _MAX_BIGINT for number in (event.offset or 0, event.suppressed, event.payload_bytes)):
+        return "a number is out of bounds"
+    return _unstorable_text(event)
+
+
+_CHECKS: dict[type, Callable[..., str | None]] = {
+    Trade: _unstorable_trade,
+    Ticker: _unstorable_names,
+    Instrument: _unstorable_text,
+    FeedEvent: _unstorable_text,
+    Alert: _unstorable_alert,
+    DeadLetter: _unstorable_dead_letter,
+}

@@ -1,0 +1,138 @@
+"""One batch to PostgreSQL: what it needs beforehand, then positions, rows and candles in one transaction."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+from aiokafka.structs import TopicPartition
+from asyncpg.prepared_stmt import PreparedStatement
+
+from services.consumer.batch import Batch
+from services.consumer.sinks import postgres_rows
+from services.consumer.sinks.base import PositionMoved, Written
+from services.consumer.sinks.postgres_days import Days
+from services.consumer.sinks.postgres_session import Session
+from shared.events import Event, Ticker, Trade
+from shared.topics import ALERTS, DEAD_LETTERS, FEED, INSTRUMENTS, TICKERS, TRADES, Topic
+
+_SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class _RareTable:
+    """A topic of few records, written row by row; an event that is not `stored` has no row."""
+
+    topic: Topic
+    sql: str
+    row: Callable[[Any], postgres_rows.Row]
+    stored: Callable[[Any], bool] = lambda _event: True
+
+
+_RARE = (
+    _RareTable(INSTRUMENTS, _SQL["write_instrument"], postgres_rows.instrument_row),
+    _RareTable(FEED, _SQL["write_gap"], postgres_rows.gap_row, stored=lambda event: event.kind == "gap"),
+    _RareTable(ALERTS, _SQL["write_alert"], postgres_rows.alert_row),
+    _RareTable(DEAD_LETTERS, _SQL["write_dead_letter"], postgres_rows.dead_letter_row),
+)
+_RareRows = list[tuple[_RareTable, list[postgres_rows.Row]]]
+TOPICS = (TRADES, TICKERS, *(table.topic for table in _RARE))
+
+
+class Writer:
+    """The session that writes, and what it knows: positions, ids of instruments. Make it with `take_over`."""
+
+    def __init__(self, session: Session, days: Days, owner: str, market: "PreparedStatement[asyncpg.Record]") -> None:
+        self._session = session
+        self._days = days
+        self._owner = owner
+        self._market = market
+        self._ids: dict[tuple[str, str], int] = {}
+        self.positions: dict[TopicPartition, int | None] = {}
+
+    @classmethod
+    async def take_over(
+        cls, session: Session, days: Days, owner: str, topic_ids: Mapping[TopicPartition, str]
+    ) -> "Writer":
+        """Write `owner` into the positions, waiting for what the last owner is still committing, and read them."""
+        writer = cls(session, days, owner, await session.prepare(_SQL["write_market"]))
+        partitions = sorted(topic_ids)
+        topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
+        records = await session.fetch(_SQL["own_positions"], topics, numbers, [topic_ids[p] for p in partitions], owner)
+        writer.positions = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in records}
+        await days.make_ahead(session)
+        await writer._learn_ids()
+        return writer
+
+    async def write(self, batch: Batch) -> Written:
+        """Store the batch and its positions, or nothing. Raises PositionMoved."""
+        trades, tickers = _events(batch, TRADES, Trade), _events(batch, TICKERS, Ticker)
+        await self._prepare_for(trades, tickers)
+        rare = _rare_rows(batch)
+        if rare:
+            async with self._session.transaction():
+                new_trades = await self._write_market(batch, trades, tickers)
+                new = {table.topic.name: await self._write_rare(table, rows) for table, rows in rare}
+        else:
+            # Alone, the statement is its own transaction: one round trip a batch.
+            new_trades, new = await self._write_market(batch, trades, tickers), {}
+        self.positions |= {TopicPartition(s.topic, s.partition): s.next_offset for s in batch.slices}
+        repeated = {table.topic.name: len(rows) - new[table.topic.name] for table, rows in rare}
+        return Written(
+            new=new | {TRADES.name: new_trades, TICKERS.name: len(tickers)},
+            repeated=repeated | {TRADES.name: len(trades) - new_trades},
+        )
+
+    async def close(self) -> None:
+        """End the session."""
+        await self._session.close(timeout=5)
+
+    async def _prepare_for(self, trades: Sequence[Trade], tickers: Sequence[Ticker]) -> None:
+        """Days and instruments that the rows need, committed before them: they are true whatever becomes of the batch,
+        and so is what we remember of them.
+        """
+        await self._days.make(self._session, postgres_rows.days_of(trades))
+        unnamed = postgres_rows.missing_instruments((*trades, *tickers), self._ids)
+        if unnamed:
+            columns = zip(*((e.exchange, e.symbol, e.base, e.quote) for e in unnamed.values()), strict=True)
+            await self._session.execute(_SQL["name_instruments"], *map(list, columns))
+            await self._learn_ids()
+
+    async def _learn_ids(self) -> None:
+        records = await self._session.fetch("SELECT exchange, symbol, id FROM instrument")
+        self._ids = {(r["exchange"], r["symbol"]): r["id"] for r in records}
+
+    async def _write_market(self, batch: Batch, trades: Sequence[Trade], tickers: Sequence[Ticker]) -> int:
+        """Move the positions and write trades, candles and tickers. Return how many trades were new."""
+        done = await self._market.fetchrow(
+            *self._moves(batch),
+            self._owner,
+            *postgres_rows.trade_columns(trades, self._ids),
+            *postgres_rows.ticker_columns(tickers, self._ids),
+        )
+        if done is None or done["moved"] != len(batch.slices):
+            places = ", ".join(f"{s.topic}/{s.partition} at {s.first_offset}" for s in batch.slices)
+            raise PositionMoved(f"batch {batch.id}: a stored position is not what this process left there: {places}")
+        return int(done["trades"])
+
+    def _moves(self, batch: Batch) -> tuple[list[str], list[int], list[int | None], list[int]]:
+        slices = batch.slices
+        expected = [
+            None if self.positions[TopicPartition(s.topic, s.partition)] is None else s.first_offset for s in slices
+        ]
+        return [s.topic for s in slices], [s.partition for s in slices], expected, [s.next_offset for s in slices]
+
+    async def _write_rare(self, table: _RareTable, rows: list[postgres_rows.Row]) -> int:
+        return len(await self._session.fetchmany(table.sql, rows))
+
+
+def _events(batch: Batch, topic: Topic, event_type: type[E]) -> list[E]:
+    return [e for s in batch.slices if s.topic == topic.name for e in s.events if isinstance(e, event_type)]
+
+
+def _rare_rows(batch: Batch) -> _RareRows:
+    events = {table: _events(batch, table.topic, table.topic.event) for table in _RARE}
+    found = [(table, [table.row(e) for e in events[table] if table.stored(e)]) for table in _RARE]
+    return [(table, rows) for table, rows in found if rows]

@@ -1,0 +1,12 @@
+INSERT INTO gap AS g (
+    gap_id, exchange, channel, symbols, connection, from_at, to_at, first_missing_id, last_missing_id, reason,
+    noticed_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (gap_id) DO UPDATE SET
+    to_at = excluded.to_at,
+    last_missing_id = coalesce(excluded.last_missing_id, g.last_missing_id),
+    reason = excluded.reason
+-- A gap that was not over yet is over now; the same gap told again changes nothing.
+WHERE g.to_at IS NULL AND excluded.to_at IS NOT NULL
+RETURNING 1
