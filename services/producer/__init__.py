@@ -1,0 +1,1 @@
+"""One exchange's feeds: sockets in, Kafka records out."""
