@@ -28,10 +28,11 @@ _DOWN_LIMIT_S = 60.0
 
 @dataclass(frozen=True)
 class ServerState:
-    """One server for people: `address` without secrets, `log` None where the server was there before."""
+    """One server for people: `address` without secrets; `pid` and `log` None where the server was there before."""
 
     name: str
     address: str
+    pid: int | None
     log: str | None
     prepared_s: float
     started_s: float
@@ -108,6 +109,7 @@ def describe(stack: Stack, up_s: float) -> StackState:
             ServerState(
                 name=server.name if server else name,
                 address=without_secrets(address),
+                pid=server.pid if server else None,
                 log=str(server.log) if server else None,
                 prepared_s=round(server.prepared_s, 2) if server else 0.0,
                 started_s=round(server.started_s, 2) if server else 0.0,
