@@ -19,6 +19,8 @@ from services.simulator.hub import UNHEARD_DEPTH, Hub
 from services.simulator.market.instruments import listing
 from services.simulator.player import Player
 from services.simulator.publication import Variant
+from services.simulator.recordings.files import read_recordings
+from services.simulator.recordings.source import RecordedSource
 from services.simulator.rows import Source
 from services.simulator.scenarios import DEFAULT_SCENARIO, SCENARIOS
 from services.simulator.slack.api import WEBHOOK_PATH, SlackApi, SlackLimits
@@ -131,6 +133,13 @@ class Simulator:
 
 
 def _source(options: SimulatorOptions) -> Source:
+    if options.recordings:
+        recording = read_recordings(options.recordings)
+        for what, frames in recording.skipped.items():
+            log.warning("recorded frames that are not played", channel=what, frames=frames)
+        return RecordedSource(recording)
+    if options.speed != 1:
+        raise WrongUse("--speed: only recordings can be played faster; give --recordings, or --rate for the market")
     scenario = SCENARIOS.get(options.scenario)
     if scenario is None:
         raise WrongUse(f"--scenario {options.scenario}: choose one of {', '.join(SCENARIOS)}")

@@ -1,4 +1,4 @@
-"""The sending half of one WebSocket connection: never waits, bounded, and says whether a message was really handed over."""
+"""The sending half of one WebSocket connection: never waits, bounded, says whether a message was really taken."""
 
 import asyncio
 import struct
@@ -51,9 +51,8 @@ class Connection:
     def of(cls, request: web.Request, response: web.WebSocketResponse, opcode: int) -> "Connection":
         """Send on an upgraded request, compressed as it was negotiated."""
         transport = request.transport
-        if transport is None:
+        if not isinstance(transport, asyncio.Transport):
             raise ConnectionResetError("the client is gone")
-        assert isinstance(transport, asyncio.Transport)
         deflate = None
         if response.compress:
             extensions = response.headers.get("Sec-WebSocket-Extensions", "")

@@ -4,12 +4,12 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 Points = tuple[tuple[float, float], ...]
-"""(seconds since the market opened, distance from the quiet price in percent), in order of time; straight between."""
+"""(seconds since the market opened, percent off the quiet price), in order of time; straight lines between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One abnormal move. `exchange` or `base` None means all. `crowd` is the share of all messages it draws to itself."""
+    """One abnormal move. `exchange` or `base` None means all. `crowd` is the share of all messages that it draws."""
 
     exchange: str | None
     base: str | None

@@ -18,7 +18,7 @@ from services.simulator.upbit import encode as upbit
 TRADES_KEPT = 10_000
 _ECHOES: dict[str, tuple[str, ...]] = {"ticker": ("miniTicker", "kline_1m"), "orderbook": ("bookTicker",)}
 # Listed and never trading, so that whoever subscribes has to choose: another quote, and a market that is halted.
-_QUIET = (
+QUIET = (
     Listed("upbit", "BTC-ETH", "ETH", "BTC", "이더리움", "Ethereum"),
     Listed("upbit", "USDT-BTC", "BTC", "USDT", "비트코인", "Bitcoin"),
     Listed("binance", "ETHBTC", "ETH", "BTC"),
@@ -39,8 +39,9 @@ class _Told:
     def payload(self, variant: Variant) -> bytes:
         if isinstance(variant, upbit.Variant):
             return upbit.encode(self._record, variant)
-        assert isinstance(variant, binance.Variant)
-        return binance.encode(self._record, variant, self._minute)
+        if isinstance(variant, binance.Variant):
+            return binance.encode(self._record, variant, self._minute)
+        raise TypeError(f"no exchange tells {variant!r}")
 
     def truth(self, depth: int) -> str:
         record = self._record
@@ -99,7 +100,7 @@ class SyntheticSource:
 
     def listed(self, exchange: str) -> list[Listed]:
         own = [_listed(i) for i in self._instruments if i.exchange == exchange]
-        return own + [quiet for quiet in _QUIET if quiet.exchange == exchange]
+        return own + [quiet for quiet in QUIET if quiet.exchange == exchange]
 
     def open(self, voice: Voice, epoch_ms: int) -> None:
         self._market.set_epoch(epoch_ms)
@@ -244,9 +245,6 @@ def _book_row(b: Book) -> BookRow:
     i = b.instrument
 
     def side(prices: Sequence[int], quantities: Sequence[int]) -> list[tuple[str, str]]:
-        return [
-            (plain(p, i.price_scale), plain(q, i.quantity_scale))
-            for p, q in zip(prices, quantities, strict=True)
-        ]
+        return [(plain(p, i.price_scale), plain(q, i.quantity_scale)) for p, q in zip(prices, quantities, strict=True)]
 
     return BookRow(b.sequence, b.event_ms, side(b.bids, b.bid_quantities), side(b.asks, b.ask_quantities))

@@ -42,15 +42,20 @@ def truth_text(record: Record, depth: int) -> str:
     spell = _plain_of(record.instrument)
     if type(record) is Trade:
         return trade_text(record, record.trade_id)
+    if type(record) is Book:
+        return _book_text(record, depth, spell)
     if type(record) is Ticker:
         return _ticker_text(record, spell)
-    assert type(record) is Book
-    asks = _levels(record.asks[:depth], record.ask_quantities[:depth], spell)
-    bids = _levels(record.bids[:depth], record.bid_quantities[:depth], spell)
+    raise TypeError(f"no channel tells {record!r}")
+
+
+def _book_text(book: Book, depth: int, spell: _Plain) -> str:
+    asks = _levels(book.asks[:depth], book.ask_quantities[:depth], spell)
+    bids = _levels(book.bids[:depth], book.bid_quantities[:depth], spell)
     order = (
-        f'"sequence":{record.sequence},"event_at_us":null'
+        f'"sequence":{book.sequence},"event_at_us":null'
         if spell.is_binance
-        else f'"sequence":null,"event_at_us":{record.event_ms}000'
+        else f'"sequence":null,"event_at_us":{book.event_ms}000'
     )
     return f'"bids":[{bids}],"asks":[{asks}],{order}'
 

@@ -159,6 +159,4 @@ def _depth(book: Book, levels: int) -> str:
 def levels_text(prices: Sequence[int], quantities: Sequence[int], levels: int, spell: Spelling) -> str:
     """Spell one side as Binance's pairs of texts, best first, without the outer brackets."""
     price, size = spell.price, spell.size
-    return ",".join(
-        [f'["{price[p]}","{size[q]}"]' for p, q in zip(prices[:levels], quantities[:levels], strict=True)]
-    )
+    return ",".join([f'["{price[p]}","{size[q]}"]' for p, q in zip(prices[:levels], quantities[:levels], strict=True)])

@@ -51,7 +51,9 @@ def read_request(text: str) -> Request:
         raise Refused(2, "Invalid request: request ID must be an integer, an alphanumeric string or null")
     method, params = body.get("method"), body.get("params", [])
     if method not in _METHODS:
-        raise Refused(2, f"Invalid request: unknown variant `{method}`, expected one of {', '.join(_METHODS)}", request_id)
+        raise Refused(
+            2, f"Invalid request: unknown variant `{method}`, expected one of {', '.join(_METHODS)}", request_id
+        )
     if method in ("SUBSCRIBE", "UNSUBSCRIBE") and not _are_streams(params):
         raise Refused(2, "Invalid request: params must be a list of stream names", request_id)
     if method in ("SET_PROPERTY", "GET_PROPERTY"):
@@ -66,7 +68,7 @@ def _is_id(value: object) -> bool:
 
 
 def _are_streams(params: object) -> bool:
-    return isinstance(params, list) and bool(params) and all(isinstance(p, str) and "@" in p or p == "" for p in params)
+    return isinstance(params, list) and bool(params) and all(isinstance(p, str) and "@" in p for p in params)
 
 
 def _check_property(method: str, params: object, request_id: object) -> None:

@@ -57,6 +57,7 @@ class Desk:
         self._lag_ms = _UPBIT_LAG_MS if instrument.exchange == "upbit" else _BINANCE_LAG_MS
         self._sizes = _size_pool(instrument, rng)
         self._bid_gaps, self._ask_gaps = _gaps(instrument, rng), _gaps(instrument, rng)
+        self._high = self._low = instrument.anchor
         self._open_day(instrument.anchor, epoch_ms)
         self._price = instrument.anchor
         self._volume = _usual_day_volume(instrument)

@@ -27,9 +27,10 @@ class Instrument:
     rank: int
 
 
+_Coin = tuple[str, str, str, str, str]
 # base, Korean name, English name, price and tick in KRW. A tick is at most a thousandth of the price, so that the
 # bounce between bid and ask of a quiet market stays far below what counts as a move.
-_COINS = (
+_COINS: tuple[_Coin, ...] = (
     ("BTC", "비트코인", "Bitcoin", "93421000", "1000"),
     ("ETH", "이더리움", "Ethereum", "3312000", "1000"),
     ("XRP", "엑스알피(리플)", "XRP", "812.4", "0.1"),
@@ -77,20 +78,17 @@ MAX_COINS = 1_000
 def listing(coins: int) -> list[Instrument]:
     """List `coins` coins on both exchanges, busiest first. Raises ValueError outside 1 to MAX_COINS."""
     if not 1 <= coins <= MAX_COINS:
-        raise ValueError(f"between 1 and {MAX_COINS} symbols, not {coins}")
+        raise ValueError(f"between 1 and {MAX_COINS}, not {coins}")
     rows = [*_COINS[:coins], *(_invented(number) for number in range(len(_COINS), coins))]
-    return [
-        instrument
-        for rank, row in enumerate(rows)
-        for instrument in (_on_upbit(rank, *row), _on_binance(rank, *row))
-    ]
+    return [one for rank, row in enumerate(rows) for one in (_on_upbit(rank, row), _on_binance(rank, row))]
 
 
-def _invented(number: int) -> tuple[str, str, str, str, str]:
+def _invented(number: int) -> _Coin:
     return (f"SIM{number:03d}", f"가상코인{number}", f"Simulated {number}", str(2_000 + number * 7), "1")
 
 
-def _on_upbit(rank: int, base: str, korean: str, english: str, price: str, tick: str) -> Instrument:
+def _on_upbit(rank: int, coin: _Coin) -> Instrument:
+    base, korean, english, price, tick = coin
     scale = _scale(tick)
     return Instrument(
         exchange="upbit",
@@ -107,12 +105,12 @@ def _on_upbit(rank: int, base: str, korean: str, english: str, price: str, tick:
     )
 
 
-def _on_binance(rank: int, base: str, korean: str, english: str, price: str, tick: str) -> Instrument:
+def _on_binance(rank: int, coin: _Coin) -> Instrument:
+    base, korean, english, price, tick = coin
     krw, krw_scale = _units(price, _scale(tick)), _scale(tick)
     scale = 2
     while scale < BINANCE_WIRE_SCALE and _in_usdt(krw, krw_scale, scale) < 100_000:
         scale += 1
-    anchor = _in_usdt(krw, krw_scale, scale)
     return Instrument(
         exchange="binance",
         symbol=f"{base}USDT",
@@ -120,7 +118,7 @@ def _on_binance(rank: int, base: str, korean: str, english: str, price: str, tic
         quote="USDT",
         korean_name=korean,
         english_name=english,
-        anchor=anchor,
+        anchor=_in_usdt(krw, krw_scale, scale),
         price_scale=scale,
         tick=1,
         quantity_scale=_lot_scale(krw, krw_scale),

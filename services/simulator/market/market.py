@@ -1,4 +1,4 @@
-"""The whole synthetic market: whose turn it is, and when. The same seed tells the same story, only the epoch differs."""
+"""The whole synthetic market: whose turn it is, and when. The same seed tells the same story from another epoch."""
 
 import heapq
 import random

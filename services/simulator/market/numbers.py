@@ -6,7 +6,7 @@ _MAX_REMEMBERED = 50_000
 
 
 def plain(units: int, scale: int) -> str:
-    """Spell ``units * 10**-scale`` with exactly `scale` digits behind the point: ``plain(77720, 8)`` is ``0.00077720``."""
+    """Spell ``units * 10**-scale`` with `scale` digits behind the point: ``plain(77720, 8)`` is ``0.00077720``."""
     if scale == 0:
         return str(units)
     digits = str(units).rjust(scale + 1, "0") if units >= 0 else "-" + str(-units).rjust(scale + 1, "0")

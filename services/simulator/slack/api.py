@@ -1,4 +1,4 @@
-"""The Web API and incoming webhooks over HTTP: tokens, bodies in all three spellings, rate limits, faults on command."""
+"""The Web API and incoming webhooks over HTTP: tokens, every spelling of a body, rate limits, faults on command."""
 
 import asyncio
 import json
@@ -56,6 +56,14 @@ class _Faults:
         return fault
 
 
+class RateLimited(Exception):
+    """Too many calls: to be tried again after `wait_s`."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"again in {wait_s:.3f} s")
+        self.wait_s = wait_s
+
+
 class SlackApi:
     """Serves the workspace. `now_us` is this machine's clock."""
 
@@ -84,50 +92,51 @@ class SlackApi:
         if fault is not None and (answer := await _broken(fault)) is not None:
             return answer
         try:
-            arguments = await _arguments(request)
-            _check_token(request, arguments)
-            if fault is not None and fault.kind == "refuse":
-                raise Refused(fault.error)
-            name = request.match_info["method"]
-            method = _METHODS.get(name)
-            if method is None:
-                raise Refused("unknown_method")
-            wait_s = self._over_limit(name, arguments)
-            if wait_s:
-                return self._rate_limited(wait_s)
-            body = {"ok": True, **method(self, arguments, request)}
+            body = self._perform(request, await _arguments(request), fault)
+        except RateLimited as limited:
+            return self._rate_limited(limited.wait_s)
         except Refused as refused:
-            self._workspace.counts["rejected"] += 1
-            log.warning("slack refuses", error=refused.error, details=refused.details)
+            self._reject(refused)
             body = {"ok": False, "error": refused.error, "response_metadata": {"messages": refused.details}}
         if fault is not None and fault.kind == "cut":
             _cut(request)
         return _json(body)
+
+    def _perform(self, request: web.Request, arguments: Arguments, fault: SlackFault | None) -> dict[str, Any]:
+        """Do what a call asks for. Raises Refused and RateLimited."""
+        _check_token(request, arguments)
+        if fault is not None and fault.kind == "refuse":
+            raise Refused(fault.error)
+        name = request.match_info["method"]
+        method = _METHODS.get(name)
+        if method is None:
+            raise Refused("unknown_method")
+        self._check_limit(name, arguments)
+        return {"ok": True, **method(self, arguments, request)}
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         fault = self._faults.take()
         if fault is not None and (answer := await _broken(fault)) is not None:
             return answer
         if request.path != WEBHOOK_PATH:
-            self._workspace.counts["rejected"] += 1
+            self._reject(Refused("no_service"))
             return web.Response(status=404, text="no_service")
-        wait_s = self._take("webhook", self._limits.posts_per_s, self._limits.posts_burst)
-        if wait_s:
-            return self._rate_limited(wait_s)
         try:
-            content = json.loads(await request.text())
-            if not isinstance(content, dict):
-                raise ValueError
+            self._take("webhook", self._limits.posts_per_s, self._limits.posts_burst)
+            content = _json_object(await request.text(), "invalid_payload")
             self._workspace.post(self._workspace.channels[0], content, self._now_us(), via="webhook")
-        except ValueError:
-            self._workspace.counts["rejected"] += 1
-            return web.Response(status=400, text="invalid_payload")
+        except RateLimited as limited:
+            return self._rate_limited(limited.wait_s)
         except Refused as refused:
-            self._workspace.counts["rejected"] += 1
+            self._reject(refused)
             return web.Response(status=400, text=refused.error)
         if fault is not None and fault.kind == "cut":
             _cut(request)
         return web.Response(text="ok")
+
+    def _reject(self, refused: Refused) -> None:
+        self._workspace.counts["rejected"] += 1
+        log.warning("slack refuses", error=refused.error, details=refused.details)
 
     async def _upload(self, request: web.Request) -> web.Response:
         file = self._workspace.files.get(request.match_info["file_id"])
@@ -144,16 +153,18 @@ class SlackApi:
         file.content = content
         return web.Response(text=f"OK - {len(content)}")
 
-    def _over_limit(self, name: str, arguments: Arguments) -> float:
+    def _check_limit(self, name: str, arguments: Arguments) -> None:
         limits = self._limits
         if name == "chat.postMessage":
-            return self._take(f"post {arguments.get('channel')}", limits.posts_per_s, limits.posts_burst)
-        return self._take(name, limits.updates_per_s, limits.updates_burst)
+            channel = self._workspace.channel(arguments.get("channel"))
+            self._take(f"post {channel.channel_id}", limits.posts_per_s, limits.posts_burst)
+        else:
+            self._take(name, limits.updates_per_s, limits.updates_burst)
 
-    def _take(self, bucket: str, per_s: float, burst: float) -> float:
-        if len(self._buckets) > 1_000:
-            self._buckets.clear()
-        return self._buckets.setdefault(bucket, TokenBucket(per_s, burst)).take(self._now_us() / 1e6)
+    def _take(self, bucket: str, per_s: float, burst: float) -> None:
+        wait_s = self._buckets.setdefault(bucket, TokenBucket(per_s, burst)).take(self._now_us() / 1e6)
+        if wait_s:
+            raise RateLimited(wait_s)
 
     def _rate_limited(self, wait_s: float) -> web.Response:
         self._workspace.counts["rate_limited"] += 1
@@ -251,6 +262,11 @@ class SlackApi:
         return {"files": [{"id": file.file_id, "title": file.title} for file in files]}
 
 
+_JSON_ARGUMENTS = {
+    "blocks": "invalid_blocks_format",
+    "files": "invalid_arguments",
+    "attachments": "invalid_attachments",
+}
 _METHODS: dict[str, Method] = {
     "auth.test": SlackApi._auth_test,
     "chat.postMessage": SlackApi._post_message,
@@ -278,22 +294,27 @@ async def _arguments(request: web.Request) -> Arguments:
     """Read the address, a form or a JSON body; what is JSON text inside a form is read once more."""
     arguments: Arguments = dict(request.query)
     if request.content_type == "application/json":
-        try:
-            body = json.loads(await request.text() or "{}")
-        except ValueError:
-            raise Refused("invalid_json") from None
-        if not isinstance(body, dict):
-            raise Refused("json_not_object")
-        arguments |= body
+        arguments |= _json_object(await request.text() or "{}", "invalid_json")
     elif request.can_read_body:
         arguments |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    for name, error in (("blocks", "invalid_blocks_format"), ("files", "invalid_arguments"), ("attachments", "invalid_attachments")):
+    for name, error in _JSON_ARGUMENTS.items():
         if isinstance(arguments.get(name), str):
-            try:
-                arguments[name] = json.loads(arguments[name])
-            except ValueError:
-                raise Refused(error) from None
+            arguments[name] = _json_value(arguments[name], error)
     return arguments
+
+
+def _json_value(text: str, error: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Refused(error) from None
+
+
+def _json_object(text: str, error: str) -> Arguments:
+    body = _json_value(text, error)
+    if not isinstance(body, dict):
+        raise Refused(error)
+    return body
 
 
 def _check_token(request: web.Request, arguments: Arguments) -> None:

@@ -99,7 +99,8 @@ def _trade(trade: Trade, stream: str, is_snapshot: bool) -> str:
         f'{{"type":"trade","code":"{instrument.symbol}","timestamp":{trade.event_ms},"trade_date":"{day}",'
         f'"trade_time":"{clock}","trade_timestamp":{trade.traded_ms},"trade_price":{price},'
         f'"trade_volume":{spell.size[trade.quantity]},"ask_bid":"{"BID" if trade.is_buy else "ASK"}",'
-        f'"prev_closing_price":{spell.change[trade.previous_close]},"change":"{_change(trade.price, trade.previous_close)}",'
+        f'"prev_closing_price":{spell.change[trade.previous_close]},'
+        f'"change":"{_change(trade.price, trade.previous_close)}",'
         f'"change_price":{spell.change[abs(trade.price - trade.previous_close)]},"sequential_id":{trade.trade_id},'
         f'"best_ask_price":{spell.price[trade.ask]},"best_ask_size":{spell.size[trade.ask_quantity]},'
         f'"best_bid_price":{spell.price[trade.bid]},"best_bid_size":{spell.size[trade.bid_quantity]},'
@@ -165,8 +166,6 @@ def _ticker(ticker: Ticker, stream: str, *, simple: bool) -> str:
     )  # fmt: skip
 
 
-
-
 def _long_level(ask: str, bid: str, ask_size: str, bid_size: str) -> str:
     return f'{{"ask_price":{ask},"bid_price":{bid},"ask_size":{ask_size},"bid_size":{bid_size}}}'
 
@@ -194,9 +193,7 @@ def _book(book: Book, stream: str, levels: int, *, simple: bool) -> str:
     )
 
 
-def _padded(
-    prices: Sequence[int], sizes: Sequence[int], levels: int, spell: _Spelling
-) -> tuple[list[str], list[str]]:
+def _padded(prices: Sequence[int], sizes: Sequence[int], levels: int, spell: _Spelling) -> tuple[list[str], list[str]]:
     """Spell one side; a thin side is filled up with slots of price 0 and size 0."""
     price_texts = [spell.price[units] for units in prices]
     size_texts = [spell.size[units] for units in sizes]

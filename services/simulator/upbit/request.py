@@ -103,9 +103,7 @@ def _read_type(part: dict[str, Any], request: Subscribe) -> None:
         return  # a grouping that is not supported for the market gives no data and no error
     for code in codes:
         symbol, levels = _without_suffix(code) if channel == "orderbook" else (code, BOOK_LEVELS)
-        request.wanted.append(
-            Wanted(channel, symbol, levels, snapshot=not only_realtime, realtime=not only_snapshot)
-        )
+        request.wanted.append(Wanted(channel, symbol, levels, snapshot=not only_realtime, realtime=not only_snapshot))
 
 
 def _flag(part: dict[str, Any], *spellings: str) -> bool:

@@ -136,9 +136,7 @@ class Client:
         """Replace what is heard: what stays goes on without a break, what is new begins with its snapshot."""
         self._subscription = request
         wanted = {_key(want): want for want in request.wanted if self._hub.feed(_key(want)) is not None}
-        staying = {
-            (key, Variant(request.format, want.levels)): None for key, want in wanted.items() if want.realtime
-        }
+        staying = {(key, Variant(request.format, want.levels)): None for key, want in wanted.items() if want.realtime}
         for key, variant in [heard for heard in self._heard if heard not in staying]:
             self._hub.leave(self.connection, key, variant)
             del self._heard[key, variant]
