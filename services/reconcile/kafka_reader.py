@@ -1,0 +1,85 @@
+"""Reads everything that Kafka holds of a run: the market topics, alerts and receipts."""
+
+from collections.abc import AsyncIterator, Iterable
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from services.reconcile.found import Log, is_misplaced
+from shared.events import Alert, Channel, Notification, OrderBook, Ticker, Trade
+from shared.kafka import MAX_REQUEST_BYTES, client_options
+from shared.settings import KafkaSettings
+from shared.topics import ALERTS, NOTIFICATIONS, ORDERBOOKS, TICKERS, TRADES, Topic
+from shared.wire import InvalidRecord, check_schema, decode
+
+_MARKET: dict[Channel, tuple[Topic, type[Trade | Ticker | OrderBook]]] = {
+    "trade": (TRADES, Trade),
+    "ticker": (TICKERS, Ticker),
+    "orderbook": (ORDERBOOKS, OrderBook),
+}
+_WAIT_MS = 1_000
+
+
+async def read_log(settings: KafkaSettings, since_us: int) -> Log:
+    """Read the market topics from start to end; what was received before `since_us` belongs to an earlier run."""
+    log = Log()
+    for channel, (topic, _) in _MARKET.items():
+        async for records in _batches(settings, topic):
+            _add(log, channel, records, since_us)
+    return log
+
+
+def _add(log: Log, channel: Channel, records: Iterable[ConsumerRecord], since_us: int) -> None:
+    topic, kind = _MARKET[channel]
+    for record in records:
+        try:
+            check_schema(kind, record.headers)
+            event = decode(kind, record.value)
+        except InvalidRecord:
+            log.cannot_read(channel)
+            continue
+        if event.received_at_us < since_us:
+            continue
+        if is_misplaced(event, record.partition, topic.partitions):
+            log.cannot_read(channel)
+        else:
+            log.add(event, record.partition, record.offset)
+
+
+async def read_alerts(settings: KafkaSettings, since_us: int) -> tuple[list[Alert], list[Notification]]:
+    """Alerts decided and receipts written from `since_us` on, oldest first. Raises InvalidRecord."""
+    alerts = [decode(Alert, record.value) async for batch in _batches(settings, ALERTS) for record in batch]
+    told = [
+        decode(Notification, record.value)
+        async for batch in _batches(settings, NOTIFICATIONS)
+        for record in batch
+        if record.value is not None  # a compacted topic forgets a key by a record without a value
+    ]
+    return (
+        [alert for alert in alerts if alert.decided_at_us >= since_us],
+        [receipt for receipt in told if receipt.at_us >= since_us],
+    )
+
+
+async def _batches(settings: KafkaSettings, topic: Topic) -> AsyncIterator[list[ConsumerRecord]]:
+    """Everything between a topic's start and the end that it has now, each partition in its order."""
+    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    consumer = AIOKafkaConsumer(
+        **client_options(settings, "reconcile"),
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+    )
+    await consumer.start()
+    try:
+        consumer.assign(partitions)
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+        waiting = {partition for partition in partitions if starts[partition] < ends[partition]}
+        while waiting:
+            found = await consumer.getmany(*waiting, timeout_ms=_WAIT_MS)
+            for records in found.values():
+                yield records
+            # Not by the records: a compacted log may end before its end.
+            waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
+    finally:
+        await consumer.stop()
