@@ -150,7 +150,9 @@ class Notification(Struct, frozen=True, kw_only=True):
     """How far the telling of one episode is, newest wins by key (episode id).
 
     ``intent`` is written before a message is sent and ``sent`` after it, so that a crash between the two is seen.
-    `alert_ids` are those that the message at `channel`/`ts` tells so far, oldest first, bounded by the notifier.
+    `alert_id` is the newest alert that this step tells. `alert_ids` are those that the message at `channel`/`ts`
+    tells for certain, oldest first, bounded by the notifier. Alerts before `settled_offset` of their topic, of
+    whatever episode, needed nothing more when this was written.
     """
 
     episode_id: Name
@@ -159,6 +161,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     alert_id: Name
     alert_ids: list[Name]
     at_us: Micros
+    settled_offset: Count = 0
     channel: str | None = None
     ts: str | None = None
     reason: Text | None = None
@@ -232,6 +235,7 @@ class Control(Struct, frozen=True, kw_only=True):
 class DetectorSnapshot(Struct, frozen=True, kw_only=True):
     """A symbol's detector state after the record at `next_offset` - 1 of its trades partition.
 
+    One with the exchange ``-`` is the mark of a whole partition: reading its trades resumes at `next_offset`.
     `state` is opaque to everybody but the detectors of the same `rule_version`.
     """
 

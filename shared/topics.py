@@ -53,6 +53,7 @@ class Topic:
         if self.cleanup == "compact":
             settings |= {
                 "segment.ms": str(_DAY_MS),
+                "segment.bytes": str(16 << 20),  # only closed segments are compacted, and a start reads all there is
                 "min.cleanable.dirty.ratio": "0.1",
                 "retention.bytes": "-1",
             }

@@ -1,0 +1,95 @@
+"""What is usual for one symbol: how far a minute moves its price, and how much money changes hands in it."""
+
+import math
+from typing import Any
+
+HALF_LIFE_MINUTES = 240
+WARM_MINUTES = 30
+HELD_OUT_MINUTES = 5
+_LONGEST_STEP_MINUTES = 10
+_KEEP = 0.5 ** (1 / HALF_LIFE_MINUTES)
+_CLIP_SIGMAS = 5.0
+
+
+class Baseline:
+    """Exponentially weighted volatility of minute returns, and turnover a minute (in the quote currency).
+
+    Only minutes with trades give a return, so that a symbol which seldom trades does not look calm. The newest five
+    minutes are held out: the move under test must not raise its own bar. A return counts at most five times the
+    volatility so far, or one crash would blind the rules for hours.
+    """
+
+    __slots__ = (
+        "_close", "_held_out", "_minute", "_spent", "_square_sum", "_square_weight", "_turnover_sum",
+        "_turnover_weight", "minutes",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.minutes = 0
+        """How many minute returns the volatility rests on."""
+        self._minute = 0
+        self._close = 0.0
+        self._spent = 0.0
+        self._held_out: list[tuple[int, float]] = []
+        self._square_sum = self._square_weight = 0.0
+        self._turnover_sum = self._turnover_weight = 0.0
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether there were enough minutes to judge by."""
+        return self.minutes >= WARM_MINUTES
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of a minute's log return; 0 before the first."""
+        return math.sqrt(self._square_sum / self._square_weight) if self._square_weight else 0.0
+
+    @property
+    def turnover(self) -> float:
+        """Money a minute, in the quote currency."""
+        return self._turnover_sum / self._turnover_weight if self._turnover_weight else 0.0
+
+    def add(self, at_us: int, before: float, turnover: float) -> None:
+        """Count a trade. `before` is the symbol's price just before it: what a minute that ends now closes with."""
+        minute = at_us // 60_000_000
+        if minute != self._minute:
+            self._close_minute(minute, before)
+        self._spent += turnover
+
+    def _close_minute(self, minute: int, close: float) -> None:
+        if self._minute:
+            step = minute - self._minute
+            kept = _KEEP ** min(step, 100_000)
+            self._turnover_sum = self._turnover_sum * kept + self._spent * (1 - _KEEP)
+            self._turnover_weight = self._turnover_weight * kept + (1 - kept)
+            if close > 0 and self._close > 0 and step <= _LONGEST_STEP_MINUTES:
+                self._held_out.append((minute, math.log(close / self._close)))
+            while self._held_out and self._held_out[0][0] <= minute - HELD_OUT_MINUTES:
+                self._learn(self._held_out.pop(0)[1])
+        self._minute, self._close, self._spent = minute, close, 0.0
+
+    def _learn(self, log_return: float) -> None:
+        square = log_return * log_return
+        if self.is_warm:
+            square = min(square, _CLIP_SIGMAS**2 * self._square_sum / self._square_weight)
+        self._square_sum = self._square_sum * _KEEP + square * (1 - _KEEP)
+        self._square_weight = self._square_weight * _KEEP + (1 - _KEEP)
+        self.minutes += 1
+
+    def packed(self) -> list[Any]:
+        """Everything, as plain values."""
+        return [
+            self.minutes, self._minute, self._close, self._spent, self._held_out, self._square_sum,
+            self._square_weight, self._turnover_sum, self._turnover_weight,
+        ]  # fmt: skip
+
+    @classmethod
+    def unpacked(cls, packed: list[Any]) -> "Baseline":
+        """The inverse of `packed`."""
+        baseline = cls()
+        (
+            baseline.minutes, baseline._minute, baseline._close, baseline._spent, held_out, baseline._square_sum,
+            baseline._square_weight, baseline._turnover_sum, baseline._turnover_weight,
+        ) = packed  # fmt: skip
+        baseline._held_out = [(minute, value) for minute, value in held_out]
+        return baseline

@@ -1,0 +1,175 @@
+"""Reads trades, lets the pure part decide, and makes every alert a record on Kafka before anybody is told."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from time import monotonic
+from typing import TypeVar
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from services.alert_worker import snapshot
+from services.alert_worker.partition import Decided, Partition
+from services.alert_worker.topic_reader import partitions_of, read_topic
+from shared.clock import NowMicros, now_us
+from shared.events import Alert, DetectorSnapshot, Notification, Trade
+from shared.kafka import PartitionReader
+from shared.metrics import ALERTS, ALERTS_SUPPRESSED, DEAD_LETTERS
+from shared.settings import KafkaSettings
+from shared.topics import ALERTS as ALERTS_TOPIC
+from shared.topics import DETECTOR_STATE, TRADES
+from shared.wire import HEADERS_OF_EVENT, InvalidRecord, check_schema, decode, encode
+
+log = structlog.get_logger(__name__)
+
+SNAPSHOT_EVERY_S = 30.0
+WARM_UP_MS = 30 * 60_000
+"""How much of the tape a start without snapshots reads."""
+
+STALE_AFTER_US = 600_000_000
+"""An alert older than this is kept as a record, marked stale, and not told."""
+
+_READ_MS = 20
+_MOST_RECORDS = 2_000
+_ON_THE_WAY_US = 60_000
+"""How long a record may take from its receipt to us before an idle partition's ticks close without it."""
+
+
+class Detection:
+    """The watch over all partitions of the trades topic, until stopped."""
+
+    def __init__(self, settings: KafkaSettings, producer: AIOKafkaProducer, now: NowMicros = now_us) -> None:
+        self._settings, self._producer, self._now = settings, producer, now
+        self._reader = PartitionReader(settings, "alert-worker")
+        self._watches = {partition: Partition() for partition in partitions_of(TRADES)}
+        self._published: set[str] = set()
+        self._catching_up: dict[TopicPartition, int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Restore, watch until `stop`, save. A failure is raised: the next start repeats what was not saved."""
+        try:
+            await self._start()
+            await self._watch(stop)
+            await self._save(list(self._watches))
+        finally:
+            await self._reader.close()
+
+    async def _start(self) -> None:
+        await self._reader.connect()
+        partitions = list(self._watches)
+        firsts, ends = await self._reader.log_starts(partitions), await self._reader.log_ends(partitions)
+        now_ms = self._now() // 1000
+        warm_up = await self._reader.offsets_since(partitions, now_ms - WARM_UP_MS)
+        positions, saved_at_us = {}, self._now()
+        for partition, records in (await self._snapshots()).items():
+            resume = snapshot.restore(self._watches[partition], records)
+            if resume is None or resume > ends[partition]:
+                self._watches[partition] = Partition()
+                resume = warm_up[partition]
+                saved_at_us = min(saved_at_us, (now_ms - WARM_UP_MS) * 1000)
+            positions[partition] = max(resume, firsts[partition])
+            saved_at_us = min([saved_at_us, *(record.at_us for record in records)])
+        self._catching_up = {p: end for p, end in ends.items() if positions[p] < end}
+        await self._know_published(saved_at_us // 1000 - 60_000)
+        await self._reader.start(positions)
+        log.info("watching", behind=sum(ends[p] - positions[p] for p in partitions), known_alerts=len(self._published))
+
+    async def _snapshots(self) -> Mapping[TopicPartition, list[DetectorSnapshot]]:
+        newest: dict[TopicPartition, dict[bytes, DetectorSnapshot]] = {partition: {} for partition in self._watches}
+        async for record in read_topic(self._settings, DETECTOR_STATE):
+            saved = read_event(DetectorSnapshot, record)
+            if saved is not None and record.key is not None:
+                newest[TopicPartition(TRADES.name, saved.partition)][record.key] = saved
+        return {partition: list(records.values()) for partition, records in newest.items()}
+
+    async def _know_published(self, since_ms: int) -> None:
+        """Alerts that a former run published after what is replayed now: they are not published again."""
+        async for record in read_topic(self._settings, ALERTS_TOPIC, since_ms=max(0, since_ms)):
+            alert = read_event(Alert, record)
+            if alert is not None:
+                self._published.add(alert.alert_id)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        turns = list(self._watches)
+        turn, next_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns)
+        while not stop.is_set():
+            batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
+            decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
+            decided += self._run_on(batch)
+            await self._publish(decided)
+            # One partition at a time, so that no decision waits for all of them.
+            if monotonic() >= next_save:
+                await self._save([turns[turn]])
+                turn = (turn + 1) % len(turns)
+                next_save = monotonic() + SNAPSHOT_EVERY_S / len(turns)
+
+    def _observe(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> list[Decided]:
+        watch, decided = self._watches[partition], []
+        for record in records:
+            trade = read_event(Trade, record)
+            if trade is None:
+                watch.position = record.offset + 1
+            else:
+                decided += watch.observe(trade, record.offset)
+        if watch.position >= self._catching_up.get(partition, 0):
+            self._catching_up.pop(partition, None)
+        return decided
+
+    def _run_on(self, batch: Mapping[TopicPartition, object]) -> list[Decided]:
+        """Our clock stands in for the trades of partitions that have none to read."""
+        now = self._now() - _ON_THE_WAY_US
+        idle = (p for p in self._watches if p not in batch and p not in self._catching_up)
+        return [one for partition in idle for one in self._watches[partition].run_on(now)]
+
+    async def _publish(self, decided: Iterable[Decided]) -> None:
+        for alert, delay_us in decided:
+            if alert.alert_id in self._published:
+                continue
+            at_us = self._now()
+            # Not against the trade's own time: a recording of another year, replayed now, is not old.
+            is_stale = at_us - (alert.event_at_us or 0) - delay_us > STALE_AFTER_US
+            if is_stale:
+                ALERTS_SUPPRESSED.labels("stale").inc()
+            record = msgspec.structs.replace(
+                alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality
+            )
+            await self._producer.send_and_wait(
+                ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
+            )
+            self._published.add(record.alert_id)
+            ALERTS.labels(record.state, record.kind).inc()
+            log.info(
+                "alert", state=record.state, symbol=record.symbol, change_pct=record.change_pct, id=record.alert_id
+            )
+
+    async def _save(self, partitions: Iterable[TopicPartition]) -> None:
+        """Write snapshots; the mark of a partition goes out after everything that it vouches for."""
+        for partition in partitions:
+            number = partition.partition
+            *symbols, mark = snapshot.take(self._watches[partition], number, self._now())
+            sent = [await self._send_snapshot(number, key, record) for key, record in symbols]
+            await asyncio.gather(*sent)
+            await (await self._send_snapshot(number, *mark))
+
+    async def _send_snapshot(self, number: int, key: str, record: DetectorSnapshot) -> asyncio.Future[object]:
+        future: asyncio.Future[object] = await self._producer.send(
+            DETECTOR_STATE.name, encode(record), key.encode(), partition=number,
+            headers=HEADERS_OF_EVENT[DetectorSnapshot],
+        )  # fmt: skip
+        return future
+
+
+E = TypeVar("E", Trade, Alert, DetectorSnapshot, Notification)
+
+
+def read_event(event: type[E], record: ConsumerRecord) -> E | None:
+    """The record's event; None when it cannot be read, which is counted (those who store the topic keep the bytes)."""
+    try:
+        check_schema(event, record.headers)
+        return decode(event, record.value)
+    except InvalidRecord as error:
+        DEAD_LETTERS.labels("alert-worker", record.topic).inc()
+        log.warning("unreadable record", topic=record.topic, offset=record.offset, reason=str(error))
+        return None

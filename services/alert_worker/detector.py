@@ -1,0 +1,185 @@
+"""One symbol: its window, its baseline and its episode, composed. Trades in, state changes out."""
+
+from services.alert_worker.baseline import Baseline
+from services.alert_worker.episodes import COOLDOWN_TICKS, Episode, step_of
+from services.alert_worker.grid import GRID_US
+from services.alert_worker.prices import MAX_PRICE, read_price
+from services.alert_worker.records import Market, Moment, alert_of, episode_id
+from services.alert_worker.rules import RULES
+from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Sight
+from services.alert_worker.window import Window
+from shared.events import Alert, AlertState, Trade
+
+CONFIRM_TICKS = 3
+"""A move opens an episode only when it still stands this much later, so that one odd print or sweep does not."""
+
+
+class Detector:
+    """Watches one symbol. The price it goes by is the median of the last three trades: one odd print moves nothing."""
+
+    __slots__ = (
+        "baseline", "cooldown", "episode", "era", "is_changed", "last_id", "last_tick", "last_us", "market",
+        "next_offset", "prices", "received_at_us", "scale", "sight", "suspicion", "window",
+    )  # fmt: skip
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.next_offset = 0
+        """Records before this one are in the state already."""
+        self.is_changed = True
+        """Whether the state differs from what was last saved."""
+        self.era = 0
+        """The exchange's era that the prices belong to, see `grid.Grid.era`."""
+        self.baseline = Baseline()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget prices and episode, keep what is usual."""
+        self.window = Window()
+        self.sight = Sight(self.market.quote, self.window, self.baseline)
+        self.episode: Episode | None = None
+        self.last_tick = 0
+        self.prices: list[int] = []
+        self.scale = 0
+        self.last_us = self.last_id = self.received_at_us = 0
+        self.suspicion: tuple[int, int] | None = None
+        """(direction, tick since) of a move that is not confirmed yet."""
+        self.cooldown: tuple[int, int, float] | None = None
+        """(direction, until tick, depth) of the last episode."""
+
+    def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool:
+        """Take in a trade that is newer than all before; say whether it counted (a repeat does not)."""
+        if (traded_at_us, trade_id) <= (self.last_us, self.last_id):
+            return False
+        self.is_changed = True
+        price = self._scaled(trade.price)
+        if price is None:
+            return False
+        self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
+        prices, window = self.prices, self.window
+        prices.append(price)
+        if len(prices) < 3:
+            return True
+        first, second, third = prices[-3:]
+        del prices[:-2]
+        median = max(min(first, second), min(max(first, second), third))
+        turnover = float(trade.price) * float(trade.quantity)
+        self.baseline.add(traded_at_us, window.last / 10**self.scale, turnover)
+        window.add(traded_at_us, median)
+        return True
+
+    def apply_late(self, traded_at_us: int, trade: Trade) -> None:
+        """Take in a trade whose tick was decided already: it corrects the window and raises nothing."""
+        self.is_changed = True
+        price = self._scaled(trade.price)
+        if price is not None:
+            self.window.add_late(traded_at_us, price)
+
+    def decide(self, tick: int) -> Alert | None:
+        """Judge the symbol at a tick, after its trades up to there were applied."""
+        self.last_tick = tick
+        window = self.window
+        if not window.high:
+            return None
+        if self.episode is not None:
+            return self._continue(self.episode, tick)
+        if window.last / window.high > 1 - SMALLEST_FLOOR + TIE and window.last / window.low < 1 + SMALLEST_FLOOR - TIE:
+            self.suspicion = None
+            return None
+        return self._suspect(tick)
+
+    def expire(self, until_tick: int) -> Alert | None:
+        """Resolve the episode if that was due by a tick and no trade came in the way."""
+        episode = self.episode
+        if episode is None or episode.due_tick > until_tick:
+            return None
+        self.is_changed = True
+        tick = self.last_tick = episode.due_tick
+        return self._resolve(episode, tick)
+
+    def give_up(self) -> Alert | None:
+        """Resolve the episode, if there is one, where it stands: its time is no more."""
+        return None if self.episode is None else self._resolve(self.episode, self.last_tick)
+
+    def _findings(self) -> list[Finding]:
+        return [finding for rule in RULES if (finding := rule.judge(self.sight))]
+
+    def _suspect(self, tick: int) -> Alert | None:
+        findings = [finding for finding in self._findings() if not self._cools(finding, tick)]
+        if not findings:
+            self.suspicion = None
+            return None
+        direction = findings[0].direction
+        if self.suspicion is None or self.suspicion[0] != direction:
+            self.suspicion = (direction, tick)
+        if tick - self.suspicion[1] < CONFIRM_TICKS:
+            return None
+        return self._open(findings, self.suspicion[1], tick)
+
+    def _cools(self, finding: Finding, tick: int) -> bool:
+        if self.cooldown is None:
+            return False
+        direction, until, depth = self.cooldown
+        return finding.direction == direction and tick < until and abs(finding.change) < depth
+
+    def _open(self, findings: list[Finding], since: int, tick: int) -> Alert:
+        self.suspicion = None
+        first, window = findings[0], self.window
+        before = max((f.before for f in findings if f.direction == first.direction), key=lambda b: abs(b - window.last))
+        depth = abs(window.last / before - 1)
+        episode = Episode(
+            episode_id=episode_id(self.market, first.direction, since),
+            direction=first.direction,
+            before=before,
+            before_at_us=window.began_us(before),
+            started_tick=since,
+            kind=first.rule,
+            now=window.last,
+            extreme=window.last,
+            calm_since=tick,
+            step=step_of(depth),
+            counted=depth,
+        )
+        episode.join(findings)
+        self.episode = episode
+        return self._record(episode, "open", tick)
+
+    def _continue(self, episode: Episode, tick: int) -> Alert | None:
+        change = episode.move(self.window.last, tick)
+        if change is None:
+            return None
+        episode.join(self._findings())
+        return self._resolve(episode, tick) if change == "resolve" else self._record(episode, change, tick)
+
+    def _resolve(self, episode: Episode, tick: int) -> Alert:
+        record = self._record(episode, "resolve", tick)
+        self.episode = None
+        self.cooldown = (episode.direction, tick + COOLDOWN_TICKS, episode.deepest)
+        # Seen from here the move is history. When the price went past its origin, the way from there still counts.
+        seed = [episode.before, episode.now] if episode.outcome() == "crossed" else [episode.now]
+        self.window.restart(tick * GRID_US, seed)
+        return record
+
+    def _record(self, episode: Episode, state: AlertState, tick: int) -> Alert:
+        event_at_us = tick * GRID_US if state == "resolve" else self.last_us
+        moment = Moment(event_at_us, self.received_at_us)
+        return alert_of(episode, state, self.market, self.scale, moment)
+
+    def _scaled(self, text: str) -> int | None:
+        price, scale = read_price(text)
+        if scale < self.scale:
+            price *= 10 ** (self.scale - scale)
+        elif scale > self.scale and not self._rescale(scale):
+            return None
+        return price if price < MAX_PRICE else None
+
+    def _rescale(self, scale: int) -> bool:
+        factor = 10 ** (scale - self.scale)
+        if max(self.window.high, *self.prices, 0) * factor >= MAX_PRICE:
+            return False
+        self.scale = scale
+        self.prices = [price * factor for price in self.prices]
+        self.window.multiply(factor)
+        if self.episode is not None:
+            self.episode.multiply(factor)
+        return True

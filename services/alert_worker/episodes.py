@@ -1,0 +1,128 @@
+"""One abnormal episode of one symbol as a state machine: open, escalate any number of times, resolve.
+
+Percentages are distances from `before`, the price before the move.
+
+| severity | from |
+|---|---|
+| notice | the rule's own threshold |
+| warning | 2 % |
+| danger | 4 %; told again at 8, 16, 32 and 64 % |
+
+It resolves when the price stayed for three seconds within a quarter of the move's depth (at least half of the smallest
+floor) from where it came, when it shot past that to the other side, or when it made no new extreme for ten minutes
+and so found a new level. What happens in between, the way back included, belongs to the episode.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding
+from shared.events import AlertState, Severity
+
+STEPS: tuple[tuple[float, Severity], ...] = (
+    (0.0, "notice"), (0.02, "warning"), (0.04, "danger"), (0.08, "danger"), (0.16, "danger"), (0.32, "danger"),
+    (0.64, "danger"),
+)  # fmt: skip
+
+RECOVERED_TICKS = 30
+SETTLED_TICKS = 6_000
+COOLDOWN_TICKS = 6_000
+"""After an episode only a move at least as deep as the last one opens the same direction again for this long."""
+
+_LEAST_BAND = SMALLEST_FLOOR / 2
+_BAND_OF_DEPTH = 0.25
+_NEW_EXTREME = 0.002
+
+Outcome = Literal["recovered", "crossed", "settled"]
+
+
+def step_of(depth: float) -> int:
+    """Number of the step that a depth (a fraction) reaches."""
+    return max(number for number, (least, _) in enumerate(STEPS) if depth >= least - TIE or number == 0)
+
+
+@dataclass(slots=True)
+class Episode:
+    """A move that was told, until it is over. Prices are integers of the symbol's scale."""
+
+    episode_id: str
+    direction: int
+    before: int
+    before_at_us: int
+    started_tick: int
+    kind: str
+    now: int
+    extreme: int
+    calm_since: int
+    step: int
+    counted: float
+    sigma: float | None = None
+    detectors: list[str] = field(default_factory=list)
+    told: int = 0
+    in_band_since: int | None = None
+
+    @property
+    def depth(self) -> float:
+        """How far the price is now in the episode's direction, as a fraction; negative beyond where it came from."""
+        return self.direction * (self.now / self.before - 1)
+
+    @property
+    def deepest(self) -> float:
+        """The largest depth so far."""
+        return self.direction * (self.extreme / self.before - 1)
+
+    @property
+    def severity(self) -> Severity:
+        """Never falls while the episode lasts."""
+        return STEPS[self.step][1]
+
+    @property
+    def due_tick(self) -> int:
+        """When it resolves if nothing more happens."""
+        settled = self.calm_since + SETTLED_TICKS
+        return settled if self.in_band_since is None else min(settled, self.in_band_since + RECOVERED_TICKS)
+
+    def join(self, findings: list[Finding]) -> None:
+        """Let further detectors name themselves in the next record."""
+        for finding in findings:
+            if finding.direction == self.direction:
+                if finding.rule not in self.detectors:
+                    self.detectors.append(finding.rule)
+                if finding.sigma is not None:
+                    self.sigma = max(self.sigma or 0.0, finding.sigma)
+
+    def move(self, now: int, tick: int) -> AlertState | None:
+        """Take in the price at a tick; say which state change follows from it."""
+        self.now = now
+        depth = self.depth
+        if self.direction * (now - self.extreme) > 0:
+            self.extreme = now
+        if depth >= self.counted + _NEW_EXTREME:
+            self.counted, self.calm_since = depth, tick
+        if depth > max(_LEAST_BAND, _BAND_OF_DEPTH * self.deepest):
+            self.in_band_since = None
+        elif self.in_band_since is None:
+            self.in_band_since = tick
+        if depth <= -SMALLEST_FLOOR:
+            return "resolve"
+        step = step_of(depth)
+        if step > self.step:
+            self.step = step
+            return "escalate"
+        return None
+
+    def outcome(self) -> Outcome:
+        """How it ended, once it did."""
+        if self.depth <= -SMALLEST_FLOOR:
+            return "crossed"
+        return "settled" if self.in_band_since is None else "recovered"
+
+    def multiply(self, factor: int) -> None:
+        """Change the scale of all prices."""
+        self.before *= factor
+        self.now *= factor
+        self.extreme *= factor
+
+    def packed(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return asdict(self)

@@ -1,0 +1,113 @@
+"""Event time of one exchange in one partition: who has to wait for whom before a decision falls.
+
+Decisions fall on a grid of 100 ms. A tick is closed once the exchange's time, as heard, is 200 ms past it; its trades
+are then ordered by (traded_at, trade_id), so the order in which they arrived does not matter. Exchange time runs on
+with our clock (stamps of receipt, less the exchange's usual delay) and with the newest sane trade, so that no symbol
+waits for its own next trade. Everything here follows from the records alone: replayed, they give the same ticks.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+GRID_US = 100_000
+LATENESS_US = 200_000
+ENOUGH_HEARD = 5
+"""Trades before the exchange's delay is known at all."""
+
+BEHIND_US = 3_600_000_000
+AHEAD_US = 10_000_000
+"""A trade further off the exchange's running clock than this is out of its mind: it takes no part."""
+
+_SAMPLES = 31
+_RENEW_EVERY = 8
+
+Entry = TypeVar("Entry")
+
+
+def tick_of(at_us: int) -> int:
+    """Number of the grid's tick at or next after a time."""
+    return -(-at_us // GRID_US)
+
+
+class Grid(Generic[Entry]):
+    """Trades of one exchange that wait for their tick to close."""
+
+    __slots__ = ("_delays", "_front_us", "_heard", "_waiting", "closed", "delay_us", "era")
+
+    def __init__(self) -> None:
+        self.closed = 0
+        """The newest tick that is closed."""
+        self.delay_us = 0
+        """The exchange's running clock offset: median of received - traded."""
+        self.era = 0
+        """Rises when the exchange's clock jumps by more than an hour: a recording of another time began."""
+        self._front_us = 0
+        self._heard = 0
+        self._delays: deque[int] = deque(maxlen=_SAMPLES)
+        self._waiting: dict[int, list[Entry]] = {}
+
+    def hear(self, traded_at_us: int, received_at_us: int) -> bool:
+        """Let time run on by a live trade's stamps; say whether ticks closed."""
+        delay = received_at_us - traded_at_us
+        self._delays.append(delay)
+        self._heard += 1
+        if self._heard <= _SAMPLES or self._heard % _RENEW_EVERY == 0:
+            self._renew_delay()
+        if self._heard < ENOUGH_HEARD:
+            return False
+        front = received_at_us - self.delay_us
+        if 0 < traded_at_us - front <= AHEAD_US:
+            front = traded_at_us
+        return self._run_on(front)
+
+    def run_on(self, now_us: int) -> bool:
+        """Let time run on by our clock, while nothing is left to read; say whether ticks closed."""
+        return self._heard >= ENOUGH_HEARD and self._run_on(now_us - self.delay_us)
+
+    def is_sane(self, traded_at_us: int, received_at_us: int) -> bool:
+        """Say whether the trade's time is near the exchange's running clock."""
+        ahead = self.delay_us - (received_at_us - traded_at_us)
+        return -BEHIND_US <= ahead <= AHEAD_US
+
+    def place(self, tick: int, entry: Entry) -> None:
+        """Let an entry wait for its tick; when that is closed already, for the next one that closes."""
+        self._waiting.setdefault(tick, []).append(entry)
+
+    def take(self) -> Iterator[tuple[int, list[Entry]]]:
+        """The closed ticks that have entries, oldest first, and forget them."""
+        for tick in sorted(tick for tick in self._waiting if tick <= self.closed):
+            yield tick, self._waiting.pop(tick)
+
+    def waiting(self) -> Iterator[Entry]:
+        """Everything whose tick is still open."""
+        for entries in self._waiting.values():
+            yield from entries
+
+    def packed(self) -> list[Any]:
+        """Everything but what waits, as plain values."""
+        return [self.closed, self.delay_us, self.era, self._front_us, self._heard, list(self._delays)]
+
+    def unpack(self, packed: list[Any]) -> None:
+        """The inverse of `packed`."""
+        self.closed, self.delay_us, self.era, self._front_us, self._heard, delays = packed
+        self._delays = deque(delays, maxlen=_SAMPLES)
+
+    def _run_on(self, front_us: int) -> bool:
+        if front_us <= self._front_us:
+            return False
+        self._front_us = front_us
+        closed = (front_us - LATENESS_US) // GRID_US
+        if closed <= self.closed:
+            return False
+        self.closed = closed
+        return True
+
+    def _renew_delay(self) -> None:
+        ordered = sorted(self._delays)
+        delay = ordered[len(ordered) // 2]
+        if self._heard >= ENOUGH_HEARD and abs(delay - self.delay_us) > BEHIND_US:
+            self.era += 1
+            self.closed = self._front_us = 0
+            self._waiting.clear()
+        self.delay_us = delay

@@ -1,0 +1,137 @@
+"""All symbols of one partition of the trades topic: records in, alerts out; the same live and replayed."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from services.alert_worker.detector import Detector
+from services.alert_worker.grid import Grid, tick_of
+from services.alert_worker.records import Market
+from shared.events import Alert, Trade
+
+
+class Decided(NamedTuple):
+    """An alert, and the exchange's running clock offset (received - traded) when it was decided."""
+
+    alert: Alert
+    delay_us: int
+
+
+class Entry(NamedTuple):
+    """A trade that waits for its tick; sorts by exchange time, then id, then `offset`, which is unique."""
+
+    traded_at_us: int
+    trade_id: int
+    offset: int
+    detector: Detector
+    trade: Trade
+
+
+class Exchange:
+    """One exchange's share of a partition: its own event time and its symbols."""
+
+    def __init__(self) -> None:
+        self.grid: Grid[Entry] = Grid()
+        self.detectors: dict[str, Detector] = {}
+        self.open: dict[Detector, None] = {}
+        """Those with an episode, which may resolve without a trade."""
+
+
+class Partition:
+    """The watch over one partition."""
+
+    def __init__(self) -> None:
+        self.exchanges: dict[str, Exchange] = {}
+        self.position = 0
+        """Offset of the next record."""
+        self.heard_until = 0
+        """Records before this one have moved the clocks already (set when restored)."""
+        self.ignored = 0
+        """Trades that took no part, because their time is far off the exchange's clock."""
+
+    def observe(self, trade: Trade, offset: int) -> list[Decided]:
+        """Take in the record at `offset`; return what was decided by then."""
+        exchange = self.exchanges.get(trade.exchange)
+        if exchange is None:
+            exchange = self.exchanges[trade.exchange] = Exchange()
+        grid = exchange.grid
+        decided: list[Decided] = []
+        is_live = trade.origin == "stream"
+        if is_live and offset >= self.heard_until and grid.hear(trade.traded_at_us, trade.received_at_us):
+            decided = self._close(exchange)
+        self.position = offset + 1
+        detector = exchange.detectors.get(trade.symbol)
+        if detector is None:
+            detector = self._detector(exchange, trade)
+        if offset >= detector.next_offset:
+            if is_live and not grid.is_sane(trade.traded_at_us, trade.received_at_us):
+                self.ignored += 1
+            else:
+                entry = Entry(trade.traded_at_us, int(trade.trade_id), offset, detector, trade)
+                grid.place(tick_of(trade.traded_at_us), entry)
+        return decided
+
+    def run_on(self, now_us: int) -> list[Decided]:
+        """Decide what is due by our clock, while nothing is left to read."""
+        decided: list[Decided] = []
+        for exchange in self.exchanges.values():
+            if exchange.grid.run_on(now_us):
+                decided += self._close(exchange)
+        return decided
+
+    def symbols(self) -> Iterator[Detector]:
+        """Every symbol that was seen."""
+        for exchange in self.exchanges.values():
+            yield from exchange.detectors.values()
+
+    def waiting(self) -> dict[Detector, int]:
+        """First offset that waits for its tick, by symbol."""
+        first: dict[Detector, int] = {}
+        for exchange in self.exchanges.values():
+            for entry in exchange.grid.waiting():
+                first[entry.detector] = min(entry.offset, first.get(entry.detector, entry.offset))
+        return first
+
+    def _detector(self, exchange: Exchange, trade: Trade) -> Detector:
+        market = Market(trade.exchange, trade.symbol, trade.base, trade.quote)
+        detector = exchange.detectors[trade.symbol] = Detector(market)
+        return detector
+
+    def _close(self, exchange: Exchange) -> list[Decided]:
+        decided: list[Decided] = []
+        for tick, entries in exchange.grid.take():
+            entries.sort()
+            for detector in self._apply(exchange, tick, entries, decided):
+                self._tell(exchange, detector, detector.decide(tick), decided)
+        for detector in list(exchange.open):
+            self._tell(exchange, detector, detector.expire(exchange.grid.closed), decided)
+        return decided
+
+    def _apply(self, exchange: Exchange, tick: int, entries: list[Entry], decided: list[Decided]) -> list[Detector]:
+        """Apply a tick's trades; return the symbols that have to be judged."""
+        judged: dict[Detector, None] = {}
+        era = exchange.grid.era
+        for traded_at_us, trade_id, _, detector, trade in entries:
+            if detector.era != era:
+                self._begin_era(exchange, detector, decided)
+            if detector.episode is not None:
+                self._tell(exchange, detector, detector.expire(tick - 1), decided)
+            if tick <= detector.last_tick:
+                detector.apply_late(traded_at_us, trade)
+            elif detector.apply(traded_at_us, trade_id, trade) and trade.origin == "stream":
+                judged[detector] = None
+        return list(judged)
+
+    def _begin_era(self, exchange: Exchange, detector: Detector, decided: list[Decided]) -> None:
+        if detector.episode is not None:
+            self._tell(exchange, detector, detector.give_up(), decided)
+        detector.forget()
+        detector.era = exchange.grid.era
+
+    def _tell(self, exchange: Exchange, detector: Detector, alert: Alert | None, decided: list[Decided]) -> None:
+        if alert is None:
+            return
+        if detector.episode is None:
+            exchange.open.pop(detector, None)
+        else:
+            exchange.open[detector] = None
+        decided.append(Decided(alert, exchange.grid.delay_us))

@@ -1,0 +1,68 @@
+"""An episode's state change as the Alert record that Kafka keeps. Ids follow from the trades alone."""
+
+import hashlib
+from dataclasses import dataclass
+
+from services.alert_worker.episodes import Episode
+from services.alert_worker.grid import GRID_US
+from services.alert_worker.prices import price_text
+from services.alert_worker.rules import RULE_VERSION
+from services.alert_worker.rules.base import UP
+from shared.events import Alert, AlertState
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What is traded where."""
+
+    exchange: str
+    symbol: str
+    base: str
+    quote: str
+
+
+def episode_id(market: Market, direction: int, started_tick: int) -> str:
+    """Same trades, same id: replayed, after a restart, and in a second worker."""
+    name = "\n".join((RULE_VERSION, market.exchange, market.symbol, str(direction), str(started_tick)))
+    return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a state change happened, on the exchange's clock, and when we had received the trade that caused it."""
+
+    event_at_us: int
+    received_at_us: int
+
+
+def alert_of(episode: Episode, state: AlertState, market: Market, scale: int, moment: Moment) -> Alert:
+    """The record. `decided_at_us` is the shell's to fill in.
+
+    Prices come back exactly as they were read, percentages are rounded to two places.
+    """
+    end = "" if state != "escalate" else f"-{episode.step}"
+    return Alert(
+        alert_id=f"{episode.episode_id}-{state}{end}",
+        episode_id=episode.episode_id,
+        state=state,
+        kind=episode.kind,
+        detectors=list(episode.detectors),
+        scope="symbol",
+        direction="up" if episode.direction == UP else "down",
+        severity=episode.severity,
+        started_at_us=episode.started_tick * GRID_US,
+        decided_at_us=0,
+        rule_version=RULE_VERSION,
+        exchange=market.exchange,
+        symbol=market.symbol,
+        base=market.base,
+        quote=market.quote,
+        event_at_us=moment.event_at_us,
+        received_at_us=moment.received_at_us,
+        price_before=price_text(episode.before, scale),
+        price_now=price_text(episode.now, scale),
+        price_extreme=price_text(episode.extreme, scale),
+        change_pct=f"{100 * (episode.now / episode.before - 1):.2f}",
+        window_s=max(1, -((episode.before_at_us - moment.event_at_us) // 1_000_000)),
+        sigma=None if episode.sigma is None else f"{min(episode.sigma, 9_999.0):.1f}",
+    )

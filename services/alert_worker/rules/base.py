@@ -1,0 +1,61 @@
+"""What a rule is given and what it says. A new rule is a file beside this and a row in RULES."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.alert_worker.baseline import Baseline
+from services.alert_worker.window import Window
+
+SMALLEST_FLOOR = 0.008
+"""No rule fires below this fraction; the detector asks none before the window holds such a move."""
+
+TIE = 1e-9
+"""A threshold is met within this, so that rounding of the last bit cannot decide."""
+
+UP, DOWN = 1, -1
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One symbol at one instant of event time."""
+
+    quote: str
+    window: Window
+    baseline: Baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule fired: the price is `change` (a signed fraction) away from `before`, which was the price in the window.
+
+    `sigma` is the move in multiples of what is usual for its span, where the rule knows that.
+    """
+
+    rule: str
+    before: int
+    change: float
+    sigma: float | None = None
+
+    @property
+    def direction(self) -> int:
+        """UP or DOWN."""
+        return UP if self.change > 0 else DOWN
+
+
+class Rule(Protocol):
+    """Judges one symbol. Pure: the same sight gives the same finding."""
+
+    @property
+    def name(self) -> str:
+        """What alerts call it."""
+        ...
+
+    def judge(self, sight: Sight) -> Finding | None:
+        """What is abnormal now, or None."""
+        ...
+
+
+def larger_move(price: int, high: int, low: int) -> tuple[int, float]:
+    """(price before, signed change) of the larger of the fall from `high` and the rise from `low`."""
+    fall, rise = price / high - 1, price / low - 1
+    return (high, fall) if -fall > rise else (low, rise)

@@ -1,0 +1,110 @@
+"""Detector state as records, and back: a restart is these plus the tail of the trades topic.
+
+A round writes every symbol that changed and then one mark of the partition. Each symbol says which records it has
+taken in; the mark says where reading resumes. A round that was cut short leaves the older mark in force, and the
+symbols that it did write skip what they know.
+"""
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from services.alert_worker.baseline import Baseline
+from services.alert_worker.detector import Detector
+from services.alert_worker.episodes import Episode
+from services.alert_worker.partition import Exchange, Partition
+from services.alert_worker.records import Market
+from services.alert_worker.rules import RULE_VERSION
+from services.alert_worker.rules.base import Sight
+from services.alert_worker.window import Window
+from shared.events import DetectorSnapshot
+from shared.partitioning import symbol_key
+
+MARK = "-"
+"""What a partition's mark has in the place of an exchange."""
+
+
+def take(partition: Partition, number: int, at_us: int) -> Iterator[tuple[str, DetectorSnapshot]]:
+    """(key, record) of each symbol that took in records since it was last taken, then of the partition's mark."""
+    waiting = partition.waiting()
+    for detector in partition.symbols():
+        covered = waiting.get(detector, partition.position)
+        if detector.is_changed:
+            yield _symbol(detector, number, covered, at_us)
+            detector.is_changed = False
+    yield _mark(partition, number, min(waiting.values(), default=partition.position), at_us)
+
+
+def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | None:
+    """Fill a new partition from the newest record of each key; return where reading resumes, None without a mark.
+
+    Records of other rules are left out: their symbols begin anew.
+    """
+    resume = None
+    for record in records:
+        if record.rule_version != RULE_VERSION:
+            continue
+        if record.exchange == MARK:
+            resume = record.next_offset
+            partition.heard_until, grids = msgspec.json.decode(record.state)
+            for name, packed in grids.items():
+                partition.exchanges.setdefault(name, Exchange()).grid.unpack(packed)
+        else:
+            exchange = partition.exchanges.setdefault(record.exchange, Exchange())
+            detector = exchange.detectors[record.symbol] = _detector(record)
+            if detector.episode is not None:
+                exchange.open[detector] = None
+    partition.position = resume or 0
+    return resume
+
+
+def _symbol(detector: Detector, number: int, next_offset: int, at_us: int) -> tuple[str, DetectorSnapshot]:
+    market = detector.market
+    state = msgspec.json.encode(pack(detector)).decode()
+    record = DetectorSnapshot(
+        exchange=market.exchange, symbol=market.symbol, partition=number, next_offset=next_offset,
+        rule_version=RULE_VERSION, state=state, at_us=at_us,
+    )  # fmt: skip
+    return symbol_key(market.exchange, market.symbol), record
+
+
+def _mark(partition: Partition, number: int, resume: int, at_us: int) -> tuple[str, DetectorSnapshot]:
+    grids = {name: exchange.grid.packed() for name, exchange in partition.exchanges.items()}
+    name = f"partition-{number}"
+    record = DetectorSnapshot(
+        exchange=MARK, symbol=name, partition=number, next_offset=resume, rule_version=RULE_VERSION,
+        state=msgspec.json.encode([partition.position, grids]).decode(), at_us=at_us,
+    )  # fmt: skip
+    return symbol_key(MARK, name), record
+
+
+def pack(detector: Detector) -> list[Any]:
+    """A symbol's state as plain values; about half a kilobyte as JSON."""
+    window = detector.window
+    return [
+        [detector.market.base, detector.market.quote],
+        [detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us],
+        [detector.scale, detector.prices, detector.suspicion, detector.cooldown],
+        detector.baseline.packed(),
+        [window.head, window.last, base64.b64encode(zlib.compress(window.packed(), 1)).decode()],
+        None if detector.episode is None else detector.episode.packed(),
+    ]
+
+
+def _detector(record: DetectorSnapshot) -> Detector:
+    names, times, prices, baseline, (head, last, window), episode = msgspec.json.decode(record.state)
+    detector = Detector(Market(record.exchange, record.symbol, *names))
+    detector.next_offset = record.next_offset
+    detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us = times
+    detector.scale, detector.prices = prices[:2]
+    suspicion, cooldown = prices[2:]
+    detector.suspicion = None if suspicion is None else tuple(suspicion)
+    detector.cooldown = None if cooldown is None else tuple(cooldown)
+    detector.baseline = Baseline.unpacked(baseline)
+    detector.window = Window.unpacked(zlib.decompress(base64.b64decode(window)), head, last)
+    detector.sight = Sight(detector.market.quote, detector.window, detector.baseline)
+    detector.episode = None if episode is None else Episode(**episode)
+    return detector

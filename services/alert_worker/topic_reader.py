@@ -1,0 +1,44 @@
+"""Reads what a topic holds right now, once, at the start of the worker."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from shared.kafka import PartitionReader
+from shared.settings import KafkaSettings
+from shared.topics import Topic
+
+_BATCH = 5_000
+
+
+def partitions_of(topic: Topic) -> list[TopicPartition]:
+    """All partitions of a topic."""
+    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+
+
+async def read_topic(
+    settings: KafkaSettings, topic: Topic, since_ms: int | None = None
+) -> AsyncIterator[ConsumerRecord]:
+    """Every record up to the ends as they are now; with `since_ms`, only those the broker stamped from then on."""
+    reader = PartitionReader(settings, "alert-worker-start")
+    try:
+        await reader.connect()
+        partitions = partitions_of(topic)
+        ends = await reader.log_ends(partitions)
+        starts = await (
+            reader.log_starts(partitions) if since_ms is None else reader.offsets_since(partitions, since_ms)
+        )
+        await reader.start(starts)
+        while not await _has_reached(reader, ends):
+            for records in (await reader.batch(timeout_ms=200, max_records=_BATCH)).values():
+                for record in records:
+                    yield record
+    finally:
+        await reader.close()
+
+
+async def _has_reached(reader: PartitionReader, ends: Mapping[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if await reader.position(partition) < end:
+            return False
+    return True

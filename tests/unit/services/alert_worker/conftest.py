@@ -1,0 +1,91 @@
+"""Trades as a market would make them, and the pure watch that reads them."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from services.alert_worker.partition import Partition
+from shared.events import Alert, Trade
+
+START_US = 1_700_000_000_000_000
+DELAY_US = 12_000
+
+
+class Market(NamedTuple):
+    """Makes trades of one symbol; `at` is in seconds since the start."""
+
+    symbol: str = "KRW-BTC"
+    exchange: str = "upbit"
+    scale: float = 1.0
+    quantity: str = "0.05"
+
+    def trade(self, number: int, at: float, price: float) -> Trade:
+        quote, _, base = self.symbol.partition("-")
+        traded_at_us = START_US + int(at * 1_000_000)
+        return Trade(
+            exchange=self.exchange,
+            symbol=self.symbol,
+            base=base,
+            quote=quote,
+            trade_id=str(number + 1),
+            price=str(round(price) * int(self.scale)),
+            quantity=self.quantity,
+            side="buy",
+            traded_at_us=traded_at_us,
+            received_at_us=traded_at_us + DELAY_US,
+        )
+
+    def path(
+        self, price_at: Callable[[float], float], seconds: float, rate: float = 20.0, seed: int = 1
+    ) -> Iterator[Trade]:
+        """Trades at random instants along a price; a bid and an ask one thousand apart."""
+        rng = random.Random(seed)
+        at, number = 0.0, 0
+        while (at := at + rng.expovariate(rate)) < seconds:
+            yield self.trade(number, at, price_at(at) + rng.choice((0, 1000)))
+            number += 1
+
+
+@pytest.fixture
+def market() -> Market:
+    """KRW-BTC on Upbit."""
+    return Market()
+
+
+@pytest.fixture
+def make_market() -> type[Market]:
+    """Other markets."""
+    return Market
+
+
+@pytest.fixture
+def watch() -> Callable[..., list[Alert]]:
+    """Feed trades in the given order to a new watch, or to one that is given; let its clock run out at the end."""
+
+    def run(trades: Iterable[Trade], partition: Partition | None = None, first_offset: int = 0) -> list[Alert]:
+        partition = Partition() if partition is None else partition
+        alerts: list[Alert] = []
+        newest = 0
+        for offset, trade in enumerate(trades, first_offset):
+            alerts += [one.alert for one in partition.observe(trade, offset)]
+            newest = max(newest, trade.received_at_us)
+        return alerts + [one.alert for one in partition.run_on(newest + 1_000_000)]
+
+    return run
+
+
+def crash(at: float) -> float:
+    """130 million, down by 5 % from second 4 on, and back by second 11."""
+    points = ((0.0, 0.0), (4.0, 0.0), (5.5, -1.8), (7.5, -5.0), (8.0, -5.0), (9.5, -1.5), (11.0, -0.2), (1e9, -0.2))
+    for (from_s, low), (to_s, high) in zip(points, points[1:], strict=False):
+        if from_s <= at < to_s:
+            return 130_000_000 * (1 + (low + (high - low) * (at - from_s) / (to_s - from_s)) / 100)
+    raise ValueError(at)
+
+
+@pytest.fixture
+def flash_crash(market: Market) -> list[Trade]:
+    """Twenty seconds with a crash in the middle."""
+    return list(market.path(crash, 20.0))
