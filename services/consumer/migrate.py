@@ -80,7 +80,7 @@ def _connect_when_there(settings: PostgresSettings, wait_s: int) -> psycopg.Conn
 
     attempts = Retrying(
         retry=retry_if_exception_type(_Away),
-        wait=wait_exponential_jitter(initial=0.1, max=3),
+        wait=wait_exponential_jitter(multiplier=0.1, max=3, jitter=0.2),
         stop=stop_after_delay(wait_s),
         before_sleep=say,
         reraise=True,

@@ -7,15 +7,20 @@ from typing import Protocol
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
+from shared.errors import TapewatchError
 from shared.events import Event
 from shared.topics import Topic
 
 
-class PositionMoved(Exception):
+class PositionMoved(TapewatchError):
     """The stored position is not the one that this process left there: another copy wrote, or the store lost data.
 
     Nothing was written. The process ends, and its next start reads the positions anew.
     """
+
+
+class StoreFailed(TapewatchError):
+    """The store refused or did not answer. The batch may be stored or not: the next start asks the store."""
 
 
 @dataclass(frozen=True)

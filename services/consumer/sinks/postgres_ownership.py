@@ -64,7 +64,7 @@ class Ownership:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
-        self._session.terminate()
+        await self._session.close(timeout=5)
 
     async def _try(self, topics: list[int], partitions: list[int]) -> bool:
         locked = await self._session.fetchval(_TRY_LOCKS, topics, partitions)

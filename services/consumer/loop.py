@@ -1,0 +1,118 @@
+"""Reads records, hands them to the sink batch by batch, and keeps the position: the heart of a consumer.
+
+Whatever fails ends the loop, and with it the process.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+from aiokafka.structs import TopicPartition
+
+from services.consumer.batch import Batch
+from services.consumer.dead_letters import DeadLetterPublisher
+from services.consumer.decode import Poison, read_batch
+from services.consumer.flood import Flood
+from services.consumer.journal import Journal
+from services.consumer.sinks.base import Sink, Written
+from shared import metrics
+from shared.clock import NowMicros
+from shared.errors import TapewatchError
+from shared.kafka import PartitionReader
+from shared.wire import UnknownSchema
+
+_WAIT_MS = 250
+_REFRESH_S = 1.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Consumer:
+    """One sink's loop.
+
+    `positions` are the offsets to read next, `stored` those that the store acknowledged, by partition.
+    """
+
+    sink: Sink
+    reader: PartitionReader
+    dead_letters: DeadLetterPublisher
+    journal: Journal
+    now_us: NowMicros
+    batch_records: int
+    positions: dict[TopicPartition, int]
+    stored: dict[TopicPartition, int] = field(default_factory=dict)
+    _flood: Flood = field(default_factory=Flood)
+    _refreshed_at: float = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go on until `stop` is set; the batch in hand is written first. Raises what ended it.
+
+        With a backlog the next batch is fetched and decoded while the store writes one. Without, the store is waited
+        for first: what arrives meanwhile then goes with the next batch instead of the one after it.
+        """
+        writing: asyncio.Task[None] | None = None
+        try:
+            while not stop.is_set():
+                records, batch = await self._next_batch()
+                if writing is not None:
+                    await writing
+                writing = None if batch is None else asyncio.create_task(self._write(batch))
+                if writing is None:
+                    await self._refresh_when_due()
+                elif records < self.batch_records:
+                    await writing
+            if writing is not None:
+                await writing
+        finally:
+            if writing is not None:
+                writing.cancel()
+
+    async def _next_batch(self) -> tuple[int, Batch | None]:
+        """How many records there were, and their batch; after a quarter of a second of silence (0, None)."""
+        found = await self.reader.batch(_WAIT_MS, self.batch_records)
+        if not found:
+            return 0, None
+        try:
+            batch, poison = read_batch(found, self.positions, self.sink.refuses)
+        except UnknownSchema as error:
+            raise TapewatchError(str(error)) from None
+        records = sum(map(len, found.values()))
+        self._stop_at_flood(records, poison)
+        await self.dead_letters.publish(poison)
+        self.positions |= _ends(batch)
+        return records, batch
+
+    def _stop_at_flood(self, records: int, poison: list[Poison]) -> None:
+        if self._flood.see(records, len(poison)):
+            raise TapewatchError(
+                "more than half of the last thousand records could not be read: likelier this program is wrong than "
+                f"all of them. The position has not moved; the last reason was: {poison[-1].reason}"
+            )
+
+    async def _write(self, batch: Batch) -> None:
+        written = await self.sink.write(batch)
+        self.journal.wrote(batch, self.now_us())
+        self.stored |= _ends(batch)
+        self._refreshed_at = _now_s()
+        _count(self.sink.name, written)
+
+    async def _refresh_when_due(self) -> None:
+        if _now_s() - self._refreshed_at >= _REFRESH_S:
+            await self.sink.refresh()
+            self._refreshed_at = _now_s()
+
+
+def _ends(batch: Batch) -> dict[TopicPartition, int]:
+    return {TopicPartition(piece.topic, piece.partition): piece.next_offset for piece in batch.slices}
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _count(sink: str, written: Written) -> None:
+    metrics.BATCHES_WRITTEN.labels(sink).inc()
+    for counter, counts in ((metrics.ROWS_WRITTEN, written.new), (metrics.ROWS_REPEATED, written.repeated)):
+        for topic, count in counts.items():
+            if count:
+                counter.labels(sink, topic).inc(count)

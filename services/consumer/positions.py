@@ -1,0 +1,71 @@
+"""Where to start reading a partition, from what the store remembers and what the log still holds. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.consumer.decode import TopicAndPartition
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The log of one partition: first offset that is kept, and offset of the next record to come."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A stored position that the log does not reach: records from `stored` on are gone, unread."""
+
+    topic: str
+    partition: int
+    stored: int
+    bounds: Bounds
+
+    @property
+    def reason(self) -> str:
+        """What is missing, for people. Offsets `stored` up to and without the log's start; or the log was cut."""
+        where = f"{self.topic} partition {self.partition}"
+        if self.stored < self.bounds.start:
+            return f"{where}: offsets {self.stored} to {self.bounds.start - 1} were deleted before they were read"
+        return (
+            f"{where}: Kafka lost its log from offset {self.bounds.end} on, of which {self.stored} had been read; "
+            f"reading again from offset {self.bounds.start}"
+        )
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Offset to start at by partition, and the partitions whose stored position lies outside the log."""
+
+    offsets: Mapping[TopicAndPartition, int]
+    outside: tuple[Outside, ...]
+
+
+def lost_everything(stored: Mapping[TopicAndPartition, int | None]) -> bool:
+    """Say whether the store remembers no partition at all: it is new, or was emptied."""
+    return all(position is None for position in stored.values())
+
+
+def starts(
+    stored: Mapping[TopicAndPartition, int | None],
+    bounds: Mapping[TopicAndPartition, Bounds],
+    refill: Mapping[TopicAndPartition, int],
+) -> Starts:
+    """Decide for every partition: its stored position; without one, `refill` where given, else the log's start.
+
+    A stored position outside the log starts at the log's start too, and is told apart so that nobody misses it.
+    """
+    offsets: dict[TopicAndPartition, int] = {}
+    outside: list[Outside] = []
+    for key, position in stored.items():
+        log = bounds[key]
+        if position is None:
+            offsets[key] = refill.get(key, log.start)
+        elif log.start <= position <= log.end:
+            offsets[key] = position
+        else:
+            offsets[key] = log.start
+            outside.append(Outside(*key, position, log))
+    return Starts(offsets, tuple(outside))

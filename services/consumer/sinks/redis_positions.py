@@ -1,0 +1,43 @@
+"""How a position is spelled in Redis: ``position:{topic}``, one field a partition. Pure.
+
+The field's value is ``<next offset> <generation> <topic id> <owner token>``. The next offset is ``-`` before the first
+batch. The generation begins the ids of stream entries; it is raised when the topic is not the one it was, because
+offsets then begin anew and Redis would take every new id for an old one.
+"""
+
+from dataclasses import dataclass, replace
+
+from services.consumer.batch import Slice
+
+OWNER_KEY = "position:owner:"
+"""Followed by the token: a key that lives as long as its owner refreshes it."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where one partition stands in Redis. `next_offset` is None before the first batch."""
+
+    next_offset: int | None
+    generation: int
+    topic_id: str
+    owner: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Read the field's value. Raises ValueError when it is none of ours."""
+        offset, generation, topic_id, owner = text.split(" ")
+        return cls(None if offset == "-" else int(offset), int(generation), topic_id, owner)
+
+    def __str__(self) -> str:
+        offset = "-" if self.next_offset is None else self.next_offset
+        return f"{offset} {self.generation} {self.topic_id} {self.owner}"
+
+    def after(self, piece: Slice) -> "Position":
+        """The position that `piece` leads to. Backwards means that Kafka lost its log's end: a new generation."""
+        back = piece.next_offset < piece.first_offset
+        return replace(self, next_offset=piece.next_offset, generation=self.generation + back)
+
+
+def position_key(topic: str) -> str:
+    """Key of the hash that holds the positions in `topic`."""
+    return f"position:{topic}"

@@ -1,0 +1,145 @@
+"""Redis: a rebuildable cache of the newest trades, tickers and order books. One script call a batch.
+
+Of Redis' access rules it needs ``~trades:* ~ticker:* ~orderbook:* ~position:* &updates:*`` and ``+evalsha +script|load
++ping +xadd +xrevrange +expire +hset +hget +publish +set +get +del``; Redis checks what a script calls as well.
+
+redis-py by default sends a command again when its answer was lost. Here it must not: the first failure ends the
+process, and the next one asks Redis for its position.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from aiokafka.structs import TopicPartition
+
+from services.consumer.batch import Batch
+from services.consumer.sinks.base import PositionMoved, StoreFailed, Written
+from services.consumer.sinks.owner import is_surely_gone, new_token
+from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
+from services.consumer.sinks.redis_blob import (
+    Packed,
+    SymbolKey,
+    pack,
+    recent_trades,
+    refusal,
+    traded_symbols,
+    trades_key,
+    unchanged,
+)
+from services.consumer.sinks.redis_connection import Connection, Script
+from services.consumer.sinks.redis_positions import OWNER_KEY, Position, position_key
+from shared import metrics
+from shared.events import Event
+from shared.settings import Settings
+from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
+
+LEASE_MS = 2_000
+"""How long an owner lives without a sign; a second copy takes over that long after the last one, at most."""
+STREAM_EXPIRES_S = 7 * 24 * 3600
+_STANDBY_POLL_S = 0.2
+_TAILS_AT_ONCE = 8  # reading a thousand entries holds Redis for a millisecond or two
+_MOST_SYMBOLS = 20_000  # remembered; those beyond are read from Redis again when they trade
+_WRITE, _TAKE, _TAIL = Script("redis_write.lua"), Script("redis_take.lua"), Script("redis_tail.lua")
+log = structlog.get_logger(__name__)
+
+
+class RedisSink:
+    """The newest trades, tickers and order books in Redis. Use it from one task at a time."""
+
+    name = "redis"
+    topics: tuple[Topic, ...] = (TRADES, TICKERS, ORDERBOOKS)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings.redis
+        self._wait_s = settings.start.wait_s
+        self._connection = Connection(settings.redis)
+        self._token = new_token()
+        self._positions: dict[tuple[str, int], Position] = {}
+        self._recent: dict[SymbolKey, RecentTrades] = {}
+        self._standby = metrics.STANDBY.labels(reader=self.name)
+
+    def refuses(self, event: Event) -> str | None:
+        """See `redis_blob.refusal`."""
+        return refusal(event)
+
+    async def open(self, topic_ids: Mapping[TopicPartition, str]) -> Mapping[TopicPartition, int | None]:
+        """Wait for Redis and until no other copy owns one of the partitions; see `Sink.open`."""
+        await self._connection.wait_until_reachable(self._wait_s)
+        waits_for = None
+        while owner := await self._take(topic_ids):
+            if waits_for != owner:
+                log.warning("standby: another copy owns partitions of this shard", owner=owner)
+            waits_for = owner
+            self._standby.set(1)
+            await asyncio.sleep(_STANDBY_POLL_S)
+        self._standby.set(0)
+        if waits_for:
+            log.info("took over from the other copy", owner=waits_for)
+        return {partition: self._positions[partition].next_offset for partition in topic_ids}
+
+    async def _take(self, topic_ids: Mapping[TopicPartition, str]) -> str | None:
+        """Take all partitions, or return the token of the live owner of one of them."""
+        gone: list[str] = []
+        partitions = [(position_key(topic), str(p), topic_id) for (topic, p), topic_id in topic_ids.items()]
+        while True:
+            verdict, *found = await self._connection.run(_TAKE, (self._token, LEASE_MS, gone, partitions))
+            if verdict == b"taken":
+                self._positions |= {p: Position.parse(text.decode()) for p, text in zip(topic_ids, found, strict=True)}
+                return None
+            owner = found[0].decode()
+            if owner in gone or not is_surely_gone(owner):
+                return str(owner)
+            gone.append(owner)
+
+    async def write(self, batch: Batch) -> Written:
+        """Store the batch and its positions, or nothing. Raises PositionMoved, or StoreFailed."""
+        for piece in batch.slices:
+            here = self._positions[piece.topic, piece.partition].next_offset
+            if here not in (None, piece.first_offset):
+                raise PositionMoved(f"batch {batch.id} begins at {piece.first_offset}, Redis is at {here}")
+        await self._recall(traded_symbols(batch))
+        packed = pack(batch, self._positions, self._recent)
+        return await self._run(packed)
+
+    async def refresh(self) -> None:
+        """Renew the lease, and see that the positions are still ours. Raises PositionMoved, or StoreFailed."""
+        await self._run(Packed([], unchanged(self._positions), {}, {}))
+
+    async def _run(self, packed: Packed) -> Written:
+        cap = self._settings.stream_cap
+        argument = (self._token, LEASE_MS, cap, STREAM_EXPIRES_S, packed.positions, packed.symbols)
+        verdict, *found = await self._connection.run(_WRITE, argument)
+        if verdict == b"moved":
+            key, field, stored = (text.decode() for text in found)
+            raise PositionMoved(
+                f"{key} {field} in Redis is {stored or 'gone'!r}, which this process did not leave there: "
+                "another copy took over, or Redis lost data"
+            )
+        self._positions |= packed.after
+        new = dict(zip((topic.name for topic in self.topics), found[::2], strict=True))
+        held = dict(zip(new, found[1::2], strict=True))
+        return Written(new, {topic: held[topic] + packed.repeated.get(topic, 0) for topic in new})
+
+    async def _recall(self, symbols: Mapping[SymbolKey, int]) -> None:
+        """Read from Redis what is to be remembered of symbols that this process has not written yet."""
+        unknown = [key for key in symbols if key not in self._recent]
+        for i in range(0, len(unknown), _TAILS_AT_ONCE):
+            keys = unknown[i : i + _TAILS_AT_ONCE]
+            streams = [trades_key(*key) for key in keys]
+            tails = await self._connection.run(_TAIL, (REMEMBERED, streams))
+            for key, tail in zip(keys, tails, strict=True):
+                generation = self._positions[TRADES.name, symbols[key]].generation
+                self._recent[key] = recent_trades(tail, generation)
+        for key in list(self._recent)[: max(0, len(self._recent) - _MOST_SYMBOLS)]:
+            if key not in symbols:
+                del self._recent[key]
+
+    async def close(self) -> None:
+        """Give up ownership at once, so that another copy need not wait for the lease to end; disconnect."""
+        try:
+            await self._connection.delete(OWNER_KEY + self._token)
+        except StoreFailed as error:
+            log.warning("could not give up ownership: it ends by itself", lease_ms=LEASE_MS, reason=str(error))
+        finally:
+            await self._connection.close()

@@ -1,0 +1,38 @@
+-- Takes partitions for one owner, all of them or none.
+--
+-- ARGV[1]: msgpack of {token, lease_ms, gone, partitions}
+--   gone: tokens whose process is known to be dead though their key may live still
+--   partitions: {key, field, topic id}, …
+-- Answer: {"held", token of the live owner}, or {"taken", position, …} in the order of `partitions`
+-- A position is "<next offset> <generation> <topic id> <owner token>".
+local token, lease_ms, gone, partitions = unpack(cmsgpack.unpack(ARGV[1]))
+
+local is_gone = {[token] = true}
+for _, dead in ipairs(gone) do is_gone[dead] = true end
+
+local positions = {}
+for i, partition in ipairs(partitions) do
+  local key, field, topic_id = partition[1], partition[2], partition[3]
+  local found = redis.call('HGET', key, field)
+  local next_offset, generation = '-', 1
+  if found then
+    local stored_offset, stored_generation, stored_topic_id, owner = string.match(found, '^(%S+) (%d+) (%S+) (%S+)$')
+    if not owner then
+      return redis.error_reply('TAPEWATCH ' .. key .. ' ' .. field .. ' holds no position: ' .. found)
+    end
+    if not is_gone[owner] and redis.call('GET', 'position:owner:' .. owner) then
+      return {'held', owner}
+    end
+    next_offset, generation = stored_offset, tonumber(stored_generation)
+    if stored_topic_id ~= topic_id then
+      next_offset, generation = '-', generation + 1
+    end
+  end
+  positions[i] = next_offset .. ' ' .. generation .. ' ' .. topic_id .. ' ' .. token
+end
+
+redis.call('SET', 'position:owner:' .. token, '1', 'PX', lease_ms)
+for i, partition in ipairs(partitions) do
+  redis.call('HSET', partition[1], partition[2], positions[i])
+end
+return {'taken', unpack(positions)}
