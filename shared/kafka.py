@@ -224,6 +224,10 @@ class PartitionReader:
         found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
         return {p: at.offset if (at := found.get(p)) is not None else ends[p] for p in partitions}
 
+    async def position(self, partition: TopicPartition) -> int:
+        """Offset of the next record to read, also past records that a compacted log no longer holds."""
+        return int(await self._consumer.position(partition))
+
     def lag(self, partition: TopicPartition, position: int) -> int:
         """Records between `position` and the log's end as of the last fetch."""
         return max(0, (self._consumer.highwater(partition) or position) - position)
