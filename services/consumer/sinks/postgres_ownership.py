@@ -52,6 +52,9 @@ class Ownership:
         self._standby.set(0)
         if waiting:
             log.info("took over from the other copy")
+
+    def watch(self) -> None:
+        """From now on ask every second whether the session lives, and look after the days."""
         self._keeping = asyncio.create_task(self._keep(), name="postgres locks and days")
 
     def check(self) -> None:
@@ -63,7 +66,7 @@ class Ownership:
         """Give up the locks by ending their session."""
         if self._keeping is not None:
             self._keeping.cancel()
-            await asyncio.wait([self._keeping])
+            await asyncio.gather(self._keeping, return_exceptions=True)
         await self._session.close(timeout=5)
 
     async def _try(self, topics: list[int], partitions: list[int]) -> bool:

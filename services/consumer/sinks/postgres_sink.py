@@ -46,11 +46,12 @@ class PostgresSink:
         try:
             self._ownership = Ownership(await self._connect("locks", _LOCKS_TIMEOUT_S), self._days, self.name)
             await self._ownership.acquire(topic_ids)
-            session = await self._connect("writer", _WRITE_TIMEOUT_S)
-            self._writer = await Writer.take_over(session, self._days, uuid.uuid4().hex, topic_ids)
+            self._writer = Writer(await self._connect("writer", _WRITE_TIMEOUT_S), self._days, uuid.uuid4().hex)
+            positions = await self._writer.take_over(topic_ids)
         except (*SCHEMA_FAULTS, asyncpg.InsufficientPrivilegeError) as error:
             raise schema_fault(error, self._settings.postgres) from None
-        return dict(self._writer.positions)
+        self._ownership.watch()
+        return positions
 
     async def write(self, batch: Batch) -> Written:
         """Store the batch and its positions, or nothing. Raises PositionMoved, or what ended one of the sessions."""

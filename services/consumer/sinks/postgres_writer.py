@@ -42,29 +42,31 @@ TOPICS = (TRADES, TICKERS, *(table.topic for table in _RARE))
 
 
 class Writer:
-    """The session that writes, and what it knows: positions, ids of instruments. Make it with `take_over`."""
+    """The session that writes, and what it knows: positions, ids of instruments."""
 
-    def __init__(self, session: Session, days: Days, owner: str, market: "PreparedStatement[asyncpg.Record]") -> None:
+    def __init__(self, session: Session, days: Days, owner: str) -> None:
         self._session = session
         self._days = days
         self._owner = owner
-        self._market = market
         self._ids: dict[tuple[str, str], int] = {}
-        self.positions: dict[TopicPartition, int | None] = {}
+        self._positions: dict[TopicPartition, int | None] = {}
+        self._market: PreparedStatement[asyncpg.Record] | None = None
 
-    @classmethod
-    async def take_over(
-        cls, session: Session, days: Days, owner: str, topic_ids: Mapping[TopicPartition, str]
-    ) -> "Writer":
-        """Write `owner` into the positions, waiting for what the last owner is still committing, and read them."""
-        writer = cls(session, days, owner, await session.prepare(_SQL["write_market"]))
+    async def take_over(self, topic_ids: Mapping[TopicPartition, str]) -> dict[TopicPartition, int | None]:
+        """Write the owner into the positions, waiting for what the last one is still committing; return them."""
         partitions = sorted(topic_ids)
-        topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
-        records = await session.fetch(_SQL["own_positions"], topics, numbers, [topic_ids[p] for p in partitions], owner)
-        writer.positions = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in records}
-        await days.make_ahead(session)
-        await writer._learn_ids()
-        return writer
+        records = await self._session.fetch(
+            _SQL["own_positions"],
+            [p.topic for p in partitions],
+            [p.partition for p in partitions],
+            [topic_ids[p] for p in partitions],
+            self._owner,
+        )
+        self._positions = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in records}
+        self._market = await self._session.prepare(_SQL["write_market"])
+        await self._days.make_ahead(self._session)
+        await self._learn_ids()
+        return dict(self._positions)
 
     async def write(self, batch: Batch) -> Written:
         """Store the batch and its positions, or nothing. Raises PositionMoved."""
@@ -78,7 +80,7 @@ class Writer:
         else:
             # Alone, the statement is its own transaction: one round trip a batch.
             new_trades, new = await self._write_market(batch, trades, tickers), {}
-        self.positions |= {TopicPartition(s.topic, s.partition): s.next_offset for s in batch.slices}
+        self._positions |= {TopicPartition(s.topic, s.partition): s.next_offset for s in batch.slices}
         repeated = {table.topic.name: len(rows) - new[table.topic.name] for table, rows in rare}
         return Written(
             new=new | {TRADES.name: new_trades, TICKERS.name: len(tickers)},
@@ -106,6 +108,8 @@ class Writer:
 
     async def _write_market(self, batch: Batch, trades: Sequence[Trade], tickers: Sequence[Ticker]) -> int:
         """Move the positions and write trades, candles and tickers. Return how many trades were new."""
+        if self._market is None:
+            raise RuntimeError("take over the positions first")
         done = await self._market.fetchrow(
             *self._moves(batch),
             self._owner,
@@ -120,7 +124,7 @@ class Writer:
     def _moves(self, batch: Batch) -> tuple[list[str], list[int], list[int | None], list[int]]:
         slices = batch.slices
         expected = [
-            None if self.positions[TopicPartition(s.topic, s.partition)] is None else s.first_offset for s in slices
+            None if self._positions[TopicPartition(s.topic, s.partition)] is None else s.first_offset for s in slices
         ]
         return [s.topic for s in slices], [s.partition for s in slices], expected, [s.next_offset for s in slices]
 

@@ -1,0 +1,105 @@
+"""A migrated database on every PostgreSQL of this machine, and sinks that log in with the writer's rights alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from aiokafka.structs import TopicPartition
+from pydantic import SecretStr
+
+from services.consumer.batch import Batch, Slice
+from services.consumer.migrate import migrate
+from services.consumer.sinks.postgres_sink import PostgresSink
+from shared.events import Event, Trade
+from shared.settings import PostgresSettings, Settings, StartSettings
+from shared.topics import TRADES
+
+DAY_US = 86_400_000_000
+NEW_YEAR_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
+WRITER, PASSWORD = "a_sink", "a_password"
+TRADES_0 = TopicPartition(TRADES.name, 0)
+
+
+@dataclass
+class Record:
+    """One migrated database: the sink's settings, and a session of the owner to look at what is there."""
+
+    settings: Settings
+    owner: "asyncpg.Connection[asyncpg.Record]"
+    owner_settings: PostgresSettings
+    sinks: list[PostgresSink] = field(default_factory=list)
+
+    def sink(self, now_us: int = NEW_YEAR_US) -> PostgresSink:
+        """Another copy of the sink, closed when the test ends."""
+        self.sinks.append(PostgresSink(self.settings, lambda: now_us))
+        return self.sinks[-1]
+
+    async def opened(self, *partitions: TopicPartition, topic_id: str = "first") -> PostgresSink:
+        """A sink that owns `partitions`, by default the first of the trades."""
+        sink = self.sink()
+        await sink.open(dict.fromkeys(partitions or (TRADES_0,), topic_id))
+        return sink
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The query's rows as tuples."""
+        return [tuple(record.values()) for record in await self.owner.fetch(query)]
+
+    async def positions(self) -> list[tuple[Any, ...]]:
+        """(topic, partition, next_offset) of every position."""
+        return await self.rows("SELECT topic, partition, next_offset FROM sink_position ORDER BY 1, 2")
+
+
+@pytest.fixture
+async def record(each_database: PostgresSettings) -> AsyncIterator[Record]:
+    await asyncio.to_thread(migrate, each_database, 0)
+    owner = await asyncpg.connect(each_database.dsn.get_secret_value(), server_settings={"timezone": "UTC"})
+    if not await owner.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", WRITER):
+        await owner.execute(f"CREATE ROLE {WRITER} LOGIN PASSWORD '{PASSWORD}' IN ROLE tapewatch_writer")
+    parts = urlsplit(each_database.dsn.get_secret_value())
+    dsn = urlunsplit(parts._replace(netloc=f"{WRITER}:{PASSWORD}@{parts.hostname}:{parts.port}"))
+    settings = Settings(postgres=PostgresSettings(dsn=SecretStr(dsn)), start=StartSettings(wait_s=1))
+    record = Record(settings, owner, each_database)
+    yield record
+    for sink in record.sinks:
+        await sink.close()
+    await owner.close()
+
+
+MakeTrade = Callable[..., Trade]
+Write = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def trade() -> MakeTrade:
+    """``trade(7, at_us=…, price="…")``: a trade that says no more than a test is about."""
+
+    def make(trade_id: int, at_us: int = NEW_YEAR_US, symbol: str = "KRW-BTC", **fields: Any) -> Trade:
+        defaults = {"price": "93421000", "quantity": "0.00123", "side": "buy", "received_at_us": at_us + 20_000}
+        return Trade(
+            exchange="upbit",
+            symbol=symbol,
+            base=symbol.removeprefix("KRW-"),
+            quote="KRW",
+            trade_id=str(trade_id),
+            traded_at_us=at_us,
+            **defaults | fields,
+        )
+
+    return make
+
+
+@pytest.fixture
+def batch() -> Callable[..., Batch]:
+    """``batch(events, first_offset=…)`` of one partition, or of the slices of several batches joined."""
+
+    def make(events: Iterable[Event] = (), first_offset: int = 0, at: TopicPartition = TRADES_0) -> Batch:
+        events = list(events)
+        offsets = list(range(first_offset, first_offset + len(events)))
+        end = first_offset + len(events)
+        return Batch(f"{at.topic}@{first_offset}", (Slice(at.topic, at.partition, first_offset, end, offsets, events),))
+
+    return make

@@ -1,0 +1,100 @@
+"""Days of trades: made once whoever asks, dropped only when everything in them is old and checked."""
+
+import asyncio
+from datetime import date, timedelta
+
+import asyncpg
+import pytest
+
+from services.consumer.sinks.postgres_days import Days
+from shared.clock import now_us
+
+DAY_US = 86_400_000_000
+NEW_YEAR_US = 1_767_225_600_000_000
+DAYS = "SELECT day FROM trade_day ORDER BY day"
+
+
+async def test_today_and_three_days_ahead_are_there_before_the_first_trade(record):
+    await record.opened()
+    assert await record.rows(DAYS) == [(date(2026, 1, day),) for day in (1, 2, 3, 4)]
+
+
+async def test_many_sessions_that_make_the_same_days_make_them_once(record):
+    dsn = record.settings.postgres.dsn.get_secret_value()
+    sessions = [await asyncpg.connect(dsn) for _ in range(4)]
+    days = [date(2026, 3, 1) + timedelta(days=n) for n in range(50)]
+    for day in days:
+        made = await asyncio.gather(*(s.fetchval("SELECT make_trade_day($1)", day) for s in sessions))
+        assert sorted(made) == [False, False, False, True]
+    assert await record.rows(DAYS) == [(day,) for day in days]
+    for session in sessions:
+        await session.close()
+
+
+async def test_making_a_day_waits_for_no_open_insert_and_holds_none_up(record, trade, batch):
+    sink = await record.opened()
+    async with record.owner.transaction():
+        await record.owner.execute("SET LOCAL lock_timeout = '1s'")
+        await sink.write(batch([trade(1)]))
+        await record.owner.execute(
+            "INSERT INTO trade SELECT 9, traded_at, received_at, instrument_id, 1, 1, 'buy', 'stream' FROM trade"
+        )
+        async with asyncio.timeout(5):
+            await sink.write(batch([trade(2, NEW_YEAR_US + 40 * DAY_US)], 1))
+    assert (await record.rows("SELECT count(*) FROM trade"))[0][0] == 3
+
+
+@pytest.mark.parametrize("day", [date(2008, 12, 31), date(2100, 1, 1)])
+async def test_a_wild_day_is_not_made(record, day):
+    with pytest.raises(asyncpg.DatetimeFieldOverflowError):
+        await record.owner.fetchval("SELECT make_trade_day($1)", day)
+
+
+async def old_and_replayed(record, trade, batch):
+    """One old day that was received then, one that was received just now, in a database whose now is real."""
+    sink = await record.opened()
+    old, now = now_us() - 200 * DAY_US, now_us()
+    await sink.write(batch([trade(1, old), trade(2, old - DAY_US, received_at_us=now)]))
+    session = await asyncpg.connect(record.settings.postgres.dsn.get_secret_value())
+    before = {row[0] for row in await record.rows(DAYS)}
+
+    async def dropped():
+        await Days(90, now_us).drop_old(session)
+        return before - {row[0] for row in await record.rows(DAYS)}
+
+    return dropped, old, session
+
+
+def day_of(at_us):
+    return date(1970, 1, 1) + timedelta(days=at_us // DAY_US)
+
+
+async def test_a_day_is_dropped_when_its_newest_trade_was_received_long_ago(record, trade, batch):
+    dropped, old, session = await old_and_replayed(record, trade, batch)
+    gone = await dropped()
+    assert day_of(old) in gone
+    assert day_of(old - DAY_US) not in gone
+    assert await record.rows("SELECT trade_id FROM trade") == [(2,)]
+    assert (await record.rows("SELECT count(*) FROM candle_1m"))[0][0] == 2
+    await session.close()
+
+
+async def test_a_day_that_somebody_reads_stays_until_the_next_round(record, trade, batch):
+    dropped, old, session = await old_and_replayed(record, trade, batch)
+    async with record.owner.transaction():
+        await record.owner.fetch("SELECT * FROM trade")
+        assert day_of(old) not in await dropped()
+    assert day_of(old) in await dropped()
+    await session.close()
+
+
+async def test_where_an_auditor_runs_a_day_stays_until_it_passed(record, trade, batch):
+    dropped, old, session = await old_and_replayed(record, trade, batch)
+    checked = "INSERT INTO completeness VALUES (1, $1, 1, 0, 'ids', now(), $2)"
+    await record.owner.execute(checked, day_of(now_us()), None)
+    assert await dropped() == set()
+    await record.owner.execute(checked, day_of(old), None)
+    assert await dropped() == set()
+    await record.owner.execute("UPDATE completeness SET passed_at = now()")
+    assert await dropped() == {day_of(old)}
+    await session.close()
