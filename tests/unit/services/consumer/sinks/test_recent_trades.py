@@ -1,0 +1,62 @@
+from collections import deque
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
+from shared.events import Trade
+
+AT_US = 1_790_000_000_000_000
+
+
+@given(st.lists(st.integers(0, 300), max_size=600), st.lists(st.integers(0, 300), max_size=100))
+def test_any_order_of_ids_admits_each_once(tail: list[int], ids: list[int]) -> None:
+    recent = RecentTrades(tail)
+    seen = set(tail)
+
+    for trade_id in ids:
+        assert recent.is_new(trade_id) == (trade_id not in seen)
+        seen.add(trade_id)
+
+
+def test_a_thousand_ids_are_remembered_whatever_came_between() -> None:
+    recent = RecentTrades()
+    last: deque[int] = deque(maxlen=REMEMBERED)
+    for i in range(5 * REMEMBERED):
+        trade_id = i ^ 0b101  # neighbours change places
+        assert recent.is_new(trade_id)
+        last.append(trade_id)
+        if i % 97 == 0:
+            assert not any(recent.is_new(old) for old in last)
+
+
+def test_memory_is_bounded() -> None:
+    recent = RecentTrades(range(10 * REMEMBERED))
+
+    assert len(recent._arrived) <= 2 * REMEMBERED
+    assert recent.is_new(0)  # forgotten long ago
+
+
+def test_a_late_trade_is_admitted_unless_it_is_backfill(make_trade: Callable[..., Trade]) -> None:
+    recent = RecentTrades()
+    assert recent.admits(make_trade(10))
+
+    assert recent.admits(make_trade(9))
+    assert not recent.admits(make_trade(8, origin="backfill"))
+    assert recent.admits(make_trade(8))  # a refused backfill is not remembered
+    assert recent.admits(make_trade(11, origin="backfill"))
+
+
+def test_backfill_is_measured_against_the_newest_not_the_last(make_trade: Callable[..., Trade]) -> None:
+    recent = RecentTrades([5], newest_traded_at_us=AT_US + 5)
+    recent.admits(make_trade(3))
+
+    assert not recent.admits(make_trade(4, origin="backfill"))
+
+
+def test_what_was_received_before_the_topic_was_made_anew_is_there_already(make_trade: Callable[..., Trade]) -> None:
+    recent = RecentTrades([5], AT_US + 5, seen_until_us=make_trade(5).received_at_us)
+
+    assert not recent.admits(make_trade(4))
+    assert recent.admits(make_trade(6))

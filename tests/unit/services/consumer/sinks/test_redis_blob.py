@@ -1,0 +1,121 @@
+from collections.abc import Callable
+
+import pytest
+
+from services.consumer.batch import Batch, Slice
+from services.consumer.sinks.recent_trades import RecentTrades
+from services.consumer.sinks.redis_blob import pack, recent_trades, refusal, traded_symbols
+from services.consumer.sinks.redis_positions import Position
+from shared.events import Event, OrderBook, Ticker, Trade
+from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
+
+BTC = ("binance", "BTCUSDT")
+
+
+def one_slice(topic: Topic, *events: Event, first: int = 100) -> Batch:
+    offsets = list(range(first, first + len(events)))
+    return Batch("b", (Slice(topic.name, 2, first, first + len(events), offsets, list(events)),))
+
+
+def at(topic: Topic, offset: int = 100, generation: int = 1) -> dict[tuple[str, int], Position]:
+    return {(topic.name, 2): Position(offset, generation, "id", "me")}
+
+
+def test_trades_are_six_fields_behind_the_generation_and_the_offset(make_trade: Callable[..., Trade]) -> None:
+    batch = one_slice(TRADES, make_trade(1), make_trade(2, side="sell"))
+
+    packed = pack(batch, at(TRADES, generation=3), {BTC: RecentTrades()})
+
+    ((exchange, symbol, trades, ticker, book),) = packed.symbols
+    assert (exchange, symbol, ticker, book) == ("binance", "BTCUSDT", False, False)
+    assert trades == [
+        "trades:binance:BTCUSDT",
+        *("3-100", "1", "60000.10", "0.00100", "buy", "1790000000000001", "1790000000000006"),
+        *("3-101", "2", "60000.10", "0.00100", "sell", "1790000000000002", "1790000000000007"),
+    ]
+    assert packed.positions == [("position:tape.trades.v1", "2", "100 3 id me", "102 3 id me")]
+    assert packed.repeated == {TRADES.name: 0}
+
+
+def test_a_repeat_is_counted_and_left_out(make_trade: Callable[..., Trade]) -> None:
+    batch = one_slice(TRADES, make_trade(1), make_trade(2), make_trade(1), make_trade(3))
+
+    packed = pack(batch, at(TRADES), {BTC: RecentTrades([3])})
+
+    assert packed.symbols[0][2][1::7] == ["1-100", "1-101"]
+    assert packed.repeated == {TRADES.name: 2}
+
+
+def test_only_the_newest_ticker_of_a_symbol_is_sent(make_ticker: Callable[..., Ticker]) -> None:
+    batch = one_slice(
+        TICKERS,
+        make_ticker(price="1", event_at_us=20),
+        make_ticker(price="3", event_at_us=30),
+        make_ticker(price="2", event_at_us=25),
+        make_ticker(price="4", event_at_us=30),
+    )
+
+    packed = pack(batch, at(TICKERS), {})
+
+    key, version, fields = packed.symbols[0][3]
+    assert (key, version) == ("ticker:upbit:KRW-BTC", "30 0 1 103")
+    hash_of = dict(zip(fields[::2], fields[1::2], strict=True))
+    assert hash_of["price"] == "4"
+    assert (hash_of["window"], hash_of["bid_price"]) == ("utc_day", "")
+    assert packed.repeated == {TICKERS.name: 3}
+
+
+def test_a_book_without_a_time_is_as_old_as_its_receipt_then_by_sequence(make_book: Callable[..., OrderBook]) -> None:
+    batch = one_slice(ORDERBOOKS, make_book(sequence=9, received_at_us=50), make_book(sequence=8, received_at_us=50))
+
+    packed = pack(batch, at(ORDERBOOKS), {})
+
+    key, version, fields = packed.symbols[0][4]
+    assert (key, version) == ("orderbook:binance:BTCUSDT", "50 9 1 100")
+    assert fields[:4] == ["bids", '[["60000.1","1"]]', "asks", '[["60000.2","2"]]']
+
+
+def test_a_book_with_a_time_goes_by_it(make_book: Callable[..., OrderBook]) -> None:
+    packed = pack(one_slice(ORDERBOOKS, make_book(sequence=None, event_at_us=40)), at(ORDERBOOKS), {})
+
+    assert packed.symbols[0][4][1] == "40 0 1 100"
+
+
+def test_a_batch_without_events_moves_the_position_alone() -> None:
+    packed = pack(one_slice(TRADES), at(TRADES), {})
+
+    assert packed.symbols == []
+    assert packed.after == at(TRADES)
+
+
+def test_traded_symbols_are_those_of_trades_alone(
+    make_trade: Callable[..., Trade], make_ticker: Callable[..., Ticker]
+) -> None:
+    batch = Batch("b", one_slice(TRADES, make_trade()).slices + one_slice(TICKERS, make_ticker()).slices)
+
+    assert traded_symbols(batch) == {BTC: 2}
+
+
+@pytest.mark.parametrize("names", [{"exchange": "a:b"}, {"symbol": "A B"}, {"symbol": "A\n"}, {"exchange": "\x00"}])
+def test_names_that_would_mix_up_keys_are_refused(make_trade: Callable[..., Trade], names: dict[str, str]) -> None:
+    assert refusal(make_trade(**names)) == "exchange or symbol cannot be part of a key"
+
+
+def test_a_sequence_that_lua_cannot_count_is_refused(make_book: Callable[..., OrderBook]) -> None:
+    assert refusal(make_book(sequence=1 << 53)) == "the order book's sequence is out of bounds"
+    assert refusal(make_book(sequence=-1)) == "the order book's sequence is out of bounds"
+    assert refusal(make_book(sequence=(1 << 53) - 1)) is None
+
+
+def test_a_streams_tail_is_remembered(make_trade: Callable[..., Trade]) -> None:
+    recent = recent_trades((b"5 7", b"1790000000000007", b"1790000000000012", b"2-40"), generation=2)
+
+    assert [recent.is_new(trade_id) for trade_id in (5, 6, 7)] == [False, True, False]
+    assert recent.admits(make_trade(4))
+
+
+def test_a_tail_of_an_older_generation_has_seen_what_was_received_before(make_trade: Callable[..., Trade]) -> None:
+    recent = recent_trades((b"5 7", b"1790000000000007", b"1790000000000012", b"1-40"), generation=2)
+
+    assert not recent.admits(make_trade(4))
+    assert recent.admits(make_trade(8))

@@ -1,0 +1,50 @@
+import pytest
+
+from services.consumer.positions import Bounds, lost_everything, starts
+
+KEY = ("tape.trades.v1", 3)
+
+
+@pytest.mark.parametrize(
+    ("stored", "bounds", "start"),
+    [
+        pytest.param(None, Bounds(40, 90), 40, id="nothing stored: the log's start"),
+        pytest.param(40, Bounds(40, 90), 40, id="at the log's start"),
+        pytest.param(70, Bounds(40, 90), 70, id="within the log"),
+        pytest.param(90, Bounds(40, 90), 90, id="at the log's end"),
+        pytest.param(0, Bounds(0, 0), 0, id="an empty log"),
+    ],
+)
+def test_a_position_that_the_log_reaches(stored: int | None, bounds: Bounds, start: int) -> None:
+    found = starts({KEY: stored}, {KEY: bounds}, {})
+
+    assert found.offsets == {KEY: start}
+    assert found.outside == ()
+
+
+def test_records_deleted_unread_are_told_with_their_offsets() -> None:
+    found = starts({KEY: 25}, {KEY: Bounds(40, 90)}, {})
+
+    assert found.offsets == {KEY: 40}
+    (outside,) = found.outside
+    assert outside.reason == "tape.trades.v1 partition 3: offsets 25 to 39 were deleted before they were read"
+
+
+def test_a_log_that_lost_its_end_is_told_and_read_again() -> None:
+    found = starts({KEY: 120}, {KEY: Bounds(40, 90)}, {})
+
+    assert found.offsets == {KEY: 40}
+    assert "Kafka lost its log from offset 90 on, of which 120 had been read" in found.outside[0].reason
+
+
+def test_a_refill_serves_only_partitions_without_a_position() -> None:
+    other = ("tape.trades.v1", 4)
+
+    found = starts({KEY: None, other: 50}, {KEY: Bounds(0, 90), other: Bounds(0, 90)}, {KEY: 80, other: 80})
+
+    assert found.offsets == {KEY: 80, other: 50}
+
+
+def test_a_store_that_remembers_one_partition_has_not_lost_everything() -> None:
+    assert lost_everything({KEY: None, ("tape.trades.v1", 4): None})
+    assert not lost_everything({KEY: None, ("tape.trades.v1", 4): 0})
