@@ -56,7 +56,8 @@ class Options:
 class Stack:
     """The three servers of one run. ``with Stack() as stack`` or ``async with Stack() as stack``.
 
-    `root` is the directory of their data; None takes a temporary one, which goes with the stack unless `keep`.
+    `root` is the directory of their data; None takes a temporary one, which goes with the stack unless `keep` is set,
+    then or later.
     `given` defaults to what the settings say. `kafka`, `postgres` and `redis` are None where an address was given.
     """
 
@@ -70,7 +71,7 @@ class Stack:
         options: Options = Options(),
     ) -> None:
         self._given = ServerAddresses.from_settings() if given is None else given
-        self._keep = keep
+        self.keep = keep
         self._directory = DataDirectory(root)
         path = self._directory.path
         kafka = Kafka(path / "kafka", peers={1: (Port(options.kafka_port), Port())}, heap=options.kafka_heap)
@@ -124,7 +125,7 @@ class Stack:
     def stop(self, *, keep_logs: bool = False) -> None:
         """Stop everything. Temporary data are removed, unless the stack keeps them."""
         stop_together(self.servers)
-        self._directory.close(keep=self._keep or keep_logs)
+        self._directory.close(keep=self.keep or keep_logs)
 
     def abandon(self) -> None:
         """Make a `start` that runs in another thread give up soon."""

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from services.simulator.faults import FaultError, Faults
-from services.simulator.hub import Hub
+from services.simulator.hub import TRUTH_CHANNELS, Hub
 from services.simulator.player import Player
 from services.simulator.slack.workspace import Workspace
 from services.simulator.truth_log import TruthLog
@@ -25,6 +25,7 @@ class Control:
         """The paths that are served."""
         return [
             web.get("/control/status", self._status),
+            web.get("/control/offer", self._offer),
             web.post("/control/start", self._start),
             web.post("/control/stop", self._stop),
             web.post("/control/fault", self._fault),
@@ -33,6 +34,10 @@ class Control:
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(self._state())
+
+    async def _offer(self, _: web.Request) -> web.Response:
+        """Everything that can be subscribed to of the three channels, as [exchange, channel, symbol]."""
+        return web.json_response([feed.key for feed in self._hub.feeds() if feed.key[1] in TRUTH_CHANNELS])
 
     async def _start(self, _: web.Request) -> web.Response:
         self._player.start()
