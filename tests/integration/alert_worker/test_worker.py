@@ -1,0 +1,107 @@
+"""The alert worker against real Kafka and a simulated Slack, killed and started again."""
+
+import asyncio
+
+import msgspec
+
+from services.alert_worker.partition import Partition
+from shared.clock import now_us
+
+STATES = ["open", "escalate", "resolve"]
+
+
+async def test_a_crash_is_one_message_that_escalates_and_resolves(
+    worker, publish, crash, alerts, notifications, slack, eventually
+) -> None:
+    await worker.start()
+    await publish(crash(now_us() - 12_000_000))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert [alert.state for alert in await alerts()] == STATES
+    assert len(slack.parents) == 1
+    assert await worker.stop() == 0
+    assert [note.stage for note in await notifications()][-1] == "sent"
+
+
+async def test_killed_in_the_middle_of_an_episode_it_goes_on_with_the_same_message(
+    worker, publish, crash, alerts, slack, eventually
+) -> None:
+    began_us = now_us() - 4_000_000
+    await worker.start()
+    await publish(crash(began_us, until_s=4.0))
+    await eventually(lambda: len(slack.parents) == 1 and slack.parents[0].edits == 1)
+    await worker.kill()
+    await publish(crash(began_us, from_s=4.0))
+    await worker.start()
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    records = await alerts()
+    assert [alert.state for alert in records] == STATES
+    assert len({alert.episode_id for alert in records}) == 1
+    assert len(slack.parents) == 1
+
+
+async def test_killed_again_and_again_it_repeats_nothing(worker, publish, crash, alerts, slack, eventually) -> None:
+    began_us = now_us() - 12_000_000
+    for second in range(0, 12, 3):
+        await worker.start()
+        await publish(crash(began_us, second, second + 3.0))
+        await asyncio.sleep(1.0)
+        await worker.kill()
+    await worker.start()
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert [alert.state for alert in await alerts()] == STATES
+    assert len(slack.parents) == 1
+
+
+async def test_what_happened_while_it_was_stopped_is_told_after_the_next_start(
+    worker, publish, crash, alerts, slack, eventually
+) -> None:
+    began_us = now_us() - 12_000_000
+    await worker.start()
+    await publish(crash(began_us, until_s=1.0))
+    await asyncio.sleep(1.0)
+    assert await worker.stop() == 0
+    await publish(crash(began_us, from_s=1.0))
+    await worker.start()
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert [alert.state for alert in await alerts()] == STATES
+    assert len(slack.parents) == 1
+
+
+async def test_a_slack_outage_delays_and_loses_nothing(
+    worker, publish, crash, alerts, notifications, slack, eventually
+) -> None:
+    slack.fail("error", 2)
+    await worker.start()
+    await publish(crash(now_us() - 12_000_000))
+    await eventually(lambda: len(slack.parents) == 1 and "RESOLVED" in slack.parents[0].text)
+    assert [alert.state for alert in await alerts()] == STATES
+    assert await worker.stop() == 0
+    last = (await notifications())[-1]
+    assert last.stage == "sent"
+    assert last.settled_offset == len(STATES)
+
+
+async def test_what_slack_refuses_is_kept_and_does_not_block(
+    worker, publish, crash, alerts, notifications, slack, eventually
+) -> None:
+    slack.fail("refuse", 1, error="channel_not_found")
+    await worker.start()
+    await publish(crash(now_us() - 12_000_000))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert await worker.stop() == 0
+    refused = [note for note in await notifications() if note.stage == "refused"]
+    assert len(refused) == 1
+    assert "TAPEWATCH_SLACK__CHANNEL" in (refused[0].reason or "")
+
+
+async def test_live_and_replayed_trades_give_the_same_alerts(worker, publish, crash, alerts, slack, eventually) -> None:
+    await worker.start()
+    began_us = now_us() + 1_000_000
+    for step in range(12 * 20):
+        await asyncio.sleep(max(0.0, (began_us + step * 50_000 - now_us()) / 1e6))
+        await publish(crash(began_us, step / 20, (step + 1) / 20))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    replayed = Partition()
+    again = [one.alert for offset, trade in enumerate(crash(began_us)) for one in replayed.observe(trade, offset)]
+    assert [msgspec.structs.replace(alert, decided_at_us=0) for alert in await alerts()] == again
+    assert [alert.state for alert in again] == STATES
