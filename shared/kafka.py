@@ -4,21 +4,23 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, NoError, TopicAlreadyExistsError, for_code
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
+    retry,
     retry_if_exception_type,
     stop_after_delay,
     wait_exponential_jitter,
+    wait_fixed,
 )
 
 from shared.errors import Stopped, Unreachable, WrongUse
@@ -27,6 +29,10 @@ from shared.topics import TOPICS, Topic
 
 log = structlog.get_logger(__name__)
 MAX_REQUEST_BYTES = 4 << 20
+
+
+class TopicsNotVisible(Unreachable):
+    """A broker does not list a topic that its controller made just now."""
 
 
 def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
@@ -123,44 +129,50 @@ def _connection_complaints() -> Iterator[deque[str]]:
 
 
 async def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[str]:
-    """Make the topics that are not there yet and return their names. Safe to repeat.
+    """Make the topics that are not there yet and return their names, once they can be used. Safe to repeat.
 
     Raises WrongUse when a topic exists with another partition count: keys would change partition and lose their order.
     """
     admin = AIOKafkaAdminClient(**client_options(settings, "topics"))
     try:
         await admin.start()
-        present = await _partition_counts(admin)
-        _check_counts(topics, present)
-        missing = [topic for topic in topics if topic.name not in present]
-        if missing:
-            factor = settings.replication_factor
-            wanted = [NewTopic(t.name, t.partitions, factor, topic_configs=t.config()) for t in missing]
-            _check_created(await admin.create_topics(wanted))
-            _check_counts(topics, await _partition_counts(admin))  # another process may have been first
-        return [topic.name for topic in missing]
+        factor = settings.replication_factor
+        wanted = [NewTopic(t.name, t.partitions, factor, topic_configs=t.config()) for t in topics]
+        # Asking for all of them lets the controller decide: what brokers list may be a moment old.
+        made = _names_made(await admin.create_topics(wanted))
+        _check_counts(topics, await _partition_counts(admin, {topic.name for topic in topics}))
+        return made
     finally:
         await admin.close()
 
 
-async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    return {entry["topic"]: len(entry["partitions"]) for entry in await admin.describe_topics()}
-
-
-def _check_counts(topics: Sequence[Topic], present: Mapping[str, int]) -> None:
-    for topic in topics:
-        found = present.get(topic.name, topic.partitions)
-        if found != topic.partitions:
-            raise WrongUse(
-                f"topic {topic.name} has {found} partitions and must have {topic.partitions}, or keys change their "
-                "partition and lose their order: delete the topic or use another cluster"
-            )
-
-
-def _check_created(response: Any) -> None:
+def _names_made(response: Any) -> list[str]:
+    made = []
     for name, code, *rest in response.topic_errors:
-        if code and for_code(code) is not TopicAlreadyExistsError:
-            raise WrongUse(f"Kafka refused to create {name}: {for_code(code).__name__} {rest[0] if rest else ''}")
+        error = for_code(code)
+        if error is NoError:
+            made.append(name)
+        elif error is not TopicAlreadyExistsError:
+            raise WrongUse(f"Kafka refused to create {name}: {error.__name__} {rest[0] if rest else ''}".rstrip())
+    return made
+
+
+@retry(retry=retry_if_exception_type(TopicsNotVisible), wait=wait_fixed(0.05), stop=stop_after_delay(10), reraise=True)
+async def _partition_counts(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, int]:
+    counts = {entry["topic"]: len(entry["partitions"]) for entry in await admin.describe_topics()}
+    missing = sorted(name for name in names if name not in counts)
+    if missing:
+        raise TopicsNotVisible(f"Kafka made {missing[0]} and does not list it")
+    return counts
+
+
+def _check_counts(topics: Sequence[Topic], found: Mapping[str, int]) -> None:
+    for topic in topics:
+        if found[topic.name] != topic.partitions:
+            raise WrongUse(
+                f"topic {topic.name} has {found[topic.name]} partitions and must have {topic.partitions}, or keys "
+                "change their partition and lose their order: delete the topic or use another cluster"
+            )
 
 
 def make_producer(settings: KafkaSettings, client_id: str, **options: Any) -> AIOKafkaProducer:

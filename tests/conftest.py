@@ -4,10 +4,13 @@ Ask for `fresh_database`, `fresh_redis`, `fresh_topics`; for `each_database` and
 version that this machine has. A test that kills servers starts its own (see `devstack.server`).
 """
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -20,7 +23,12 @@ from devstack.server import Recipe, Server
 from devstack.stack import ServerAddresses, Stack
 from devstack.valkey_server import Valkey
 from shared.settings import KafkaSettings, PostgresSettings, RedisSettings
+from shared.topics import TOPIC_BY_NAME
 
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+
+_TOPIC_NAMES = frozenset(TOPIC_BY_NAME)
 _SERVER_FIXTURES = frozenset({"stack", "postgres_version", "redis_version"})
 _numbers = itertools.count(1)
 
@@ -53,25 +61,47 @@ def kafka(stack: Stack) -> KafkaSettings:
 
 
 @pytest.fixture
-async def fresh_topics(kafka: KafkaSettings) -> KafkaSettings:
+async def fresh_topics(stack: Stack, kafka: KafkaSettings) -> KafkaSettings:
     """Settings that lead to Kafka with all of our topics, empty, and no others; consumer groups are gone as well."""
+    from aiokafka import AIOKafkaConsumer
     from aiokafka.admin import AIOKafkaAdminClient
 
     from shared.kafka import create_topics
 
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    # A client that learns of eleven topics waits that often, so it is not to wait long.
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers, retry_backoff_ms=5)
     await admin.start()
+    await consumer.start()
     try:
         groups = [name for name, _ in await admin.list_consumer_groups()]
         if groups:
             await admin.delete_consumer_groups(groups)
-        topics = [name for name in await admin.list_topics() if not name.startswith("__")]
-        if topics:
-            await admin.delete_topics(topics)
+        there = {name for name in await admin.list_topics() if not name.startswith("__")}
+        used = there - _TOPIC_NAMES | await _with_records(consumer, there & _TOPIC_NAMES)
+        if used:
+            await admin.delete_topics(list(used))
+            await _gone(stack.root / "kafka" / "data", used)
+        await create_topics(kafka)
+        assert not await _with_records(consumer, _TOPIC_NAMES)  # and waits until each partition has a leader
     finally:
+        await consumer.stop()
         await admin.close()
-    await create_topics(kafka)
     return kafka
+
+
+async def _with_records(consumer: "AIOKafkaConsumer", names: AbstractSet[str]) -> set[str]:
+    from aiokafka import TopicPartition
+
+    partitions = [TopicPartition(name, n) for name in names for n in range(TOPIC_BY_NAME[name].partitions)]
+    ends = await consumer.end_offsets(partitions)
+    return {partition.topic for partition, end in ends.items() if end}
+
+
+async def _gone(kafka_data: Path, names: AbstractSet[str]) -> None:
+    """Wait for the logs themselves: the broker forgets a topic's name first and takes records for it a while longer."""
+    while any(path for name in names for path in kafka_data.glob(f"{name}-[0-9]")):
+        await asyncio.sleep(0.01)
 
 
 CreateDatabase = Callable[..., Awaitable[str]]
