@@ -6,6 +6,7 @@ version that this machine has. A test that kills servers starts its own (see `de
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
@@ -81,7 +82,7 @@ async def fresh_topics(stack: Stack, kafka: KafkaSettings) -> KafkaSettings:
         used = there - _TOPIC_NAMES | await _with_records(consumer, there & _TOPIC_NAMES)
         if used:
             await admin.delete_topics(list(used))
-            await _gone(stack.root / "kafka" / "data", used)
+            await asyncio.to_thread(_wait_until_gone, stack.root / "kafka" / "data", used)
         await create_topics(kafka)
         assert not await _with_records(consumer, _TOPIC_NAMES)  # and waits until each partition has a leader
     finally:
@@ -98,10 +99,10 @@ async def _with_records(consumer: "AIOKafkaConsumer", names: AbstractSet[str]) -
     return {partition.topic for partition, end in ends.items() if end}
 
 
-async def _gone(kafka_data: Path, names: AbstractSet[str]) -> None:
+def _wait_until_gone(kafka_data: Path, names: AbstractSet[str]) -> None:
     """Wait for the logs themselves: the broker forgets a topic's name first and takes records for it a while longer."""
     while any(path for name in names for path in kafka_data.glob(f"{name}-[0-9]")):
-        await asyncio.sleep(0.01)
+        time.sleep(0.01)
 
 
 CreateDatabase = Callable[..., Awaitable[str]]

@@ -1,6 +1,5 @@
 """A command started through the launcher ends with its parent, whatever becomes of that."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,13 +13,22 @@ import pytest
 from devstack import launch
 
 Wait = Callable[[list[int]], list[int]]
-PARENT = """
+# Its first line says that it runs: until then the launcher could still find out by itself that its parent is gone.
+CHILD = ["sh", "-c", "echo runs; exec sleep 60"]
+PARENT = f"""
 import sys, time
 from pathlib import Path
 from devstack import launch
-print(launch.spawn(["sleep", "60"], log=Path(sys.argv[1])).pid, flush=True)
+print(launch.spawn({CHILD}, log=Path(sys.argv[1])).pid, flush=True)
 time.sleep(60)
 """
+
+
+def wait_until_it_runs(log: Path) -> None:
+    deadline = time.monotonic() + 10
+    while log.read_bytes() != b"runs\n" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert log.read_bytes() == b"runs\n"
 
 
 def test_a_child_is_gone_when_its_parent_was_killed(tmp_path: Path, wait_until_gone: Wait) -> None:
@@ -28,7 +36,7 @@ def test_a_child_is_gone_when_its_parent_was_killed(tmp_path: Path, wait_until_g
     with parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
-        os.kill(child, 0)
+        wait_until_it_runs(tmp_path / "log")
         parent.kill()
     assert wait_until_gone([child]) == []
 
@@ -44,7 +52,12 @@ def test_the_command_line_form_does_the_same(wait_until_gone: Wait) -> None:
 
 def test_a_child_outlives_the_thread_that_asked_for_it(tmp_path: Path, is_gone: Callable[[int], bool]) -> None:
     started: list[subprocess.Popen[bytes]] = []
-    thread = threading.Thread(target=lambda: started.append(launch.spawn(["sleep", "60"], log=tmp_path / "log")))
+
+    def start() -> None:
+        started.append(launch.spawn(CHILD, log=tmp_path / "log"))
+        wait_until_it_runs(tmp_path / "log")
+
+    thread = threading.Thread(target=start)
     thread.start()
     thread.join()
     with started[0] as child:
