@@ -73,8 +73,10 @@ async def refreshed_until_it_ends(sink):
 async def test_a_lost_lock_session_ends_the_owner_and_the_other_takes_over(record, trade, batch):
     first = await record.opened(AT)
     second, task = await opening(record, AT)
-    holder = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
-    await record.owner.fetchval(holder + "(SELECT oid FROM pg_database WHERE datname = current_database())")
+    await record.owner.fetchval(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND granted AND d.datname = current_database()"
+    )
     with pytest.raises(CUT):
         await refreshed_until_it_ends(first)
     with pytest.raises(CUT):
