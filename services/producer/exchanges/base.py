@@ -80,7 +80,8 @@ class Conduct:
 
     `text_ping` is sent every `text_ping_s`; `ping_s` is the period of our own RFC 6455 pings. `rotate_s`: how long a
     connection is used before a fresh one replaces it. `silent_s`: longer without any frame means a dead connection,
-    None where quiet connections are silent.
+    None where quiet connections are silent. `snapshot_s`: every stream sends something within this time of being
+    subscribed, None where it need not.
     """
 
     connects: tuple[Rate, ...]
@@ -91,6 +92,7 @@ class Conduct:
     text_ping: str | None = None
     text_ping_s: float = 30.0
     silent_s: float | None = None
+    snapshot_s: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,159 @@
+"""What an exchange lists, read from its REST answers. Pure: bytes in, markets and turnovers out.
+
+Upbit: ``/market/all`` and ``/ticker/all`` (a market that is gone simply disappears). Binance: ``exchangeInfo`` and
+``ticker/24hr``. Anything that cannot be read raises InvalidList.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from services.producer.exchanges.base import UNREADABLE, readable
+from shared.events import Instrument
+
+_Code = Annotated[str, Meta(min_length=1, max_length=64)]
+_Label = Annotated[str, Meta(max_length=200)]
+T = TypeVar("T")
+
+
+class InvalidList(ValueError):
+    """An exchange's list that cannot be read."""
+
+
+class Market(Struct, frozen=True):
+    """One instrument of an exchange's list. Kept on disk as the last good list."""
+
+    symbol: str
+    base: str
+    quote: str
+    trading: bool = True
+    korean_name: str | None = None
+    english_name: str | None = None
+    warning: bool = False
+    cautions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Where an exchange's lists are, under its REST address, and how they are read. Turnover: the last 24 hours."""
+
+    markets_path: str
+    read_markets: Callable[[bytes], list[Market]]
+    turnovers_path: str
+    read_turnovers: Callable[[bytes], dict[str, Decimal]]
+
+
+def instrument(market: Market, exchange: str, at_us: int) -> Instrument:
+    """A market as the record that others read."""
+    return Instrument(
+        exchange=exchange,
+        symbol=market.symbol,
+        base=market.base,
+        quote=market.quote,
+        status="trading" if market.trading else "halted",
+        updated_at_us=at_us,
+        korean_name=market.korean_name,
+        english_name=market.english_name,
+        warning=market.warning,
+        cautions=list(market.cautions),
+    )
+
+
+class _Event(Struct):
+    warning: bool = False
+    caution: dict[str, bool] = {}
+
+
+class _UpbitMarket(Struct):
+    market: _Code
+    korean_name: _Label | None = None
+    english_name: _Label | None = None
+    market_event: _Event = msgspec.field(default_factory=_Event)
+
+
+class _UpbitTicker(Struct):
+    market: _Code
+    acc_trade_price_24h: msgspec.Raw
+
+
+class _BinanceMarket(Struct):
+    symbol: _Code
+    status: str
+    baseAsset: _Code
+    quoteAsset: _Code
+    isSpotTradingAllowed: bool = True
+
+
+class _ExchangeInfo(Struct):
+    symbols: list[_BinanceMarket]
+
+
+class _BinanceTicker(Struct):
+    symbol: _Code
+    quoteVolume: str
+
+
+def _upbit_markets(body: bytes) -> list[Market]:
+    found = []
+    for row in _read(list[_UpbitMarket], body):
+        quote, dash, base = row.market.partition("-")
+        if not (quote and dash and base):
+            raise InvalidList(f"{readable(row.market, 40)} is not QUOTE-BASE")
+        event = row.market_event
+        cautions = tuple(sorted(readable(name, 64) for name, raised in event.caution.items() if raised))
+        found.append(Market(row.market, base, quote, True, row.korean_name, row.english_name, event.warning, cautions))
+    return found
+
+
+def _upbit_turnovers(body: bytes) -> dict[str, Decimal]:
+    rows = _read(list[_UpbitTicker], body)
+    return {row.market: _number(str(row.acc_trade_price_24h, "utf-8").strip('"')) for row in rows}
+
+
+def _binance_markets(body: bytes) -> list[Market]:
+    return [
+        Market(row.symbol, row.baseAsset, row.quoteAsset, row.status == "TRADING")
+        for row in _read(_ExchangeInfo, body).symbols
+        if row.isSpotTradingAllowed
+    ]
+
+
+def _binance_turnovers(body: bytes) -> dict[str, Decimal]:
+    return {row.symbol: _number(row.quoteVolume) for row in _read(list[_BinanceTicker], body)}
+
+
+def _read(kind: type[T], body: bytes) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except UNREADABLE as error:
+        raise InvalidList(readable(error)) from None
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise InvalidList(f"{readable(text, 40)} is not a number") from None
+    if not number.is_finite():
+        raise InvalidList(f"{readable(text, 40)} is not a finite number")
+    return number
+
+
+CATALOGUES: Mapping[str, Catalogue] = {
+    "upbit": Catalogue(
+        "/market/all?is_details=true",
+        _upbit_markets,
+        "/ticker/all?quote_currencies=KRW,BTC,USDT",
+        _upbit_turnovers,
+    ),
+    "binance": Catalogue(
+        "/api/v3/exchangeInfo?permissions=SPOT&showPermissionSets=false",
+        _binance_markets,
+        "/api/v3/ticker/24hr?type=MINI",
+        _binance_turnovers,
+    ),
+}

@@ -1,0 +1,58 @@
+"""Why a connection ended, in words that people and metrics can use, and whether trying again soon makes sense."""
+
+from typing import NamedTuple
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from services.producer.exchanges.base import ExchangeError, readable
+
+_NOT_THERE_OR_NOT_FOR_US = frozenset({400, 401, 403, 404})
+_SLOW_DOWN = frozenset({418, 429})
+
+
+class Stale(Exception):
+    """A connection that went silent."""
+
+
+class Ending(NamedTuple):
+    """`kind` is one of a few words, for metrics. `permanent`: the same attempt would fail the same way."""
+
+    kind: str
+    reason: str
+    permanent: bool = False
+    wait_at_least_s: float = 0.0
+
+
+def classify(error: BaseException) -> Ending | None:
+    """What an ended connection means; None for what nobody foresaw, which must end the process."""
+    if isinstance(error, ExchangeError):
+        return Ending("refused", f"the exchange says {error}", error.permanent)
+    if isinstance(error, Stale):
+        return Ending("stalled", str(error))
+    if isinstance(error, ConnectionClosed):
+        return _closed(error)
+    if isinstance(error, InvalidStatus):
+        status = error.response.status_code
+        wait_s = _seconds(error.response.headers.get("Retry-After", ""))
+        if status in _SLOW_DOWN:
+            return Ending("limited", f"HTTP {status} to the handshake", wait_at_least_s=max(wait_s, 1.0))
+        return Ending("handshake", f"HTTP {status} to the handshake", status in _NOT_THERE_OR_NOT_FOR_US, wait_s)
+    if isinstance(error, InvalidHandshake | InvalidURI):
+        return Ending("handshake", readable(error))
+    if isinstance(error, TimeoutError):
+        return Ending("timeout", readable(error) or "no answer in time")
+    if isinstance(error, OSError | EOFError):
+        return Ending("network", readable(error))
+    return None
+
+
+def _closed(error: ConnectionClosed) -> Ending:
+    if error.rcvd is None:
+        return Ending("lost", readable(error))
+    limited = error.rcvd.code == 1008
+    words = f"closed with {error.rcvd.code} {readable(error.rcvd.reason)}".rstrip()
+    return Ending("limited" if limited else "closed", words, wait_at_least_s=1.0 if limited else 0.0)
+
+
+def _seconds(retry_after: str) -> float:
+    return min(float(retry_after), 600.0) if retry_after.isascii() and retry_after.isdigit() else 0.0

@@ -1,0 +1,142 @@
+"""Keeps one connection's streams flowing: reconnects, replaces before a planned cut, writes down what was missed."""
+
+import asyncio
+import random
+from collections.abc import Iterator, Mapping
+
+import structlog
+
+from services.producer.backoff import Backoff
+from services.producer.endings import Ending, classify
+from services.producer.gaps import gap_event, gaps_after
+from services.producer.plan import Connection
+from services.producer.session import Means, Session
+from shared import metrics
+from shared.events import FeedKind, Trade
+
+OVERLAP_S = 1.0
+REPLACE_WITHIN_S = 30.0
+_TRY_TO_REPLACE_AGAIN_S = 60.0
+log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """One planned connection for as long as the process lives.
+
+    `heard_until_us`: up to when nothing is missing in Kafka, by symbol, our clock; symbols that were never subscribed
+    are not in it. `clock_offset_us`: how far the exchange's clock is behind ours.
+    """
+
+    def __init__(self, work: Connection, means: Means, heard_until_us: Mapping[str, int], clock_offset_us: int) -> None:
+        self._work = work
+        self._means = means
+        self._heard_until_us = dict(heard_until_us) if work.carries_trades else {}
+        self._clock_offset_us = clock_offset_us
+        self._why = "the producer was not running"
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        backoff = Backoff(random.uniform)
+        while True:
+            began_s = self._means.seconds()
+            ending, heard = await self._line()
+            data_for_s = self._means.seconds() - began_s if heard else 0.0
+            wait_s = max(backoff.next_s(data_for_s=data_for_s, permanent=ending.permanent), ending.wait_at_least_s)
+            log.warning(
+                "connection ended", connection=self._work.name, reason=ending.reason, again_in_s=round(wait_s, 2)
+            )
+            await asyncio.sleep(wait_s)
+
+    async def _line(self) -> tuple[Ending, bool]:
+        """Connections that replace each other without a break; returns why the last one ended."""
+        session = Session(self._work, self._means, self._go_live)
+        running = asyncio.create_task(session.run())
+        try:
+            while True:
+                leaving = asyncio.create_task(session.leave.wait())
+                await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                leaving.cancel()
+                if running.done():
+                    return self._ended(session, running), session.data_frames > 0
+                session, running = await self._replaced(session, running)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+    async def _replaced(self, old: Session, old_running: "asyncio.Task[None]") -> tuple[Session, "asyncio.Task[None]"]:
+        """Open a second connection, and hang up the first once the second is confirmed; else keep the first."""
+        confirmed = asyncio.Event()
+        fresh = Session(self._work, self._means, lambda _: confirmed.set())
+        running = asyncio.create_task(fresh.run())
+        waiting = asyncio.create_task(confirmed.wait())
+        kept = False
+        try:
+            await asyncio.wait({running, waiting}, timeout=REPLACE_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if not confirmed.is_set() or running.done():
+                log.warning("no second connection yet", connection=self._work.name)
+                old.leave.clear()
+                asyncio.get_running_loop().call_later(_TRY_TO_REPLACE_AGAIN_S, old.leave.set)
+                return old, old_running
+            overlapped = not old_running.done()
+            await asyncio.sleep(OVERLAP_S)
+            await old.close()
+            # Everything of the old one is published before anything of the new one: the order of a symbol is kept.
+            await asyncio.wait({old_running})
+            self._ended(old, old_running)
+            if overlapped and fresh.confirmed_at_us is not None:
+                self._heard_until_us = dict.fromkeys(self._heard_until_us, fresh.confirmed_at_us)
+            self._go_live(fresh)
+            kept = True
+            return fresh, running
+        finally:
+            waiting.cancel()
+            if not kept:
+                running.cancel()
+                await asyncio.wait({running})
+
+    def _go_live(self, session: Session) -> None:
+        work, means = self._work, self._means
+        confirmed_at_us = session.confirmed_at_us or means.now_us()
+        missed = {symbol: us for symbol, us in self._heard_until_us.items() if us < confirmed_at_us}
+        for gap in gaps_after(missed, self._clock_offset_us, confirmed_at_us, session.early):
+            means.publisher.announce(gap_event(gap, work.exchange, work.name, self._why, means.now_us()))
+        if work.carries_trades:
+            # From here on this is what is known, should the connection be lost before its first trade.
+            self._heard_until_us = dict.fromkeys(work.symbols, confirmed_at_us)
+        log.info("connected", connection=work.name, streams=len(work.streams), symbols_with_gap=len(missed))
+        means.announce(work, "connected", f"{len(work.streams)} streams", work.symbols)
+        session.go_live()
+
+    def _ended(self, session: Session, running: "asyncio.Task[None]") -> Ending:
+        """Classify, tell, and remember up to when nothing is missing. Raises what nobody foresaw."""
+        ending = _ending(running)
+        metrics.CONNECTIONS_LOST.labels(self._means.adapter.exchange, ending.kind).inc()
+        if session.confirmed_at_us is not None or ending.permanent:
+            kind: FeedKind = (
+                "stalled" if ending.kind == "stalled" else "degraded" if ending.permanent else "disconnected"
+            )
+            self._means.announce(self._work, kind, ending.reason, self._work.symbols)
+        if session.confirmed_at_us is not None and self._work.carries_trades:
+            self._why = f"connection lost: {ending.reason}"
+            if isinstance(session.last, Trade):
+                self._heard_until_us = dict.fromkeys(self._work.symbols, session.last.received_at_us)
+                self._clock_offset_us = session.clock_offset_us or self._clock_offset_us
+        return ending
+
+
+def _ending(running: "asyncio.Task[None]") -> Ending:
+    error = running.exception() or RuntimeError("a session ended without saying why")
+    endings = [classify(leaf) for leaf in _leaves(error)]
+    known = [ending for ending in endings if ending is not None]
+    if len(known) < len(endings):
+        raise error
+    # A task of the session that noticed the reason tells more than another that only noticed the closing.
+    return min(known, key=lambda ending: ending.kind in ("closed", "lost"))
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

@@ -1,0 +1,132 @@
+"""From when to when trades may be missing, said so that nothing missing lies outside. Pure.
+
+A trade that is missing was published after the last one that Kafka holds of its symbol, and before the exchange
+confirmed the next subscription. Two clocks tell when that was, ours and the exchange's; a gap covers both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.events import FeedEvent, Trade
+from shared.partitioning import partition_of, symbol_key
+from shared.topics import TRADES
+
+LATE_US = 2_000_000
+"""Upbit sends trades up to two seconds late, and clocks differ by about as much."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The times of a trade that was heard, by our clock and by the exchange's."""
+
+    received_at_us: int
+    traded_at_us: int
+
+
+@dataclass
+class Tail:
+    """What Kafka's end tells about one exchange.
+
+    `last`: each symbol's last stream trade. `cut_us`: by partition of the trades topic, when the oldest record that
+    was read was received; absent where the whole partition was read. `connected_us`: when each symbol's connection
+    last was confirmed; everything missed before that has its gap already.
+    """
+
+    last: dict[str, Heard] = field(default_factory=dict)
+    cut_us: dict[int, int] = field(default_factory=dict)
+    connected_us: dict[str, int] = field(default_factory=dict)
+
+    def clock_offset_us(self) -> int:
+        """How far the exchange's clock is behind ours; large when an old recording is played. Never negative.
+
+        The smallest difference seen: repeats of an old trade after a subscription look older than they are.
+        """
+        return max(0, min((h.received_at_us - h.traded_at_us for h in self.last.values()), default=0))
+
+    def heard_until_us(self, exchange: str, symbol: str) -> int | None:
+        """Up to when nothing of this symbol is missing in Kafka; None when it was never subscribed."""
+        known = [self.connected_us.get(symbol)]
+        if symbol in self.last:
+            known.append(self.last[symbol].received_at_us)
+        else:
+            known.append(self.cut_us.get(partition_of(symbol_key(exchange, symbol), TRADES.partitions)))
+        return max((us for us in known if us is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Trades of these symbols may be missing between the two times, both included."""
+
+    symbols: tuple[str, ...]
+    from_us: int
+    to_us: int
+
+
+def gaps_after(
+    heard_until_us: Mapping[str, int], clock_offset_us: int, confirmed_at_us: int, early: Iterable[object] = ()
+) -> list[Gap]:
+    """The gaps that end with a confirmed subscription.
+
+    `heard_until_us` by symbol, our clock. `early`: what came on the new connection before it was confirmed; its
+    trades are not missing, and show where the exchange's clock is. Symbols are put together when the length of
+    their gaps is about the same, within a factor of two, so that a start writes a handful and not hundreds.
+    """
+    traded = (event.traded_at_us for event in early if isinstance(event, Trade))
+    to_us = max(confirmed_at_us, max(traded, default=0)) + LATE_US
+    by_length: dict[int, list[str]] = {}
+    for symbol, heard_us in heard_until_us.items():
+        by_length.setdefault((max(0, confirmed_at_us - heard_us) // 1_000_000).bit_length(), []).append(symbol)
+    return [
+        Gap(
+            tuple(sorted(symbols)),
+            max(0, min(heard_until_us[symbol] for symbol in symbols) - clock_offset_us - LATE_US),
+            to_us,
+        )
+        for _, symbols in sorted(by_length.items())
+    ]
+
+
+def gap_event(gap: Gap, exchange: str, connection: str | None, reason: str, at_us: int) -> FeedEvent:
+    """A gap as the record that the stores and the auditor read."""
+    return FeedEvent(
+        kind="gap",
+        exchange=exchange,
+        channel="trade",
+        symbols=list(gap.symbols),
+        connection=connection,
+        from_us=gap.from_us,
+        to_us=gap.to_us,
+        reason=reason,
+        at_us=at_us,
+    )
+
+
+class Dropped:
+    """Trades that were given up because Kafka was away for too long; bounded by the number of symbols."""
+
+    def __init__(self) -> None:
+        self._symbols: set[str] = set()
+        self._from_us = self._to_us = 0
+
+    def note(self, trade: Trade) -> None:
+        """One trade is lost."""
+        first, last = sorted((trade.traded_at_us, trade.received_at_us))
+        self._from_us = min(self._from_us, first) if self._symbols else first
+        self._to_us = max(self._to_us, last)
+        self._symbols.add(trade.symbol)
+
+    def __bool__(self) -> bool:
+        return bool(self._symbols)
+
+    def gap(self) -> Gap:
+        """Everything noted since the last call, as one gap. Call it only when something was noted."""
+        gap = Gap(tuple(sorted(self._symbols)), max(0, self._from_us - LATE_US), self._to_us)
+        self._symbols, self._to_us = set(), 0
+        return gap
+
+
+def note_connected(tail: Tail, events: Sequence[FeedEvent], exchange: str) -> None:
+    """Add what the feed topic says about connections; `events` oldest first."""
+    for event in events:
+        if event.kind == "connected" and event.channel == "trade" and event.exchange == exchange:
+            tail.connected_us |= dict.fromkeys(event.symbols or (), event.at_us)

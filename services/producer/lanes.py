@@ -1,0 +1,154 @@
+"""What waits for Kafka, by partition and in order, within bounds; what gives way at a bound, and how it is told. Pure.
+
+Trades are kept until the bound, and then new ones are given up until half of it is free again: one gap tells of them.
+Tickers and books give way to newer ones of their symbol. What is about the feeds themselves is always kept.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from services.producer.gaps import Dropped, Gap
+from shared.events import Event, OrderBook, Ticker, Trade
+from shared.partitioning import partition_of, symbol_key
+from shared.topics import DEAD_LETTERS, TOPIC_OF_EVENT, Topic
+from shared.wire import HEADERS_OF_EVENT, encode
+
+RECORD_OVERHEAD_BYTES = 120
+"""What Python adds to a record that waits: its bytes object and a place in a list."""
+MAX_TRADE_BYTES = 128 << 20
+MAX_NEWEST_BYTES = 16 << 20
+MAX_DEAD_LETTERS_WAITING = 64
+
+Record = tuple[bytes, bytes]
+"""Key and value."""
+
+
+@dataclass
+class Lane:
+    """The records of one partition: `in_flight` were handed to Kafka and are not acknowledged, `waiting` come next."""
+
+    topic: Topic
+    partition: int
+    waiting: list[Record] = field(default_factory=list)
+    in_flight: list[Record] = field(default_factory=list)
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The headers of every record of this topic."""
+        return HEADERS_OF_EVENT[self.topic.event]
+
+    def take(self, count: int) -> None:
+        """The first `count` that wait are on their way."""
+        self.in_flight = self.waiting[:count]
+        del self.waiting[:count]
+
+    def give_back(self) -> None:
+        """What was on its way comes first again."""
+        self.waiting[:0] = self.in_flight
+        self.in_flight = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """Where the events of one symbol go."""
+
+    lane: Lane
+    key: bytes
+
+
+class Lanes:
+    """Everything that waits for Kafka."""
+
+    def __init__(self, max_trade_bytes: int = MAX_TRADE_BYTES, max_newest_bytes: int = MAX_NEWEST_BYTES) -> None:
+        self.lanes: dict[tuple[str, int], Lane] = {}
+        self.dropped = Dropped()
+        self.conflated: Counter[str] = Counter()
+        self.dropped_trades = 0
+        self._max_trade_bytes = max_trade_bytes
+        self._max_newest_bytes = max_newest_bytes
+        self._conflate_at_bytes = max_newest_bytes
+        self._bytes: dict[type[Event], int] = {Trade: 0, Ticker: 0, OrderBook: 0}
+        self._slots: dict[type[Event], dict[str, _Slot]] = {Trade: {}, Ticker: {}, OrderBook: {}}
+
+    def put(self, event: Trade | Ticker | OrderBook) -> None:
+        """Let one market event wait, or give something up when a bound is reached."""
+        kind = type(event)
+        slot = self._slots[kind].get(event.symbol) or self._new_slot(event)
+        if kind is Trade and (self.dropped or self._bytes[Trade] >= self._max_trade_bytes):
+            self.dropped.note(event)  # type: ignore[arg-type]
+            self.dropped_trades += 1
+            return
+        value = encode(event)
+        slot.lane.waiting.append((slot.key, value))
+        self._bytes[kind] += len(value) + RECORD_OVERHEAD_BYTES
+        if kind is not Trade and self._bytes[Ticker] + self._bytes[OrderBook] >= self._conflate_at_bytes:
+            self._conflate_all()
+
+    def put_record(self, topic: Topic, key: str, event: Event) -> bool:
+        """Let any other record wait. False: too many dead letters wait already; the caller counts it."""
+        lane = self._lane(topic, partition_of(key, topic.partitions))
+        if topic is DEAD_LETTERS and len(lane.waiting) >= MAX_DEAD_LETTERS_WAITING:
+            return False
+        lane.waiting.append((key.encode(), encode(event)))
+        return True
+
+    def has_seen(self, kind: type[Event], symbol: str) -> bool:
+        """Whether such an event of this symbol was ever put."""
+        return symbol in self._slots[kind]
+
+    def end_of_dropping(self) -> Gap | None:
+        """The gap of the trades given up, once there is room again; trades are kept from then on."""
+        if self.dropped and self._bytes[Trade] <= self._max_trade_bytes // 2:
+            return self.dropped.gap()
+        return None
+
+    def of(self, *events: type[Event]) -> list[Lane]:
+        """The lanes of these events' topics."""
+        return [lane for lane in self.lanes.values() if lane.topic.event in events]
+
+    def acknowledged(self, lane: Lane) -> int:
+        """What was on its way has arrived; returns how many records that were."""
+        count = len(lane.in_flight)
+        self._forget(lane, lane.in_flight)
+        lane.in_flight = []
+        return count
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits and nothing is on its way."""
+        return not any(lane.waiting or lane.in_flight for lane in self.lanes.values())
+
+    def _conflate_all(self) -> None:
+        for lane in self.of(Ticker, OrderBook):
+            self._conflate(lane)
+        # When one of each symbol is all there is, nothing is won by trying again for every event.
+        left = self._bytes[Ticker] + self._bytes[OrderBook]
+        self._conflate_at_bytes = max(self._max_newest_bytes, 2 * left)
+
+    def _conflate(self, lane: Lane) -> None:
+        newest = dict(lane.waiting)  # a later one of the same key replaces the value and keeps the first one's place
+        given_up = len(lane.waiting) - len(newest)
+        if given_up:
+            self._forget(lane, lane.waiting)
+            lane.waiting = list(newest.items())
+            self._bytes[lane.topic.event] += _size(lane.waiting)
+            self.conflated["ticker" if lane.topic.event is Ticker else "orderbook"] += given_up
+
+    def _forget(self, lane: Lane, records: Iterable[Record]) -> None:
+        if lane.topic.event in self._bytes:
+            self._bytes[lane.topic.event] -= _size(records)
+
+    def _lane(self, topic: Topic, partition: int) -> Lane:
+        return self.lanes.setdefault((topic.name, partition), Lane(topic, partition))
+
+    def _new_slot(self, event: Trade | Ticker | OrderBook) -> _Slot:
+        topic = TOPIC_OF_EVENT[type(event)]
+        key = symbol_key(event.exchange, event.symbol)
+        slot = _Slot(self._lane(topic, partition_of(key, topic.partitions)), key.encode())
+        self._slots[type(event)][event.symbol] = slot
+        return slot
+
+
+def _size(records: Iterable[Record]) -> int:
+    return sum(len(value) + RECORD_OVERHEAD_BYTES for _, value in records)

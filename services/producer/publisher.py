@@ -1,0 +1,209 @@
+"""Brings what waits to Kafka: a batch a partition, one on its way at a time, held until it is acknowledged.
+
+A Kafka client that fails is replaced inside the process, what it left unacknowledged first: ending the process would
+lose frames that nobody sends again. What no new client can mend (no such topic, no permission) ends the process.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    AuthorizationError,
+    IncompatibleBrokerVersion,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
+)
+
+from services.producer.gaps import gap_event
+from services.producer.lanes import Lane, Lanes
+from shared import metrics
+from shared.clock import NowMicros
+from shared.events import Event, FeedEvent, MarketEvent, Trade
+from shared.topics import DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, TRADES, Topic
+
+MAX_BATCH_BYTES = 256 << 10
+_BEYOND_REPAIR = (
+    AuthorizationError,
+    IncompatibleBrokerVersion,
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
+)
+_TOPICS = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS)
+_RETRY_S = 1.0
+_DISCARD_WITHIN_S = 2.0
+log = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """Takes events at any time and never waits; `run` brings them to Kafka.
+
+    `make_client` gives a Kafka producer that is not started; `exchange` names whom dropped trades are counted for.
+    Records about the feeds go first: no trade is sent while one of those is not acknowledged. So when Kafka holds a
+    trade that came after a gap, it holds the gap.
+    """
+
+    def __init__(
+        self,
+        make_client: Callable[[], AIOKafkaProducer],
+        exchange: str,
+        flush_ms: int,
+        now_us: NowMicros,
+        lanes: Lanes | None = None,
+    ) -> None:
+        self._make_client = make_client
+        self._exchange = exchange
+        self._flush_s = flush_ms / 1000
+        self._now_us = now_us
+        self._lanes = lanes or Lanes()
+        self._client: AIOKafkaProducer | None = None
+        self._failure: BaseException | None = None
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+
+    def publish(self, events: Sequence[MarketEvent]) -> None:
+        """Market events, in the order in which they came."""
+        put = self._lanes.put
+        for event in events:
+            put(event)
+        self._wake.set()
+
+    def put(self, topic: Topic, key: str, event: Event) -> bool:
+        """Any other record. False when it is given up (see `Lanes.put_record`)."""
+        self._wake.set()
+        return self._lanes.put_record(topic, key, event)
+
+    def announce(self, event: FeedEvent) -> None:
+        """Something about a feed."""
+        if event.kind == "gap":
+            metrics.GAPS.labels(event.exchange).inc()
+        self.put(FEED, event.exchange, event)
+
+    def has_seen(self, kind: type[MarketEvent], symbol: str) -> bool:
+        """Whether any such event of this symbol was ever published here."""
+        return self._lanes.has_seen(kind, symbol)
+
+    async def run(self) -> None:
+        """Send until cancelled. Raises KafkaError when no new client can help."""
+        try:
+            self._client = await self._started()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._tell_losses()
+                await self._replace_failed_client()
+                await self._send_waiting(self._client)
+                await asyncio.sleep(self._flush_s)
+        finally:
+            if self._client is not None:
+                await _discard(self._client)
+
+    async def drain(self, within_s: float) -> bool:
+        """Wait until everything is acknowledged; False when that takes longer than `within_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not self._lanes.empty:
+                    self._settled.clear()
+                    await self._settled.wait()
+        return self._lanes.empty
+
+    def _tell_losses(self) -> None:
+        lanes = self._lanes
+        gap = lanes.end_of_dropping()
+        for channel, count in lanes.conflated.items():
+            metrics.EVENTS_CONFLATED.labels(channel).inc(count)
+        lanes.conflated.clear()
+        if lanes.dropped_trades:
+            metrics.TRADES_DROPPED.labels(self._exchange).inc(lanes.dropped_trades)
+            lanes.dropped_trades = 0
+        if gap is not None:
+            log.error("trades were given up while Kafka was away", symbols=len(gap.symbols), to_us=gap.to_us)
+            event = gap_event(gap, self._exchange, None, "Kafka was away for too long", self._now_us())
+            self.announce(event)
+
+    async def _send_waiting(self, client: AIOKafkaProducer) -> None:
+        now_ms = self._now_us() // 1000
+        feed = self._lanes.of(FeedEvent)
+        feed_first = any(lane.waiting or lane.in_flight for lane in feed)
+        for lane in list(self._lanes.lanes.values()):
+            if lane.waiting and not lane.in_flight and not (feed_first and lane.topic.event is Trade):
+                await self._send(client, lane, now_ms)
+
+    async def _send(self, client: AIOKafkaProducer, lane: Lane, now_ms: int) -> None:
+        batch = client.create_batch()
+        append, headers, count = batch.append, lane.headers, 0
+        for key, value in lane.waiting:
+            if append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
+                break
+            count += 1
+        lane.take(count)
+        try:
+            sent = await client.send_batch(batch, lane.topic.name, partition=lane.partition)
+        except KafkaError as error:
+            self._failed(error)
+            return
+        sent.add_done_callback(partial(self._answered, client, lane))
+
+    def _answered(self, client: AIOKafkaProducer, lane: Lane, sent: "asyncio.Future[object]") -> None:
+        if sent.cancelled() or client is not self._client:
+            return
+        error = sent.exception()
+        if error is not None:
+            self._failed(error)
+            return
+        metrics.EVENTS_PUBLISHED.labels(lane.topic.name).inc(self._lanes.acknowledged(lane))
+        self._settled.set()
+        self._wake.set()
+
+    def _failed(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._wake.set()
+
+    async def _replace_failed_client(self) -> None:
+        failure, old = self._failure, self._client
+        if failure is None or old is None:
+            return
+        if not isinstance(failure, KafkaError) or isinstance(failure, _BEYOND_REPAIR):
+            raise failure
+        log.warning("Kafka client is replaced", reason=repr(failure))
+        await _discard(old)  # batches of other partitions may still be acknowledged here
+        self._client = None
+        metrics.KAFKA_CLIENTS_REPLACED.inc()
+        for lane in self._lanes.lanes.values():
+            lane.give_back()
+        self._failure = None
+        self._client = await self._started()
+
+    async def _started(self) -> AIOKafkaProducer:
+        while True:
+            client = self._make_client()
+            try:
+                await client.start()
+                # Asked for now, because sending waits for what it does not know, and nothing waits for Kafka here.
+                for topic in _TOPICS:
+                    await client.partitions_for(topic.name)
+            except KafkaError as error:
+                log.warning("waiting for Kafka", reason=str(error) or repr(error))
+                await _discard(client)
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return client
+
+
+async def _discard(client: AIOKafkaProducer) -> None:
+    """Close a client for good, also when Kafka does not answer: nothing of it may reach Kafka afterwards."""
+    try:
+        async with asyncio.timeout(_DISCARD_WITHIN_S):
+            await client.stop()
+    except TimeoutError:
+        # stop() waits for batches that cannot arrive. Without connections its sender ends as soon as it is told to.
+        await client.client.close()
+        await client._sender.close()

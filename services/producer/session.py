@@ -1,0 +1,248 @@
+"""One connection to an exchange, from the handshake to its end: subscribes, stamps, parses, keeps it alive."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+
+from services.producer.endings import Stale
+from services.producer.exchanges.base import (
+    MAX_FRAME_BYTES,
+    Acknowledged,
+    ExchangeAdapter,
+    InvalidFrame,
+    Notice,
+    ShuttingDown,
+)
+from services.producer.plan import Connection
+from services.producer.publisher import Publisher
+from services.producer.rejects import Allowance, Flood, dead_letter
+from services.producer.staleness import Silence
+from services.producer.tokens import Budget
+from shared import metrics
+from shared.clock import NowMicros
+from shared.events import Channel, FeedEvent, FeedKind, MarketEvent, OrderBook, Ticker, Trade
+from shared.topics import DEAD_LETTERS
+
+CONFIRM_WITHIN_S = 30
+MAX_EARLY_EVENTS = 200_000
+_OPEN_WITHIN_S = 10.0
+_CLOSE_WITHIN_S = 1.0
+_FRAMES_AHEAD = (1024, 256)  # a burst is read from the socket at once; beyond this, TCP holds the exchange back
+_LOOK_AT_FIELDS_OF = 50
+_LOOK_AT_FIELDS_EVERY = 1000
+_MAX_NEWS = 100
+_EVENT_OF_CHANNEL: dict[Channel, type[MarketEvent]] = {"trade": Trade, "ticker": Ticker, "orderbook": OrderBook}
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Means:
+    """What all connections of one process share. `seconds` is a clock that never goes back."""
+
+    adapter: ExchangeAdapter
+    publisher: Publisher
+    now_us: NowMicros
+    seconds: Callable[[], float]
+    connects: Budget
+    dead_letters: Allowance = field(default_factory=Allowance)
+    new_fields: set[tuple[str, str]] = field(default_factory=set)
+
+    def announce(self, work: Connection, kind: FeedKind, reason: str, symbols: list[str] | None = None) -> None:
+        """Tell the feed topic about a connection."""
+        at_us = self.now_us()
+        channel: Channel | None = "trade" if work.carries_trades else None
+        event = FeedEvent(
+            kind=kind,
+            exchange=work.exchange,
+            reason=reason,
+            at_us=at_us,
+            channel=channel,
+            symbols=symbols,
+            connection=work.name,
+        )
+        self.publisher.announce(event)
+
+
+class Session:
+    """One connection. `run` ends by raising why; `on_confirmed` is called once the exchange has the subscription.
+
+    Events that come before `go_live` are kept in `early`, because a gap that ends with this connection must be
+    published before them. `leave` is set when another connection should replace this one in good time.
+    """
+
+    def __init__(self, work: Connection, means: Means, on_confirmed: Callable[["Session"], None]) -> None:
+        self.work = work
+        self.early: list[MarketEvent] = []
+        self.confirmed_at_us: int | None = None
+        self.last: MarketEvent | None = None
+        self.clock_offset_us: int | None = None
+        self.leave = asyncio.Event()
+        self.data_frames = 0
+        self._means = means
+        self._on_confirmed = on_confirmed
+        self._deliver: Callable[[list[MarketEvent]], None] = self.early.extend
+        self._frames = self._counted = self._invalid = 0
+        self._unacknowledged: set[int] | None = None
+        self._socket: ClientConnection | None = None
+
+    async def run(self) -> None:
+        """Connect and read until something ends it; that is raised."""
+        means, conduct = self._means, self._means.adapter.conduct
+        await asyncio.sleep(means.connects.reserve(means.seconds()))
+        opening = connect(
+            means.adapter.url,
+            compression=None,
+            max_size=MAX_FRAME_BYTES,
+            max_queue=_FRAMES_AHEAD,
+            open_timeout=_OPEN_WITHIN_S,
+            close_timeout=_CLOSE_WITHIN_S,
+            ping_interval=conduct.ping_s,
+            ping_timeout=conduct.ping_s,
+            user_agent_header="tapewatch",
+        )
+        async with opening as socket:
+            self._socket = socket
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._speak(socket))
+                group.create_task(self._look_after())
+                await self._receive(socket)
+
+    async def close(self) -> None:
+        """Hang up; what has arrived by then is still read."""
+        if self._socket is not None:
+            await self._socket.close()
+
+    def go_live(self) -> None:
+        """Publish what was kept, and from now on everything at once."""
+        publish = self._means.publisher.publish
+        publish(self.early)
+        self.early = []
+        self._deliver = publish
+
+    async def _receive(self, socket: ClientConnection) -> None:
+        recv, now_us, parse = socket.recv, self._means.now_us, self._means.adapter.parse
+        while True:
+            frame = await recv(decode=False)
+            at_us = now_us()
+            self._frames += 1
+            if self._frames % _LOOK_AT_FIELDS_EVERY == 0 or self._frames <= _LOOK_AT_FIELDS_OF:
+                self._look_for_new_fields(frame)
+            try:
+                parsed = parse(frame, at_us)
+            except InvalidFrame as error:
+                self._reject(frame, str(error), at_us)
+                continue
+            if not isinstance(parsed, list):
+                self._notice(parsed)
+            elif parsed:
+                self.data_frames += 1
+                self.last = parsed[-1]
+                if self._unacknowledged is None:
+                    self._confirm()
+                self._deliver(parsed)
+
+    async def _speak(self, socket: ClientConnection) -> None:
+        means, conduct = self._means, self._means.adapter.conduct
+        budget = Budget(conduct.messages)
+        request = means.adapter.subscribe(self.work.streams, uuid4().hex)
+        if request.acknowledged_ids:
+            self._unacknowledged = set(request.acknowledged_ids)
+        for message in request.messages:
+            await asyncio.sleep(budget.reserve(means.seconds()))
+            await socket.send(message)
+        while conduct.text_ping is not None:
+            await asyncio.sleep(conduct.text_ping_s)
+            await asyncio.sleep(budget.reserve(means.seconds()))
+            await socket.send(conduct.text_ping)
+
+    async def _look_after(self) -> None:
+        """Once a second: count, and end a connection that is silent, never confirmed, or too old."""
+        conduct = self._means.adapter.conduct
+        silence, flood = Silence(), Flood()
+        silent_s = age_s = 0
+        while True:
+            await asyncio.sleep(1)
+            age_s += 1
+            silent_s = 0 if self._count_frames() else silent_s + 1
+            self._note_clock()
+            if conduct.silent_s is not None and silent_s >= conduct.silent_s:
+                raise Stale(f"no frame at all for {silent_s} s")
+            if silence.look(self.data_frames):
+                raise Stale(f"no data for {silence.limit_s:.0f} s or longer")
+            if (self._unacknowledged and age_s >= CONFIRM_WITHIN_S) or len(self.early) > MAX_EARLY_EVENTS:
+                raise Stale(f"the subscription is not confirmed after {age_s} s")
+            if flood.look(self._frames, self._invalid):
+                self._means.announce(self.work, "degraded", f"{self._invalid} frames that cannot be read, nearly all")
+            if conduct.snapshot_s is not None and age_s == conduct.snapshot_s:
+                self._report_unserved(conduct.snapshot_s)
+            if conduct.rotate_s is not None and age_s >= conduct.rotate_s:
+                self.leave.set()
+
+    def _notice(self, notice: Notice) -> None:
+        if isinstance(notice, ShuttingDown):
+            log.info("the exchange will close this connection", connection=self.work.name)
+            self.leave.set()
+        elif isinstance(notice, Acknowledged) and self._unacknowledged:
+            self._unacknowledged.discard(notice.request_id)
+            if not self._unacknowledged:
+                self._confirm()
+
+    def _confirm(self) -> None:
+        if self.confirmed_at_us is None:
+            self.confirmed_at_us = self._means.now_us()
+            self._on_confirmed(self)
+
+    def _count_frames(self) -> int:
+        new = self._frames - self._counted
+        self._counted = self._frames
+        metrics.FRAMES.labels(self._means.adapter.exchange).inc(new)
+        return new
+
+    def _note_clock(self) -> None:
+        if isinstance(self.last, Trade):
+            offset_us = max(0, self.last.received_at_us - self.last.traded_at_us)
+            self.clock_offset_us = offset_us if self.clock_offset_us is None else min(self.clock_offset_us, offset_us)
+
+    def _report_unserved(self, within_s: int) -> None:
+        if self.confirmed_at_us is None:
+            return
+        has_seen = self._means.publisher.has_seen
+        silent = [s.symbol for s in self.work.streams if not has_seen(_EVENT_OF_CHANNEL[s.channel], s.symbol)]
+        if silent:
+            unserved = list(dict.fromkeys(silent))
+            log.warning("subscribed and not served", connection=self.work.name, symbols=unserved)
+            reason = f"nothing within {within_s} s of subscribing"
+            self._means.announce(self.work, "degraded", reason, unserved)
+
+    def _reject(self, frame: str | bytes, reason: str, at_us: int) -> None:
+        means, exchange = self._means, self._means.adapter.exchange
+        self._invalid += 1
+        metrics.INVALID_FRAMES.labels(exchange).inc()
+        allowance = means.dead_letters
+        if not allowance.take(means.seconds()):
+            return
+        log.warning("unreadable frame", connection=self.work.name, reason=reason, suppressed=allowance.suppressed)
+        letter = dead_letter(
+            frame,
+            reason,
+            exchange=exchange,
+            connection=self.work.name,
+            suppressed=allowance.suppressed,
+            at_us=at_us,
+        )
+        if means.publisher.put(DEAD_LETTERS, exchange, letter):
+            allowance.suppressed = 0
+        else:
+            allowance.suppressed += 1
+
+    def _look_for_new_fields(self, frame: str | bytes) -> None:
+        known = self._means.new_fields
+        for channel, names in self._means.adapter.unknown_fields(frame).items():
+            for name in sorted(names):
+                if (channel, name) not in known and len(known) < _MAX_NEWS:
+                    known.add((channel, name))
+                    self._means.announce(self.work, "new_field", f"{channel} frames have a new field {name[:64]!r}")
