@@ -57,8 +57,7 @@ class Connection:
                 decode_responses=False,
                 single_connection_client=True,
                 protocol=2,
-                lib_name=None,
-                lib_version=None,
+                driver_info=None,
                 maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
             self._execute: Callable[..., Awaitable[Any]] = redis.execute_command

@@ -100,7 +100,11 @@ class RedisSink:
                 raise PositionMoved(f"batch {batch.id} begins at {piece.first_offset}, Redis is at {here}")
         await self._recall(traded_symbols(batch))
         packed = pack(batch, self._positions, self._recent)
-        return await self._run(packed)
+        try:
+            return await self._run(packed)
+        except BaseException:
+            self._recent.clear()  # it holds trades that are perhaps not in Redis
+            raise
 
     async def refresh(self) -> None:
         """Renew the lease, and see that the positions are still ours. Raises PositionMoved, or StoreFailed."""
