@@ -13,6 +13,7 @@ from services.simulator.binance.encode import Variant as BinanceVariant
 from services.simulator.binance.encode import depth_of
 from services.simulator.binance.rest import BinanceRest
 from services.simulator.binance.socket import BinanceLimits, BinanceSocket
+from services.simulator.connection import Connection
 from services.simulator.control import Control
 from services.simulator.faults import Faults
 from services.simulator.hub import UNHEARD_DEPTH, Hub
@@ -88,7 +89,7 @@ class Simulator:
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        self._sockets = (upbit, binance)
+        self._sockets: dict[str, UpbitSocket | BinanceSocket] = {"upbit": upbit, "binance": binance}
         self._port = 0
 
     async def start(self) -> None:
@@ -116,6 +117,10 @@ class Simulator:
             "control_url": f"{http}/control",
         }
 
+    def connections(self, exchange: str) -> list[Connection]:
+        """The connections of an exchange that are open now."""
+        return list(self._sockets[exchange].connections)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Play until told to stop; then complete the truth log and hang up."""
         async with asyncio.TaskGroup() as group:
@@ -126,8 +131,8 @@ class Simulator:
 
     async def close(self) -> None:
         """Hang up everything and give the port back."""
-        for socket in self._sockets:
-            for connection in list(socket.connections):
+        for exchange in self._sockets:
+            for connection in self.connections(exchange):
                 connection.close(1001, "going away")
         await self._runner.cleanup()
 

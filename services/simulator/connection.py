@@ -39,7 +39,7 @@ class Connection:
         self._transport = transport
         self._opcode = opcode
         self._deflate = deflate
-        self._max_unsent_bytes = max_unsent_bytes
+        self.max_unsent_bytes = max_unsent_bytes
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
         self._is_closing = False
@@ -72,7 +72,7 @@ class Connection:
         if self._deflate is not None:
             data = frame(self._opcode, self._deflate.compress(message.payload), compressed=True)
         waiting = self._unsent_bytes + self._transport.get_write_buffer_size()
-        if waiting + len(data) > self._max_unsent_bytes:
+        if waiting + len(data) > self.max_unsent_bytes:
             self.abort()
             return False
         self._unsent.append(data)

@@ -67,7 +67,7 @@ def _control(body: str, zone: tzinfo) -> str:
     target, _, label = body.partition("|")
     if target.startswith(("http://", "https://", "mailto:")):
         shown = _escape(label or target)
-        return f'<a href="{html.escape(target)}" target="_blank" rel="noopener noreferrer">{shown}</a>'
+        return f'<a href="{_escape(target)}" target="_blank" rel="noopener noreferrer">{shown}</a>'
     if date := _DATE.fullmatch(body):
         return _date(int(date[1]), date[2], date[3] or "", zone)
     if target.startswith(("@", "#", "!")):

@@ -1,0 +1,172 @@
+"""Faults on command strike the connections and leave the truth what it is."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from services.simulator.app import Simulator, SimulatorOptions
+from shared.errors import WrongUse
+
+STREAMS = "/stream?streams=btcusdt@trade/ethusdt@trade"
+
+
+async def drain(client: ClientConnection) -> list[str | bytes]:
+    """Everything up to the end of the connection."""
+    found = []
+    try:
+        while True:
+            found.append(await client.recv())
+    except ConnectionClosed:
+        return found
+
+
+async def gather(client: ClientConnection, running: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Stop the market; give the trades that arrived and the trades' truth."""
+    truth = await running.stop()
+    asyncio.get_running_loop().call_later(0.2, running.simulator.connections("binance")[0].close, 1000)
+    frames = [json.loads(frame)["data"] for frame in await drain(client)]
+    return frames, [line for line in truth if (line["exchange"], line["channel"]) == ("binance", "trade")]
+
+
+async def test_what_was_heard_is_what_arrived_in_the_same_order(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=2_000.0, expect=2)
+    async with connect(running.url["binance_websocket_url"] + STREAMS) as client:
+        await running.until(lambda: running.simulator.hub.published["trade"] > 500)
+        frames, truth = await gather(client, running)
+    arrived = [(f["s"], str(f["t"]), f["p"].rstrip("0"), f["q"].rstrip("0")) for f in frames]
+    heard = [(t["symbol"], t["trade_id"], t["price"], t["quantity"]) for t in truth if t["heard"]]
+    assert [a[:2] for a in arrived] == [h[:2] for h in heard]
+    assert [a[2] for a in arrived] == [h[2].rstrip("0") for h in heard]
+    assert len(arrived) > 200
+    assert all(line["heard"] == 1 for line in truth)
+
+
+async def test_stop_completes_the_truth_and_status_agrees(simulate: Any) -> None:
+    running = await simulate(expect=0)
+    await running.until(lambda: running.simulator.hub.published["trade"] > 100)
+    truth = await running.stop()
+    status = await running.get(running.url["control_url"] + "/status")
+    assert status["market"] == "stopped"
+    assert status["truth_lines"] == len(truth) == sum(status["published"].values())
+    assert status["unheard"] == status["published"]
+    await asyncio.sleep(0.05)
+    assert len(await running.stop()) == len(truth)
+
+
+async def test_one_symbol_falls_silent_while_the_exchange_trades_it(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=2)
+    async with connect(running.url["binance_websocket_url"] + STREAMS) as client:
+        await running.until(lambda: running.simulator.hub.published["trade"] > 100)
+        await running.control("fault", fault="silence_symbol", exchange="binance", symbol="BTCUSDT", seconds=0.3)
+        await asyncio.sleep(0.5)
+        frames, truth = await gather(client, running)
+    bitcoin = [line["heard"] for line in truth if line["symbol"] == "BTCUSDT"]
+    assert 0 in bitcoin
+    assert bitcoin[-1] == 1
+    assert all(line["heard"] for line in truth if line["symbol"] == "ETHUSDT")
+    assert len(frames) == sum(line["heard"] for line in truth)
+
+
+async def test_a_half_open_connection_gets_nothing_and_is_not_closed(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=2)
+    async with connect(running.url["binance_websocket_url"] + STREAMS, ping_interval=None) as client:
+        await client.recv()
+        await running.control("fault", fault="half_open", exchange="binance")
+        await running.until(lambda: running.simulator.hub.unheard["trade"] > 100)
+        assert client.close_code is None
+        truth = await running.stop()
+    assert truth[-1]["heard"] == 0
+
+
+async def test_duplicates_arrive_twice_and_are_published_once(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=2)
+    async with connect(running.url["binance_websocket_url"] + STREAMS) as client:
+        await running.control("fault", fault="duplicate", exchange="binance", seconds=0.3)
+        await asyncio.sleep(0.5)
+        frames, truth = await gather(client, running)
+    assert len({(f["s"], f["t"]) for f in frames}) == len(truth)
+    assert len(frames) > len(truth)
+
+
+async def test_an_id_gap_is_a_hole_in_the_ids_and_not_in_the_truth(simulate: Any) -> None:
+    running = await simulate(symbols=1, expect=0)
+    await running.until(lambda: running.simulator.hub.published["trade"] > 50)
+    await running.control("fault", fault="id_gap", symbol="BTCUSDT", count=7)
+    await running.until(lambda: running.simulator.hub.published["trade"] > 150)
+    truth = await running.stop()
+    ids = [int(line["trade_id"]) for line in truth if (line["exchange"], line["channel"]) == ("binance", "trade")]
+    assert ids[-1] - ids[0] + 1 == len(ids) + 7
+
+
+async def test_resets_closes_and_shutdowns(simulate: Any) -> None:
+    running = await simulate(expect=0)
+    address = running.url["binance_websocket_url"] + STREAMS
+    async with connect(address) as client:
+        await running.control("fault", fault="reset", exchange="binance")
+        await drain(client)
+        assert client.close_code == 1006
+    async with connect(address) as client:
+        await running.control("fault", fault="close", exchange="binance", code=1012, reason="restart")
+        await drain(client)
+        assert (client.close_code, client.close_reason) == (1012, "restart")
+    async with connect(address) as client:
+        await running.control("fault", fault="server_shutdown", seconds=0.1)
+        frames = [json.loads(frame) for frame in await drain(client)]
+        assert sum(frame["stream"] == "!serverShutdown" for frame in frames) == 1
+        assert client.close_code == 1001
+
+
+async def test_malformed_frames_arrive_as_they_are(simulate: Any) -> None:
+    running = await simulate()
+    async with connect(running.url["upbit_websocket_url"]) as client:
+        await running.until(lambda: len(running.simulator.connections("upbit")) == 1)
+        await running.control("fault", fault="malformed", exchange="upbit", text='{"type":"trade","code":')
+        assert await client.recv() == b'{"type":"trade","code":'
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {},
+        {"fault": "nope"},
+        {"fault": "close"},
+        {"fault": "close", "exchange": "upbit", "code": 7},
+        {"fault": "silence_symbol", "exchange": "upbit", "symbol": "KRW-NOPE"},
+        {"fault": "malformed", "exchange": "upbit"},
+        {"fault": "slack", "kind": "nope"},
+    ],
+)
+async def test_a_wrong_order_is_told_in_one_line(simulate: Any, order: dict[str, Any]) -> None:
+    running = await simulate()
+    async with running.http.post(running.url["control_url"] + "/fault", json=order) as answer:
+        assert answer.status == 400
+        error = (await answer.json())["error"]
+    assert error
+    assert "\n" not in error
+
+
+async def test_start_opens_the_market_without_its_listeners(simulate: Any) -> None:
+    running = await simulate(expect=1_000)
+    assert running.simulator.player.state == "waiting"
+    await running.control("start")
+    await running.until(lambda: running.simulator.hub.published["trade"] > 0)
+
+
+async def test_a_port_in_use_is_named(simulate: Any) -> None:
+    running = await simulate()
+    port = int(running.url["binance_rest_url"].rpartition(":")[2])
+    with pytest.raises(WrongUse, match=f"--port {port}"):
+        await Simulator(SimulatorOptions(port=port)).start()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [({"scenario": "nope"}, "--scenario"), ({"symbols": 0}, "--symbols"), ({"speed": 2.0}, "--speed")],
+)
+def test_wrong_options_are_named(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(WrongUse, match=named):
+        Simulator(SimulatorOptions(**options))
