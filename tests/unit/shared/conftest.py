@@ -1,5 +1,6 @@
 """Strategies that draw any event that the types of `shared.events` allow."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -65,3 +66,35 @@ def _values(kind: inspect.Type, name: str) -> st.SearchStrategy[Any]:
 
 def _above_zero() -> st.SearchStrategy[str]:
     return _plain_decimals().filter(lambda text: text.strip("0.") != "")
+
+
+@pytest.fixture(scope="session")
+def sample() -> Callable[[type], msgspec.Struct]:
+    """One event of a type with every field set."""
+
+    def make(event: type[msgspec.Struct]) -> msgspec.Struct:
+        fields = msgspec.structs.fields(event)
+        described = inspect.type_info(event)
+        assert isinstance(described, inspect.StructType)
+        return event(**{field.name: _one(kind.type) for field, kind in zip(fields, described.fields, strict=True)})
+
+    return make
+
+
+def _one(kind: inspect.Type) -> Any:
+    match kind:
+        case inspect.StrType():
+            return "1"
+        case inspect.IntType():
+            return 1
+        case inspect.BoolType():
+            return True
+        case inspect.LiteralType(values=values):
+            return values[0]
+        case inspect.UnionType(types=types):
+            return _one(next(one for one in types if not isinstance(one, inspect.NoneType)))
+        case inspect.ListType(item_type=item):
+            return [_one(item)]
+        case inspect.TupleType(item_types=items):
+            return tuple(_one(item) for item in items)
+    raise NotImplementedError(kind)
