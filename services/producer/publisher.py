@@ -12,12 +12,13 @@ from functools import partial
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    AuthorizationError,
+    ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 
@@ -30,11 +31,12 @@ from shared.topics import DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, 
 
 MAX_BATCH_BYTES = 256 << 10
 _BEYOND_REPAIR = (
-    AuthorizationError,
+    ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
     InvalidTopicError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 _TOPICS = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS)

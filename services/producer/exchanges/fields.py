@@ -4,7 +4,7 @@ from shared.events import Channel
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(text)
+    return frozenset(text.split())
 
 
 UPBIT_FIELDS: dict[Channel, frozenset[str]] = {
