@@ -15,6 +15,7 @@ from devstack.ports import Port
 from devstack.postgres_server import Postgres
 from devstack.server import Progress, Server, silent
 from devstack.valkey_server import Valkey
+from shared.errors import Unreachable
 from shared.settings import load_with_origins
 
 KAFKA_KEY = "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS"
@@ -118,8 +119,9 @@ class Stack:
         """Start everything and return once all of it serves; on any error nothing is left running."""
         try:
             start_together(self.servers)
-        except BaseException:
-            self.stop(keep_logs=True)
+        except BaseException as error:
+            # The line that says what failed names a log, which then must be there to be read.
+            self.stop(keep_logs=isinstance(error, Unreachable) and not self._abandoned)
             raise
 
     def stop(self, *, keep_logs: bool = False) -> None:
@@ -129,6 +131,7 @@ class Stack:
 
     def abandon(self) -> None:
         """Make a `start` that runs in another thread give up soon."""
+        self._abandoned = True
         for server in self.servers:
             server.abandon()
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from shared.errors import TapewatchError, Unreachable, WrongUse
 
 if TYPE_CHECKING:
-    from devstack.keeper import StackState, Wish
+    from devstack.keeper import ServerState, StackState, Wish
 
 app = typer.Typer(help="Only the servers: Kafka, PostgreSQL and Valkey on this machine.", no_args_is_help=True)
 
@@ -149,24 +149,26 @@ def _show(state: "StackState", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(state) | {"environment": None}))
         return
-    rows = [
-        (server.name, server.address, _origin(server.log), f"{server.prepared_s:.2f}", f"{server.started_s:.2f}")
-        for server in state.servers
-    ]
+    rows = [(server.name, server.address, *_times(server)) for server in state.servers]
     if not _out.is_terminal:
         for row in rows:
             typer.echo("\t".join(row))
         return
-    table = Table(caption=f"up after {state.up_s:.1f} s; data and logs below {state.root}", caption_justify="left")
-    for heading in ("server", "address", "started", "preparing s", "until it served s"):
-        table.add_column(heading, justify="right" if heading.endswith(" s") else "left")
+    caption = f"up after {state.up_s:.1f} s; data and logs are below {state.root}"
+    table = Table(caption=caption, caption_justify="left")
+    table.add_column("server")
+    table.add_column("address", overflow="fold")
+    table.add_column("served after", justify="right")
+    table.add_column("of it preparing", justify="right")
     for row in rows:
         table.add_row(*row)
     _out.print(table)
 
 
-def _origin(log: str | None) -> str:
-    return "by this stack" if log else "was there before"
+def _times(server: "ServerState") -> tuple[str, str]:
+    if server.log is None:
+        return "not ours", ""
+    return f"{server.started_s:.2f} s", f"{server.prepared_s:.2f} s"
 
 
 @contextmanager

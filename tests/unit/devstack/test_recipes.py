@@ -40,7 +40,7 @@ def test_kafka_accepts_the_ids() -> None:
 
 
 def test_a_redis_password_stands_in_the_file_and_the_url_and_nowhere_else(tmp_path: Path) -> None:
-    recipe = Valkey(tmp_path, password="p@ss word", program=Path("/bin/redis-server"))  # noqa: S106
+    recipe = Valkey(tmp_path, password="p@ss word", program=Path("/bin/redis-server"))
     recipe.port.picked = 20_000
     assert 'requirepass "p@ss word"\n' in configuration(tmp_path, 1, "1mb", recipe.password, {})
     assert recipe.address == "redis://:p%40ss%20word@127.0.0.1:20000/0"
