@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -33,23 +34,35 @@ class Feed:
         self._heard_until_us = dict(heard_until_us) if work.carries_trades else {}
         self._clock_offset_us = clock_offset_us
         self._why = "the producer was not running"
+        self._session: Session | None = None
+        self._stop = asyncio.Event()
+
+    async def hang_up(self) -> None:
+        """End `run`: close the connection in good order, so that all that was sent to us by then is published."""
+        self._stop.set()
+        if self._session is not None:
+            await self._session.close()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until told to hang up."""
         backoff = Backoff(random.uniform)
         while True:
             began_s = self._means.seconds()
             ending, heard = await self._line()
+            if self._stop.is_set():
+                return
             data_for_s = self._means.seconds() - began_s if heard else 0.0
             wait_s = max(backoff.next_s(data_for_s=data_for_s, permanent=ending.permanent), ending.wait_at_least_s)
             log.warning(
                 "connection ended", connection=self._work.name, reason=ending.reason, again_in_s=round(wait_s, 2)
             )
-            await asyncio.sleep(wait_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), wait_s)
+                return
 
     async def _line(self) -> tuple[Ending, bool]:
         """Connections that replace each other without a break; returns why the last one ended."""
-        session = Session(self._work, self._means, self._go_live)
+        session = self._session = Session(self._work, self._means, self._go_live)
         running = asyncio.create_task(session.run())
         try:
             while True:
@@ -59,6 +72,7 @@ class Feed:
                 if running.done():
                     return self._ended(session, running), session.data_frames > 0
                 session, running = await self._replaced(session, running)
+                self._session = session
         finally:
             running.cancel()
             await asyncio.wait({running})

@@ -68,6 +68,7 @@ class Publisher:
         self._lanes = lanes or Lanes()
         self._client: AIOKafkaProducer | None = None
         self._failure: BaseException | None = None
+        self._published = {topic.name: metrics.EVENTS_PUBLISHED.labels(topic.name) for topic in _TOPICS}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
 
@@ -161,7 +162,7 @@ class Publisher:
         if error is not None:
             self._failed(error)
             return
-        metrics.EVENTS_PUBLISHED.labels(lane.topic.name).inc(self._lanes.acknowledged(lane))
+        self._published[lane.topic.name].inc(self._lanes.acknowledged(lane))
         self._settled.set()
         self._wake.set()
 

@@ -112,7 +112,7 @@ class Session:
                 await self._receive(socket)
 
     async def close(self) -> None:
-        """Hang up; what has arrived by then is still read."""
+        """Hang up; what has arrived by then is still read. Nothing happens before the connection stands."""
         if self._socket is not None:
             await self._socket.close()
 
