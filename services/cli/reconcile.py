@@ -1,5 +1,6 @@
 """`tapewatch reconcile`: a simulator's truth log against Kafka, Redis and Postgres."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,35 @@ def reconcile(
 
     Example: tapewatch reconcile --truth truth.jsonl --json
     """
-    from services.reconcile.app import run
+    import asyncio
 
-    raise typer.Exit(run(truth=truth, report_file=report, journals=tuple(journal or ()), as_json=as_json))
+    import msgspec
+    from rich.console import Console
+
+    from services.cli.report_table import show_report
+    from services.reconcile import app
+    from services.reconcile.report import judge
+    from shared import logs
+    from shared.settings import load_settings
+
+    in_force = load_settings()
+    logs.configure(in_force.log, "reconcile")
+    found = judge(asyncio.run(app.reconcile(in_force, truth, tuple(journal or ()))))
+    text = json.dumps(msgspec.to_builtins(found), indent=1) + "\n"
+    if report is not None:
+        write_report(report, text)
+    if as_json:
+        typer.echo(text, nl=False)
+    else:
+        show_report(Console(), found)
+    raise typer.Exit(0 if found.ok else 1)
+
+
+def write_report(file: Path, text: str) -> None:
+    """Write it. Raises WrongUse when that cannot be."""
+    from shared.errors import WrongUse
+
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WrongUse(f"--report: cannot write {file}: {error.strerror}") from None

@@ -59,9 +59,8 @@ def _opened(alert: Alert) -> Episode:
 
 
 def _add_receipt(found: dict[str, Episode], opening: dict[str, Alert], receipt: Notification) -> None:
-    alert = opening.get(receipt.alert_id)
-    if receipt.stage != "sent" or alert is None:
-        return
-    episode = found[alert.episode_id]
-    if episode.slack_ms is None:
-        episode.slack_ms = (receipt.at_us - alert.decided_at_us) / 1000
+    """The first receipt that covers an opening alert is the one of its message."""
+    for alert in (opening[alert_id] for alert_id in receipt.alert_ids if alert_id in opening):
+        episode = found[alert.episode_id]
+        if receipt.stage == "sent" and episode.slack_ms is None:
+            episode.slack_ms = (receipt.at_us - alert.decided_at_us) / 1000

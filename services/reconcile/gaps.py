@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-TRANSIT_US = 500_000
-"""A gap begins with our stamp of the last event that is safe. What the exchange published at the same moment may carry
-its own stamp from before that, by the time that a message is on its way."""
+EVERY_EXCHANGE = "*"
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Gap:
         return (
             self.channel in (None, channel)
             and (self.symbols is None or symbol in self.symbols)
-            and (self.from_us is None or self.from_us - TRANSIT_US <= at_us)
+            and (self.from_us is None or self.from_us <= at_us)
             and (self.to_us is None or at_us <= self.to_us)
         )
 
@@ -42,5 +40,5 @@ class Gaps:
 
     def explain(self, exchange: str, channel: str, symbol: str, at_us: int) -> bool:
         """Say whether some open gap explains that this event is missing; a closed one was filled."""
-        gaps = self._of_exchange.get(exchange, ())
+        gaps = [*self._of_exchange.get(exchange, ()), *self._of_exchange.get(EVERY_EXCHANGE, ())]
         return any(not gap.closed and gap.explains(channel, symbol, at_us) for gap in gaps)

@@ -30,15 +30,25 @@ class Percentiles(NamedTuple):
 
 
 class WrittenAt:
-    """When one sink had each offset: the first batch that covers it, since a repeated batch changes nothing."""
+    """When one sink had each offset: the first batch that covers it, since a repeated batch changes nothing.
 
-    def __init__(self, lines: Iterable[JournalLine]) -> None:
+    `most` bounds how many batches of a partition are remembered, the newest.
+    """
+
+    def __init__(self, lines: Iterable[JournalLine] = (), most: int | None = None) -> None:
         self._batches: dict[Partition, list[tuple[int, int, int]]] = {}
+        self._most = most
         for line in lines:
-            for topic, partition, first, upto in line.slices:
-                batches = self._batches.setdefault((topic, partition), [])
-                if not batches or upto > batches[-1][1]:
-                    batches.append((first, upto, line.done_at_us))
+            self.add(line)
+
+    def add(self, line: JournalLine) -> None:
+        """Note the next batch."""
+        for topic, partition, first, upto in line.slices:
+            batches = self._batches.setdefault((topic, partition), [])
+            if not batches or upto > batches[-1][1]:
+                batches.append((first, upto, line.done_at_us))
+            if self._most is not None and len(batches) > 2 * self._most:
+                del batches[: self._most]
 
     def at_us(self, partition: Partition, offset: int) -> int | None:
         """Microseconds UTC, None when no batch covers the offset."""

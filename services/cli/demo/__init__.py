@@ -1,0 +1,1 @@
+"""`tapewatch demo`: the whole product on this machine, shown live, then reconciled against what was published."""

@@ -1,0 +1,133 @@
+"""Wires the demo: brings everything up, plays a market, shows it live, and reckons at the end."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from rich.console import Console
+
+from services.cli.demo import market
+from services.cli.demo.interrupts import Interrupts
+from services.cli.demo.monitor import Monitor
+from services.cli.demo.options import DemoOptions
+from services.cli.demo.picture import Picture
+from services.cli.demo.promises import broken_promises
+from services.cli.demo.screens import LiveScreen, PlainScreen, Screen
+from services.cli.demo.services import SINKS, journal
+from services.cli.demo.stage import Stage, demo_directory, everything, servers
+from services.cli.report_table import show_report
+from services.reconcile.app import reconcile
+from services.reconcile.report import Report, judge
+from shared.errors import TapewatchError, WrongUse
+from shared.settings import without_secrets
+
+_LEFT = 130
+
+
+def run(options: DemoOptions) -> int:
+    """Run the demo; returns the exit code."""
+    console = Console()
+    screen: Screen = LiveScreen(console) if console.is_terminal else PlainScreen(console)
+    try:
+        report = asyncio.run(_demo(options, screen))
+    except TapewatchError as error:
+        return _explained(screen, error)
+    except BaseExceptionGroup as group:
+        told, rest = group.split(TapewatchError)
+        if told is None or rest is not None:
+            raise
+        return _explained(screen, told)
+    if report is None:
+        return _LEFT
+    show_report(console, report)
+    return 0 if report.ok else 1
+
+
+def _explained(screen: Screen, error: BaseException) -> int:
+    screen.close()
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    print(f"tapewatch demo: {without_secrets(str(error))}", file=sys.stderr)
+    return error.exit_code if isinstance(error, TapewatchError) else 1
+
+
+async def _demo(options: DemoOptions, screen: Screen) -> Report | None:
+    """The report; None when a person left early."""
+    if options.report is not None:
+        _check_writable(options.report)
+    interrupts = Interrupts()
+    interrupts.listen()
+    try:
+        async with servers(options, screen) as stack:
+            _log_to(demo_directory(stack) / "demo.log")
+            report = await _play_and_reckon(options, screen, stack, interrupts)
+            stack.keep = stack.keep or not report.ok
+            if stack.keep:
+                screen.say(f"Data and logs are kept in {stack.root}")
+    except asyncio.CancelledError:
+        if not interrupts.left:
+            raise
+        return None
+    finally:
+        screen.close()
+    return report
+
+
+async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Any, interrupts: Interrupts) -> Report:
+    async with everything(options, screen, stack) as stage:
+        picture = Picture(
+            title=", ".join(path.name for path in options.recordings) or options.scenario,
+            seconds=options.seconds,
+            slack_page=stage.simulated.addresses["slack_page_url"],
+        )
+        monitor = Monitor(stage, picture, screen.on_alert)
+        with screen.showing(picture):
+            async with _besides(monitor.run(), screen.run(picture)):
+                faults = await market.play(options, stage, monitor, picture, interrupts)
+        screen.close()
+        screen.say("comparing everything that was published with Kafka, Redis and Postgres")
+        await stage.supervisor.stop(stage.supervisor.names)
+        return await _reckon(options, stage, picture, faults)
+
+
+@asynccontextmanager
+async def _besides(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do this as well; the first failure ends all of it."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in work]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: list[str]) -> Report:
+    journals = [path for sink in SINKS if (path := journal(stage.directory, sink)).exists()]
+    report = await reconcile(stage.settings, stage.simulated.truth, journals)
+    report.scenario = None if options.recordings else options.scenario
+    report.slack = {name: picture.slack.get(name, 0) for name in ("messages", "updates", "rejected")}
+    report.restarts = {row.name: row.restarts for row in picture.services}
+    report.memory_mb = {row.name: round(row.peak_mb, 1) for row in picture.services}
+    judge(report, [*faults, *broken_promises(report.scenario, report)])
+    if options.report is not None:
+        options.report.write_text(json.dumps(msgspec.to_builtins(report), indent=1) + "\n", encoding="utf-8")
+    return report
+
+
+def _check_writable(file: Path) -> None:
+    try:
+        file.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise WrongUse(f"--report: cannot write {file}: {error.strerror}") from None
+
+
+def _log_to(file: Path) -> None:
+    """Our own log lines go to a file: the screen belongs to the picture."""
+    logging.basicConfig(filename=file, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())

@@ -1,0 +1,60 @@
+"""After the market has stopped: waits until everything published has gone all the way, or says what has not."""
+
+from collections.abc import AsyncIterator
+from time import monotonic
+
+from services.cli.demo.monitor import Monitor
+from services.cli.demo.picture import Picture
+from services.cli.demo.services import SINKS
+from services.cli.demo.stores import Positions
+from services.cli.demo.supervision import Supervisor
+
+LIMIT_S = 60.0
+_QUIET_S = 1.0
+_SLACK_S = 15.0
+
+
+async def drain(monitor: Monitor, supervisor: Supervisor, picture: Picture) -> list[str]:
+    """Stop the producers, then wait for Kafka, the stores, and Slack. What did not come to rest, in sentences."""
+    deadline_s = monotonic() + LIMIT_S
+    picture.phase = "market stopped, draining"
+    faults = []
+    if not await _at_rest(monitor, deadline_s):
+        faults.append(f"Kafka still grew {LIMIT_S:.0f} s after the market stopped")
+    await supervisor.stop([name for name in supervisor.names if name.startswith("producer-")])
+    if not await _at_rest(monitor, deadline_s):
+        faults += _behind(monitor)
+    async for _ in _looks(monitor, monotonic() + _SLACK_S):
+        if picture.is_told:
+            return faults
+    return [*faults, f"alerts were not in Slack {_SLACK_S:.0f} s after the market stopped"]
+
+
+async def _at_rest(monitor: Monitor, deadline_s: float) -> bool:
+    """Wait until Kafka has not grown for a moment and the stores hold all of it. False at the deadline."""
+    last: Positions = {}
+    since_s = monotonic()
+    async for progress_ends, behind in _looks(monitor, deadline_s):
+        if progress_ends != last or behind:
+            last, since_s = progress_ends, monotonic()
+        elif monotonic() - since_s >= _QUIET_S:
+            return True
+    return False
+
+
+async def _looks(monitor: Monitor, deadline_s: float) -> AsyncIterator[tuple[Positions, int]]:
+    """Kafka's ends and how many records the stores are behind, whenever the monitor has looked anew."""
+    while monotonic() < deadline_s:
+        await monitor.looked()
+        progress = monitor.progress
+        if progress is not None:
+            yield progress.ends, sum(progress.behind_in_all(sink) for sink in SINKS)
+
+
+def _behind(monitor: Monitor) -> list[str]:
+    if monitor.progress is None:
+        return ["the stores were never seen"]
+    behind = {sink: monitor.progress.behind_in_all(sink) for sink in SINKS}
+    return [f"{sink} is {records} records behind Kafka" for sink, records in behind.items() if records] or [
+        "Kafka did not come to rest"
+    ]

@@ -1,0 +1,58 @@
+"""One market from its opening to its last record: waits for the listeners, opens, stops, drains."""
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+
+from services.cli.demo.drain import drain
+from services.cli.demo.interrupts import Interrupts
+from services.cli.demo.monitor import Monitor
+from services.cli.demo.options import DemoOptions
+from services.cli.demo.picture import Picture
+from services.cli.demo.screens import save_screenshot
+from services.cli.demo.stage import Stage
+from shared.errors import Unreachable
+
+_LISTENERS_WITHIN_S = 60.0
+_POLL_S = 0.05
+
+
+async def play(
+    options: DemoOptions, stage: Stage, monitor: Monitor, picture: Picture, interrupts: Interrupts
+) -> list[str]:
+    """Play until `seconds` are over, the recording ends, or a person stops it. What did not come to rest."""
+    picture.phase = "waiting for the producers to subscribe"
+    await _until_everybody_listens(stage)
+    interrupts.market_opens()
+    await stage.simulated.open_market()
+    monitor.market_opens()
+    picture.phase = "market open"
+    await _until_over(options, stage, interrupts)
+    await stage.simulated.stop_market()
+    monitor.market_stops()
+    faults = await drain(monitor, stage.supervisor, picture)
+    if options.screenshot is not None:
+        save_screenshot(picture, options.screenshot)
+    return faults
+
+
+async def _until_everybody_listens(stage: Stage) -> None:
+    deadline_s = monotonic() + _LISTENERS_WITHIN_S
+    while (heard := (await stage.simulated.status())["subscriptions"]) < stage.wanted.expected:
+        if monotonic() > deadline_s:
+            raise Unreachable(
+                f"only {heard} of {stage.wanted.expected} feeds were subscribed within {_LISTENERS_WITHIN_S:.0f} s: "
+                f"see the producers' logs in {stage.directory}"
+            )
+        await asyncio.sleep(_POLL_S)
+
+
+async def _until_over(options: DemoOptions, stage: Stage, interrupts: Interrupts) -> None:
+    """Wait for the time, the person, or the end of a recording."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(options.seconds):
+            while not interrupts.stop_market.is_set():
+                if (await stage.simulated.status())["market"] == "ended":
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(interrupts.stop_market.wait(), 0.2)

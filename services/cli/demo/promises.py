@@ -1,0 +1,56 @@
+"""What each scenario promises to bring, checked against the report. Pure."""
+
+from collections.abc import Callable, Iterator
+
+from services.reconcile.report import Report
+
+OPENS_WITHIN_S = 10
+RESOLVES_WITHIN_S = 20
+
+
+def broken_promises(scenario: str | None, report: Report) -> list[str]:
+    """Sentences for people, one for each promise that was not kept. No scenario (a recording) promises nothing."""
+    return list(_PROMISES[scenario](report)) if scenario in _PROMISES else []
+
+
+def _flash_crash(report: Report) -> Iterator[str]:
+    fallen = [alert for alert in report.alerts if (alert.exchange, alert.symbol) == ("upbit", "KRW-BTC")]
+    others = len(report.alerts) - len(fallen)
+    if others:
+        yield f"flash-crash: {others} alerts of markets that did not move"
+    if report.seconds >= OPENS_WITHIN_S and not fallen:
+        yield "flash-crash: no alert for KRW-BTC on Upbit"
+    if report.seconds < RESOLVES_WITHIN_S or not fallen:
+        return
+    if any(alert.resolved_at_us is None for alert in fallen):
+        yield "flash-crash: the alert for KRW-BTC did not resolve"
+    if len(fallen) > 1:
+        yield f"flash-crash: {len(fallen)} episodes of one fall"
+    yield from _told_once(report)
+
+
+def _told_once(report: Report) -> Iterator[str]:
+    if report.slack.get("messages", 0) != len(report.alerts):
+        yield f"Slack took {report.slack.get('messages', 0)} messages for {len(report.alerts)} episodes"
+    if not report.slack.get("updates"):
+        yield "the Slack message was never updated"
+
+
+def _calm(report: Report) -> Iterator[str]:
+    if report.alerts:
+        yield f"calm: {len(report.alerts)} alerts on a quiet market"
+    if report.slack.get("messages", 0):
+        yield f"calm: {report.slack['messages']} Slack messages on a quiet market"
+
+
+def _crash(report: Report) -> Iterator[str]:
+    if report.seconds >= OPENS_WITHIN_S and not report.alerts:
+        yield "no alert, though markets fell"
+
+
+_PROMISES: dict[str, Callable[[Report], Iterator[str]]] = {
+    "flash-crash": _flash_crash,
+    "calm": _calm,
+    "upbit-crash": _crash,
+    "market-crash": _crash,
+}

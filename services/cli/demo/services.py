@@ -1,0 +1,116 @@
+"""The processes of the demo and the settings that they are started with. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Offer = Collection[tuple[str, str, str]]
+"""(exchange, channel, symbol) that the simulated exchanges offer."""
+
+SIMULATED_BOT_TOKEN = "xoxb-simulated"  # noqa: S105  opens nothing but the simulated Slack
+SINKS = ("redis", "postgres")
+# No credential of a person may reach a process of the demo: its messages go to the simulated Slack.
+_KEPT_OUT = ("CREDENTIALS_DIRECTORY", "TAPEWATCH_SLACK__", "TAPEWATCH_POSTGRES__", "TAPEWATCH_LOG__FORMAT")
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process: its name for people, the arguments of `tapewatch`, and settings of its own."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """What the producers are to read of an offer."""
+
+    selectors: Mapping[str, str]
+    """By exchange, the value of its SYMBOLS setting."""
+    trade_stream: str
+    expected: int
+    """How many (exchange, channel, symbol) there are to hear."""
+
+
+def subscriptions(offer: Offer, *, recorded: bool) -> Subscriptions:
+    """Everything of each exchange: a synthetic market by its quote currency, a recording code by code.
+
+    Binance tells the same trades as `@trade` and as `@aggTrade`; the second is read only where a recording has
+    nothing else.
+    """
+    names = {exchange for exchange, channel, _ in offer if channel == "trade"}
+    aggregated = "binance_agg" in names and "binance" not in names
+    heard = [key for key in offer if key[0] != ("binance" if aggregated and key[1] == "trade" else "binance_agg")]
+    codes: dict[str, dict[str, None]] = {}
+    for exchange, _, symbol in heard:
+        codes.setdefault(exchange.removesuffix("_agg"), {})[symbol] = None
+    quotes = {"upbit": "quote:KRW", "binance": "quote:USDT"}
+    return Subscriptions(
+        selectors={exchange: ",".join(found) if recorded else quotes[exchange] for exchange, found in codes.items()},
+        trade_stream="aggTrade" if aggregated else "trade",
+        expected=len(heard),
+    )
+
+
+def services(exchanges: Iterable[str], directory: Path, writer_dsn: Path) -> list[Service]:
+    """All processes, producers first. `writer_dsn` is the file with the DSN that the Postgres sink logs in with."""
+    return [
+        *(
+            Service(
+                f"producer-{exchange}",
+                ("producer", exchange),
+                {"TAPEWATCH_STATE__DIRECTORY": str(directory / "state" / exchange)},
+            )
+            for exchange in sorted(exchanges, reverse=True)
+        ),
+        Service("consumer-redis", ("consumer", "redis"), _journal(directory, "redis")),
+        Service(
+            "consumer-postgres",
+            ("consumer", "postgres"),
+            {**_journal(directory, "postgres"), "TAPEWATCH_POSTGRES__DSN_FILE": str(writer_dsn)},
+        ),
+        Service("alert-worker", ("alert-worker",)),
+    ]
+
+
+def journal(directory: Path, sink: str) -> Path:
+    """Where a sink's batch journal lies."""
+    return directory / f"journal-{sink}.jsonl"
+
+
+def _journal(directory: Path, sink: str) -> dict[str, str]:
+    return {"TAPEWATCH_LOG__BATCH_JOURNAL": str(journal(directory, sink))}
+
+
+def shared_environment(
+    environ: Mapping[str, str], servers: Mapping[str, str], simulator: Mapping[str, str], wanted: Subscriptions
+) -> dict[str, str]:
+    """What all processes are told: this machine's servers, the simulated exchanges and Slack, what to read.
+
+    `servers` without the database: only the one process that needs it is given a way in.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith(_KEPT_OUT)}
+    read = {
+        f"TAPEWATCH_{exchange.upper()}__{key}": value
+        for exchange, value in wanted.selectors.items()
+        for key in ("SYMBOLS", "ORDERBOOK_SYMBOLS")
+    }
+    addresses = {
+        f"TAPEWATCH_{exchange}__{kind}_URL": simulator[f"{exchange}_{kind}_url".lower()]
+        for exchange in ("UPBIT", "BINANCE")
+        for kind in ("WEBSOCKET", "REST")
+    }
+    return {
+        **kept,
+        **servers,
+        **addresses,
+        **read,
+        "TAPEWATCH_BINANCE__TRADE_STREAM": wanted.trade_stream,
+        "TAPEWATCH_SLACK__API_URL": simulator["slack_api_url"],
+        "TAPEWATCH_SLACK__BOT_TOKEN": SIMULATED_BOT_TOKEN,
+        "TAPEWATCH_SLACK__CHANNEL": "#tapewatch",
+        "TAPEWATCH_LOG__FORMAT": "console",
+        "TAPEWATCH_START__WAIT_S": environ.get("TAPEWATCH_START__WAIT_S", "60"),
+        "PYTHONUNBUFFERED": "1",
+    }

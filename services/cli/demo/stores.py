@@ -1,0 +1,132 @@
+"""How far Kafka and the two stores are, and what they last took in."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+from redis.asyncio import Redis
+
+from services.consumer.sinks.postgres_sink import PostgresSink
+from services.consumer.sinks.redis_sink import RedisSink
+from services.reconcile.latency import Partition
+from shared.events import Alert, Notification
+from shared.kafka import client_options
+from shared.partitioning import partition_of, symbol_key
+from shared.settings import Settings
+from shared.topics import ALERTS, NOTIFICATIONS, TOPICS, TRADES, Topic
+from shared.wire import decode
+
+Positions = dict[Partition, int]
+TOPICS_OF_SINK: Mapping[str, Sequence[Topic]] = {"redis": RedisSink.topics, "postgres": PostgresSink.topics}
+_POSITIONS = "SELECT topic, partition, next_offset FROM sink_position WHERE next_offset IS NOT NULL"
+
+
+@dataclass(frozen=True)
+class NewTrade:
+    """One entry of a stream in Redis: where it lay in Kafka, when we received it."""
+
+    partition: Partition
+    offset: int
+    received_at_us: int
+    price: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The ends of Kafka's partitions, and the next offset of each partition by sink."""
+
+    ends: Positions
+    of_sink: Mapping[str, Positions]
+
+    def behind(self, sink: str, topic: Topic) -> int:
+        """Records of a topic that a sink has not taken yet."""
+        here = self.of_sink[sink]
+        return sum(max(0, end - here.get(place, 0)) for place, end in self.ends.items() if place[0] == topic.name)
+
+    def behind_in_all(self, sink: str) -> int:
+        """The same for all topics that the sink reads."""
+        return sum(self.behind(sink, topic) for topic in TOPICS_OF_SINK[sink])
+
+
+class Stores:
+    """Connections to Kafka, Redis and Postgres that only look."""
+
+    def __init__(self, kafka: AIOKafkaConsumer, redis: "Redis", postgres: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._kafka = kafka
+        self._redis = redis
+        self._postgres = postgres
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings) -> AsyncIterator["Stores"]:
+        """Connect, and follow alerts from here on."""
+        kafka = AIOKafkaConsumer(
+            **client_options(settings.kafka, "demo"), auto_offset_reset="latest", enable_auto_commit=False
+        )
+        await kafka.start()
+        try:
+            kafka.assign([TopicPartition(topic.name, 0) for topic in (ALERTS, NOTIFICATIONS)])
+            await kafka.seek_to_end()
+            dsn, url = settings.postgres.dsn.get_secret_value(), settings.redis.url.get_secret_value()
+            async with (
+                asyncpg.create_pool(dsn, min_size=1, max_size=1, command_timeout=30) as postgres,
+                Redis.from_url(url, socket_timeout=30, decode_responses=True) as redis,
+            ):
+                yield cls(kafka, redis, postgres)
+        finally:
+            await kafka.stop()
+
+    async def progress(self) -> Progress:
+        """Positions first, then Kafka's ends, so that nobody seems ahead of Kafka or done too early."""
+        redis, postgres = await self._redis_positions(), await self._postgres_positions()
+        partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
+        ends = await self._kafka.end_offsets(partitions)
+        return Progress(
+            {(p.topic, p.partition): end for p, end in ends.items()}, {"redis": redis, "postgres": postgres}
+        )
+
+    async def news(self) -> tuple[list[Alert], list[Notification]]:
+        """Alerts and receipts since the last call."""
+        alerts, receipts = [], []
+        for partition, records in (await self._kafka.getmany(timeout_ms=0)).items():
+            for record in records:
+                if partition.topic == ALERTS.name:
+                    alerts.append(decode(Alert, record.value))
+                elif record.value is not None:
+                    receipts.append(decode(Notification, record.value))
+        return alerts, receipts
+
+    async def newest_trades(self, symbols: Sequence[tuple[str, str]], count: int) -> list[list[NewTrade]]:
+        """The last `count` trades of each (exchange, symbol) in Redis, newest first."""
+        pipe = self._redis.pipeline(transaction=False)
+        for exchange, symbol in symbols:
+            pipe.xrevrange(f"trades:{exchange}:{symbol}", count=count)
+        found = await pipe.execute()
+        return [
+            [_new_trade(place, entry_id, fields) for entry_id, fields in entries]
+            for place, entries in zip(map(_place, symbols), found, strict=True)
+        ]
+
+    async def _redis_positions(self) -> Positions:
+        found: Positions = {}
+        for topic in TOPICS_OF_SINK["redis"]:
+            for partition, position in (await self._redis.hgetall(f"position:{topic.name}")).items():
+                next_offset = str(position).split(" ")[0]
+                if next_offset != "-":
+                    found[topic.name, int(partition)] = int(next_offset)
+        return found
+
+    async def _postgres_positions(self) -> Positions:
+        return {(topic, partition): here for topic, partition, here in await self._postgres.fetch(_POSITIONS)}
+
+
+def _place(symbol: tuple[str, str]) -> Partition:
+    return TRADES.name, partition_of(symbol_key(*symbol), TRADES.partitions)
+
+
+def _new_trade(place: Partition, entry_id: str, fields: Mapping[str, str]) -> NewTrade:
+    offset = int(entry_id.split("-")[1])
+    return NewTrade(place, offset, int(fields["received_at_us"]), fields["price"])
