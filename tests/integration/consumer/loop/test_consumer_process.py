@@ -1,0 +1,214 @@
+"""The consumer as people run it: a process between a real Kafka and a real Redis."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.structs import TopicPartition
+
+from shared.kafka import create_topics
+from shared.topics import DEAD_LETTERS, FEED, TRADES
+
+Start = Callable[..., Any]
+
+
+async def test_it_writes_the_tape_and_ends_well_when_told_to(
+    tape: Any, cache: Any, start_consumer: Start, tmp_path: Path
+) -> None:
+    await tape.trades(600)
+    process = start_consumer()
+    await cache.until_holding(tape.published)
+    await tape.trades(600)
+    await cache.until_holding(tape.published)
+    process.kill(signal.SIGTERM)
+
+    assert await process.ended() == 0
+    assert await cache.held() == tape.published
+    assert [key async for key in cache.client.scan_iter("position:owner:*")] == []
+    assert journalled(tmp_path / "journal") == await positions(cache)
+
+
+def journalled(path: Path) -> dict[int, int]:
+    """Where the journal's slices of each trades partition end; each begins where the one before ended."""
+    ends: dict[int, int] = {}
+    for line in path.read_text().splitlines():
+        for topic, partition, first, after in json.loads(line)["slices"]:
+            assert topic == TRADES.name
+            assert ends.get(partition, 0) == first
+            ends[partition] = after
+    return ends
+
+
+async def positions(cache: Any) -> dict[int, int]:
+    stored = await cache.client.hgetall(f"position:{TRADES.name}")
+    return {int(partition): int(text.split()[0]) for partition, text in stored.items() if text.split()[0] != b"-"}
+
+
+async def test_its_positions_are_committed_for_lag_monitors(tape: Any, cache: Any, start_consumer: Start) -> None:
+    await tape.trades(120)
+    start_consumer()
+    await cache.until_holding(tape.published)
+    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        committed: dict[int, int] = {}
+        while committed != await positions(cache):
+            offsets = await admin.list_consumer_group_offsets("tapewatch-redis")
+            committed = {partition.partition: at.offset for partition, at in offsets.items()}
+    finally:
+        await admin.close()
+
+
+async def test_the_unreadable_are_kept_as_dead_letters_and_the_rest_goes_on(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    await tape.trades(300)
+    offsets = [await tape.raw(b"{"), await tape.raw(b"{}", schema=None)]
+    await tape.trades(300)
+    start_consumer()
+    await cache.until_holding(tape.published)
+
+    letters = await tape.read(DEAD_LETTERS)
+    assert [(letter.topic, letter.partition, letter.offset, letter.reader) for letter in letters] == [
+        (TRADES.name, 0, offset, "consumer-redis") for offset in offsets
+    ]
+    assert await cache.held() == tape.published
+
+
+async def test_a_flood_of_unreadable_records_stops_it_with_one_line(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    for _ in range(501):
+        await tape.producer.send(TRADES.name, b"{", partition=0, headers=[("schema", b"trade/1")])
+    await tape.producer.flush()
+    process = start_consumer()
+
+    assert await process.ended() == 1
+    assert process.said()[-1]["event"].startswith(
+        "tapewatch consumer-redis: more than half of the last thousand records could not be read"
+    )
+    assert await positions(cache) == {}
+
+
+async def test_a_newer_schema_stops_it_with_one_line(tape: Any, cache: Any, start_consumer: Start) -> None:
+    await tape.raw(b"{}", schema=b"trade/2")
+    process = start_consumer()
+
+    assert await process.ended() == 1
+    line = "tapewatch consumer-redis: this program reads trade/1 and found trade/2: upgrade it first"
+    assert process.said()[-1]["event"] == line
+    assert await positions(cache) == {}
+
+
+async def test_a_position_that_the_log_left_behind_is_a_gap(tape: Any, cache: Any, start_consumer: Start) -> None:
+    await tape.trades(120)
+    first = start_consumer()
+    await cache.until_holding(tape.published)
+    first.kill(signal.SIGTERM)
+    await first.ended()
+    before, position = await cache.held(), (await positions(cache))[0]
+    await tape.trades(240)
+    await delete_before(tape, TopicPartition(TRADES.name, 0), position + 10)
+    await tape.trades(240)
+
+    start_consumer()
+    while sum(map(len, (await cache.held()).values())) < 590:
+        pass
+
+    (gap,) = await tape.read(FEED)
+    assert (gap.kind, gap.exchange) == ("gap", "*")
+    assert gap.reason == (
+        f"consumer-redis: {TRADES.name} partition 0: "
+        f"offsets {position} to {position + 9} were deleted before they were read"
+    )
+    held = await cache.held()
+    for key, published in tape.published.items():
+        assert held[key] == before[key] + published[len(before[key]) + len(published) - len(held[key]) :]
+
+
+async def delete_before(tape: Any, partition: TopicPartition, offset: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_records({partition: RecordsToDelete(offset)})
+    finally:
+        await admin.close()
+
+
+async def test_a_redis_that_lost_everything_is_filled_again(tape: Any, cache: Any, start_consumer: Start) -> None:
+    await tape.trades(600)
+    process = start_consumer()
+    await cache.until_holding(tape.published)
+    await cache.client.flushall()
+
+    assert await process.ended() == 1
+    assert "is 'gone', which this process did not leave there" in process.said()[-1]["event"]
+    successor = start_consumer()
+    await cache.until_holding(tape.published)
+    assert await cache.held() == tape.published
+    assert (await successor.until_said("the store remembers nothing"))["refill_s"] == 900
+
+
+async def test_an_empty_redis_is_live_first(tape: Any, cache: Any, start_consumer: Start) -> None:
+    await tape.trades(120)
+    process = start_consumer(REDIS__REFILL="0")
+    await process.until_said("consuming")
+    before = {key: len(ids) for key, ids in tape.published.items()}
+    await tape.trades(120)
+
+    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
+    await cache.until_holding(fresh)
+    assert await cache.held() == fresh
+
+
+async def test_topics_made_anew_go_on_behind_the_old_entries(tape: Any, cache: Any, start_consumer: Start) -> None:
+    await tape.trades(300)
+    first = start_consumer()
+    await cache.until_holding(tape.published)
+    first.kill(signal.SIGTERM)
+    await first.ended()
+    await tape.producer.flush()
+    await make_anew(tape)
+    await tape.trades(60)
+
+    start_consumer()
+    await cache.until_holding(tape.published)
+    assert await cache.held() == tape.published
+
+
+async def make_anew(tape: Any) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.delete_topics([TRADES.name])
+        while TRADES.name in await admin.list_topics():
+            pass
+        await create_topics(tape.kafka)
+    finally:
+        await admin.close()
+
+
+async def test_what_is_away_at_the_start_is_told_in_one_line(
+    tape: Any, cache: Any, start_consumer: Start, unused_tcp_port: int
+) -> None:
+    away = f"127.0.0.1:{unused_tcp_port}"
+    without_kafka = start_consumer(KAFKA__BOOTSTRAP_SERVERS=away)
+    without_redis = start_consumer(REDIS__URL=f"redis://{away}/0")
+
+    assert (await without_kafka.ended(), await without_redis.ended()) == (3, 3)
+    assert without_kafka.said()[-1]["event"].startswith("tapewatch consumer-redis: Kafka did not answer within 1 s")
+    assert without_redis.said()[-1]["event"].startswith(f"tapewatch consumer-redis: Redis at redis://{away}/0 did not")
+
+
+async def test_missing_topics_are_told_with_the_remedy(tape: Any, cache: Any, start_consumer: Start) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
+    await admin.start()
+    await admin.delete_topics([TRADES.name])
+    await admin.close()
+    process = start_consumer()
+
+    assert await process.ended() == 3
+    assert process.said()[-1]["event"].endswith("tape.trades.v1 is not there after 1 s: run `tapewatch topics create`")
