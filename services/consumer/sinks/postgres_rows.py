@@ -1,8 +1,7 @@
 """Events to the columns and rows that the SQL files take, and which events PostgreSQL could never hold."""
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -23,28 +22,12 @@ EARLIEST_TRADE_US = (datetime(2009, 1, 1, tzinfo=UTC) - EPOCH).days * DAY_US
 LATEST_TRADE_US = (datetime(2100, 1, 1, tzinfo=UTC) - EPOCH).days * DAY_US
 """Days that make_trade_day makes. Not measured against our clock, which may be wrong itself after a power cut."""
 
-_NUL = "a text holds a NUL character"
-_MAX_BIGINT = (1 << 63) - 1
-_MAX_INT = (1 << 31) - 1
-_SIGNED_DECIMAL = re.compile(r"-?[0-9]{1,38}(\.[0-9]{1,38})?", re.ASCII)
-_ALERT_NUMBERS = (
-    "price_before",
-    "price_now",
-    "price_extreme",
-    "change_pct",
-    "sigma",
-    "volume_ratio",
-    "divergence_pct",
-)
-
 
 def unstorable(event: Event) -> str | None:
-    """Say why PostgreSQL can never hold this valid event; None when it can.
-
-    Its text knows no NUL character, its integers have 64 bits, and a trade needs a day that a table is made for.
-    """
-    check = _CHECKS.get(type(event))
-    return check(event) if check else None
+    """Say why PostgreSQL can never hold this valid event; None when it can: a trade needs a day that can be made."""
+    if type(event) is Trade and not EARLIEST_TRADE_US <= event.traded_at_us < LATEST_TRADE_US:
+        return "traded_at_us is before 2009 or after 2099"
+    return None
 
 
 def trade_columns(trades: Sequence[Trade], ids: InstrumentIds) -> Columns:
@@ -191,49 +174,3 @@ def _at(micros: int | None) -> datetime | None:
 
 def _number(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
-
-
-def _unstorable_trade(event: Trade) -> str | None:
-    if not EARLIEST_TRADE_US <= event.traded_at_us < LATEST_TRADE_US:
-        return "traded_at_us is before 2009 or after 2099"
-    return _unstorable_names(event)
-
-
-def _unstorable_names(event: Trade | Ticker) -> str | None:
-    if "\0" in event.symbol or "\0" in event.exchange or "\0" in event.base or "\0" in event.quote:
-        return _NUL
-    return None
-
-
-def _unstorable_text(event: Event) -> str | None:
-    values = (getattr(event, name) for name in event.__struct_fields__)
-    texts = (text for value in values for text in (value if isinstance(value, list) else [value]))
-    return _NUL if any(isinstance(text, str) and "\0" in text for text in texts) else None
-
-
-def _unstorable_alert(event: Alert) -> str | None:
-    for name in _ALERT_NUMBERS:
-        text = getattr(event, name)
-        if text is not None and not _SIGNED_DECIMAL.fullmatch(text):
-            return f"{name} is not a decimal"
-    if event.window_s is not None and abs(event.window_s) > _MAX_BIGINT:
-        return "window_s is out of bounds"
-    return _unstorable_text(event)
-
-
-def _unstorable_dead_letter(event: DeadLetter) -> str | None:
-    if not 0 <= (event.partition or 0) <= _MAX_INT:
-        return "partition is out of bounds"
-    if any(abs(number) > _MAX_BIGINT for number in (event.offset or 0, event.suppressed, event.payload_bytes)):
-        return "a number is out of bounds"
-    return _unstorable_text(event)
-
-
-_CHECKS: dict[type, Callable[..., str | None]] = {
-    Trade: _unstorable_trade,
-    Ticker: _unstorable_names,
-    Instrument: _unstorable_text,
-    FeedEvent: _unstorable_text,
-    Alert: _unstorable_alert,
-    DeadLetter: _unstorable_dead_letter,
-}

@@ -136,7 +136,7 @@ CREATE TABLE dead_letter (
     at timestamptz NOT NULL,
     reader text NOT NULL,
     topic text,
-    partition int,
+    partition bigint,
     "offset" bigint,
     schema text,
     exchange text,

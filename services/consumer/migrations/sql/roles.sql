@@ -16,7 +16,11 @@ BEGIN
         END IF;
     END LOOP;
     IF may_create AND NOT pg_has_role('tapewatch_owner', 'USAGE') THEN
-        EXECUTE format('GRANT tapewatch_owner TO %I', current_user);
+        BEGIN
+            EXECUTE format('GRANT tapewatch_owner TO %I', current_user);
+        -- The role is somebody else's, who did not let us in: what we make is ours.
+        EXCEPTION WHEN insufficient_privilege THEN NULL;
+        END;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tapewatch_owner')
         AND has_schema_privilege('public', 'CREATE WITH GRANT OPTION') THEN
