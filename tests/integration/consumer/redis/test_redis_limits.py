@@ -7,6 +7,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 from pydantic import SecretStr
 
+from benchmarks.redis_memory import BINANCE_MARKETS, UPBIT_MARKETS, measure
 from services.consumer.batch import Batch
 from services.consumer.sinks.base import StoreFailed
 from services.consumer.sinks.redis_sink import RedisSink
@@ -107,3 +108,10 @@ async def test_a_redis_that_is_away_is_waited_for_up_to_the_limit(unused_tcp_por
     with pytest.raises(Unreachable, match="did not answer within 1 s") as told:
         await sink.open({TopicPartition(TRADES.name, 0): "first"})
     assert "word" not in str(told.value)
+
+
+async def test_every_market_of_both_exchanges_fits_into_400_mb(cache: Any) -> None:
+    used_bytes, symbols = await measure(cache.settings.redis.url.get_secret_value(), share=0.01)
+
+    assert symbols == 22
+    assert used_bytes / symbols * (UPBIT_MARKETS + BINANCE_MARKETS) < 400e6
