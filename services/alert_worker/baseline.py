@@ -20,16 +20,18 @@ class Baseline:
     """
 
     __slots__ = (
-        "_close", "_held_out", "_minute", "_spent", "_square_sum", "_square_weight", "_turnover_sum",
-        "_turnover_weight", "minutes",
+        "_close", "_held_out", "_square_sum", "_square_weight", "_turnover_sum",
+        "_turnover_weight", "minute", "minutes", "spent",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.minutes = 0
         """How many minute returns the volatility rests on."""
-        self._minute = 0
+        self.minute = 0
+        """The minute that is not over yet, since the epoch."""
+        self.spent = 0.0
+        """Money that changed hands in it so far."""
         self._close = 0.0
-        self._spent = 0.0
         self._held_out: list[tuple[int, float]] = []
         self._square_sum = self._square_weight = 0.0
         self._turnover_sum = self._turnover_weight = 0.0
@@ -49,24 +51,23 @@ class Baseline:
         """Money a minute, in the quote currency."""
         return self._turnover_sum / self._turnover_weight if self._turnover_weight else 0.0
 
-    def add(self, at_us: int, before: float, turnover: float) -> None:
-        """Count a trade. `before` is the symbol's price just before it: what a minute that ends now closes with."""
-        minute = at_us // 60_000_000
-        if minute != self._minute:
-            self._close_minute(minute, before)
-        self._spent += turnover
-
-    def _close_minute(self, minute: int, close: float) -> None:
-        if self._minute:
-            step = minute - self._minute
+    def begin_minute(self, minute: int, close: float) -> None:
+        """A trade falls into a new minute (since the epoch); `close` is the price just before it."""
+        if self.minute:
+            step = minute - self.minute
             kept = _KEEP ** min(step, 100_000)
-            self._turnover_sum = self._turnover_sum * kept + self._spent * (1 - _KEEP)
+            self._turnover_sum = self._turnover_sum * kept + self.spent * (1 - _KEEP)
             self._turnover_weight = self._turnover_weight * kept + (1 - kept)
             if close > 0 and self._close > 0 and step <= _LONGEST_STEP_MINUTES:
                 self._held_out.append((minute, math.log(close / self._close)))
             while self._held_out and self._held_out[0][0] <= minute - HELD_OUT_MINUTES:
                 self._learn(self._held_out.pop(0)[1])
-        self._minute, self._close, self._spent = minute, close, 0.0
+        self.minute, self._close, self.spent = minute, close, 0.0
+
+    def interrupt(self) -> None:
+        """Another time begins: what is usual stays, the minute under way and those held out are given up."""
+        self.minute, self._close, self.spent = 0, 0.0, 0.0
+        self._held_out.clear()
 
     def _learn(self, log_return: float) -> None:
         square = log_return * log_return
@@ -79,7 +80,7 @@ class Baseline:
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
         return [
-            self.minutes, self._minute, self._close, self._spent, self._held_out, self._square_sum,
+            self.minutes, self.minute, self._close, self.spent, self._held_out, self._square_sum,
             self._square_weight, self._turnover_sum, self._turnover_weight,
         ]  # fmt: skip
 
@@ -88,7 +89,7 @@ class Baseline:
         """The inverse of `packed`."""
         baseline = cls()
         (
-            baseline.minutes, baseline._minute, baseline._close, baseline._spent, held_out, baseline._square_sum,
+            baseline.minutes, baseline.minute, baseline._close, baseline.spent, held_out, baseline._square_sum,
             baseline._square_weight, baseline._turnover_sum, baseline._turnover_weight,
         ) = packed  # fmt: skip
         baseline._held_out = [(minute, value) for minute, value in held_out]

@@ -10,6 +10,8 @@ from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Sight
 from services.alert_worker.window import Window
 from shared.events import Alert, AlertState, Trade
 
+_QUIET_FALL, _QUIET_RISE = 1 - SMALLEST_FLOOR + TIE, 1 + SMALLEST_FLOOR - TIE
+MINUTE_US = 60_000_000
 CONFIRM_TICKS = 3
 """A move opens an episode only when it still stands this much later, so that one odd print or sweep does not."""
 
@@ -35,6 +37,7 @@ class Detector:
 
     def forget(self) -> None:
         """Forget prices and episode, keep what is usual."""
+        self.baseline.interrupt()
         self.window = Window()
         self.sight = Sight(self.market.quote, self.window, self.baseline)
         self.episode: Episode | None = None
@@ -44,34 +47,39 @@ class Detector:
         self.last_us = self.last_id = self.received_at_us = 0
         self.suspicion: tuple[int, int] | None = None
         """(direction, tick since) of a move that is not confirmed yet."""
-        self.cooldown: tuple[int, int, float] | None = None
-        """(direction, until tick, depth) of the last episode."""
+        self.cooldown: tuple[int, float] = (0, 0.0)
+        """(until tick, depth) of the last episode."""
 
     def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool:
         """Take in a trade that is newer than all before; say whether it counted (a repeat does not)."""
         if (traded_at_us, trade_id) <= (self.last_us, self.last_id):
             return False
         self.is_changed = True
-        price = self._scaled(trade.price)
-        if price is None:
-            return False
+        price, scale = read_price(trade.price)
+        if scale != self.scale or price >= MAX_PRICE:
+            rescaled = self._scaled(price, scale)
+            if rescaled is None:
+                return False
+            price = rescaled
         self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
-        prices, window = self.prices, self.window
-        prices.append(price)
-        if len(prices) < 3:
+        prices, baseline, window = self.prices, self.baseline, self.window
+        if traded_at_us // MINUTE_US != baseline.minute:
+            baseline.begin_minute(traded_at_us // MINUTE_US, window.last / 10**self.scale)
+        baseline.spent += float(trade.price) * float(trade.quantity)
+        if len(prices) < 2:
+            prices.append(price)
             return True
-        first, second, third = prices[-3:]
-        del prices[:-2]
-        median = max(min(first, second), min(max(first, second), third))
-        turnover = float(trade.price) * float(trade.quantity)
-        self.baseline.add(traded_at_us, window.last / 10**self.scale, turnover)
-        window.add(traded_at_us, median)
+        first, second = prices
+        prices[0], prices[1] = second, price
+        if first > second:
+            first, second = second, first
+        window.add(traded_at_us, first if price < first else min(price, second))
         return True
 
     def apply_late(self, traded_at_us: int, trade: Trade) -> None:
         """Take in a trade whose tick was decided already: it corrects the window and raises nothing."""
         self.is_changed = True
-        price = self._scaled(trade.price)
+        price = self._scaled(*read_price(trade.price))
         if price is not None:
             self.window.add_late(traded_at_us, price)
 
@@ -83,8 +91,8 @@ class Detector:
             return None
         if self.episode is not None:
             return self._continue(self.episode, tick)
-        if window.last / window.high > 1 - SMALLEST_FLOOR + TIE and window.last / window.low < 1 + SMALLEST_FLOOR - TIE:
-            self.suspicion = None
+        if window.last > window.high * _QUIET_FALL and window.last < window.low * _QUIET_RISE:
+            self._drop_suspicion()
             return None
         return self._suspect(tick)
 
@@ -105,22 +113,33 @@ class Detector:
         return [finding for rule in RULES if (finding := rule.judge(self.sight))]
 
     def _suspect(self, tick: int) -> Alert | None:
-        findings = [finding for finding in self._findings() if not self._cools(finding, tick)]
+        findings = self._findings()
+        if self.suspicion is not None and (not findings or findings[0].direction != self.suspicion[0]):
+            self._drop_suspicion()
+            findings = self._findings()
+        findings = [finding for finding in findings if not self._cools(finding, tick)]
         if not findings:
-            self.suspicion = None
             return None
-        direction = findings[0].direction
-        if self.suspicion is None or self.suspicion[0] != direction:
-            self.suspicion = (direction, tick)
-        if tick - self.suspicion[1] < CONFIRM_TICKS:
+        if self.suspicion is None:
+            self.suspicion = (findings[0].direction, tick)
+        if tick - self.suspicion[1] < CONFIRM_TICKS or not self._stands(findings[0]):
             return None
         return self._open(findings, self.suspicion[1], tick)
 
+    def _drop_suspicion(self) -> None:
+        """A move went back before it was confirmed: the way back must not look like a move either."""
+        if self.suspicion is not None:
+            direction, since = self.suspicion
+            self.window.disown((since - 1) * GRID_US, direction)
+            self.suspicion = None
+
+    def _stands(self, finding: Finding) -> bool:
+        """Say whether the newest print itself is beyond half of the move: the median lags behind a return by one."""
+        return finding.direction * (self.prices[-1] / finding.before - 1) > abs(finding.change) / 2
+
     def _cools(self, finding: Finding, tick: int) -> bool:
-        if self.cooldown is None:
-            return False
-        direction, until, depth = self.cooldown
-        return finding.direction == direction and tick < until and abs(finding.change) < depth
+        until, depth = self.cooldown
+        return tick < until and abs(finding.change) < depth
 
     def _open(self, findings: list[Finding], since: int, tick: int) -> Alert:
         self.suspicion = None
@@ -154,7 +173,7 @@ class Detector:
     def _resolve(self, episode: Episode, tick: int) -> Alert:
         record = self._record(episode, "resolve", tick)
         self.episode = None
-        self.cooldown = (episode.direction, tick + COOLDOWN_TICKS, episode.deepest)
+        self.cooldown = (tick + COOLDOWN_TICKS, episode.deepest)
         # Seen from here the move is history. When the price went past its origin, the way from there still counts.
         seed = [episode.before, episode.now] if episode.outcome() == "crossed" else [episode.now]
         self.window.restart(tick * GRID_US, seed)
@@ -165,8 +184,8 @@ class Detector:
         moment = Moment(event_at_us, self.received_at_us)
         return alert_of(episode, state, self.market, self.scale, moment)
 
-    def _scaled(self, text: str) -> int | None:
-        price, scale = read_price(text)
+    def _scaled(self, price: int, scale: int) -> int | None:
+        """The price at the symbol's scale; None when that needs more digits than there is room for."""
         if scale < self.scale:
             price *= 10 ** (self.scale - scale)
         elif scale > self.scale and not self._rescale(scale):

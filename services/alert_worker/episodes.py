@@ -9,7 +9,7 @@ Percentages are distances from `before`, the price before the move.
 | danger | 4 %; told again at 8, 16, 32 and 64 % |
 
 It resolves when the price stayed for three seconds within a quarter of the move's depth (at least half of the smallest
-floor) from where it came, when it shot past that to the other side, or when it made no new extreme for ten minutes
+floor) from where it came, when it shot past that to the other side, or when it made no new extreme for half an hour
 and so found a new level. What happens in between, the way back included, belongs to the episode.
 """
 
@@ -25,9 +25,9 @@ STEPS: tuple[tuple[float, Severity], ...] = (
 )  # fmt: skip
 
 RECOVERED_TICKS = 30
-SETTLED_TICKS = 6_000
-COOLDOWN_TICKS = 6_000
-"""After an episode only a move at least as deep as the last one opens the same direction again for this long."""
+SETTLED_TICKS = 18_000
+COOLDOWN_TICKS = 36_000
+"""For this long after an episode, a further one of either direction opens only by a move at least as deep."""
 
 _LEAST_BAND = SMALLEST_FLOOR / 2
 _BAND_OF_DEPTH = 0.25

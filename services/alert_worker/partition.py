@@ -16,14 +16,9 @@ class Decided(NamedTuple):
     delay_us: int
 
 
-class Entry(NamedTuple):
-    """A trade that waits for its tick; sorts by exchange time, then id, then `offset`, which is unique."""
-
-    traded_at_us: int
-    trade_id: int
-    offset: int
-    detector: Detector
-    trade: Trade
+Entry = tuple[int, int, int, Detector, Trade]
+"""(traded_at_us, trade_id, offset, detector, trade) of one that waits for its tick; the offset is unique, so the order
+is settled before the detector. A plain tuple, because there is one for every trade."""
 
 
 class Exchange:
@@ -66,7 +61,7 @@ class Partition:
             if is_live and not grid.is_sane(trade.traded_at_us, trade.received_at_us):
                 self.ignored += 1
             else:
-                entry = Entry(trade.traded_at_us, int(trade.trade_id), offset, detector, trade)
+                entry = (trade.traded_at_us, int(trade.trade_id), offset, detector, trade)
                 grid.place(tick_of(trade.traded_at_us), entry)
         return decided
 
@@ -88,7 +83,8 @@ class Partition:
         first: dict[Detector, int] = {}
         for exchange in self.exchanges.values():
             for entry in exchange.grid.waiting():
-                first[entry.detector] = min(entry.offset, first.get(entry.detector, entry.offset))
+                _, _, offset, detector, _ = entry
+                first[detector] = min(offset, first.get(detector, offset))
         return first
 
     def _detector(self, exchange: Exchange, trade: Trade) -> Detector:
@@ -99,7 +95,8 @@ class Partition:
     def _close(self, exchange: Exchange) -> list[Decided]:
         decided: list[Decided] = []
         for tick, entries in exchange.grid.take():
-            entries.sort()
+            if len(entries) > 1:
+                entries.sort()
             for detector in self._apply(exchange, tick, entries, decided):
                 self._tell(exchange, detector, detector.decide(tick), decided)
         for detector in list(exchange.open):

@@ -102,7 +102,7 @@ def _detector(record: DetectorSnapshot) -> Detector:
     detector.scale, detector.prices = prices[:2]
     suspicion, cooldown = prices[2:]
     detector.suspicion = None if suspicion is None else tuple(suspicion)
-    detector.cooldown = None if cooldown is None else tuple(cooldown)
+    detector.cooldown = tuple(cooldown)
     detector.baseline = Baseline.unpacked(baseline)
     detector.window = Window.unpacked(zlib.decompress(base64.b64decode(window)), head, last)
     detector.sight = Sight(detector.market.quote, detector.window, detector.baseline)

@@ -6,7 +6,7 @@ from typing import Protocol
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.window import Window
 
-SMALLEST_FLOOR = 0.008
+SMALLEST_FLOOR = 0.012
 """No rule fires below this fraction; the detector asks none before the window holds such a move."""
 
 TIE = 1e-9

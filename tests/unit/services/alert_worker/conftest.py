@@ -2,12 +2,15 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
 
+from services.alert_worker import snapshot
 from services.alert_worker.partition import Partition
-from shared.events import Alert, Trade
+from shared.events import Alert, DetectorSnapshot, Trade
+from shared.wire import decode, encode
 
 START_US = 1_700_000_000_000_000
 DELAY_US = 12_000
@@ -79,7 +82,7 @@ def watch() -> Callable[..., list[Alert]]:
 def crash(at: float) -> float:
     """130 million, down by 5 % from second 4 on, and back by second 11."""
     points = ((0.0, 0.0), (4.0, 0.0), (5.5, -1.8), (7.5, -5.0), (8.0, -5.0), (9.5, -1.5), (11.0, -0.2), (1e9, -0.2))
-    for (from_s, low), (to_s, high) in zip(points, points[1:], strict=False):
+    for (from_s, low), (to_s, high) in pairwise(points):
         if from_s <= at < to_s:
             return 130_000_000 * (1 + (low + (high - low) * (at - from_s) / (to_s - from_s)) / 100)
     raise ValueError(at)
@@ -89,3 +92,23 @@ def crash(at: float) -> float:
 def flash_crash(market: Market) -> list[Trade]:
     """Twenty seconds with a crash in the middle."""
     return list(market.path(crash, 20.0))
+
+
+@pytest.fixture
+def start_us() -> int:
+    """When the stories begin."""
+    return START_US
+
+
+@pytest.fixture
+def restart() -> Callable[[Partition], tuple[Partition, int]]:
+    """Save a watch and restore it into a new one, through bytes; with the offset where reading resumes."""
+
+    def run(partition: Partition) -> tuple[Partition, int]:
+        records = [decode(DetectorSnapshot, encode(record)) for _, record in snapshot.take(partition, 0, 1)]
+        after = Partition()
+        resume = snapshot.restore(after, records)
+        assert resume is not None
+        return after, resume
+
+    return run

@@ -1,0 +1,206 @@
+"""Stories: trades in, exactly these alerts out."""
+
+import random
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from services.alert_worker import snapshot
+from services.alert_worker.partition import Partition
+
+STATES = ["open", "escalate", "resolve"]
+LATENESS_US = 200_000
+
+
+def states(alerts) -> list[str]:
+    return [alert.state for alert in alerts]
+
+
+def ids(alerts) -> list[str]:
+    return [alert.alert_id for alert in alerts]
+
+
+def test_a_flash_crash_is_one_episode(watch, flash_crash, start_us) -> None:
+    opened, escalated, resolved = watch(flash_crash)
+    assert states([opened, escalated, resolved]) == STATES
+    assert {alert.episode_id for alert in (opened, escalated, resolved)} == {opened.episode_id}
+    assert (opened.direction, opened.severity, opened.kind) == ("down", "warning", "move_abs")
+    assert start_us + 6_000_000 < opened.started_at_us < start_us + 6_600_000
+    assert opened.started_at_us % 100_000 == 0
+    assert escalated.severity == "danger"
+    assert resolved.event_at_us is not None
+    assert start_us + 12_000_000 < resolved.event_at_us < start_us + 14_500_000
+
+
+def test_prices_are_those_of_trades(watch, flash_crash) -> None:
+    prices = {trade.price for trade in flash_crash}
+    for alert in watch(flash_crash):
+        assert {alert.price_before, alert.price_now, alert.price_extreme} <= prices
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_calm_hour_raises_none(watch, market, seed) -> None:
+    rng = random.Random(seed)
+    price = 130_000_000.0
+
+    def walk(_: float) -> float:
+        nonlocal price
+        price *= 1 + rng.gauss(0, 0.000025)
+        return price
+
+    assert watch(market.path(walk, 3600.0, rate=2.0, seed=seed)) == []
+
+
+@pytest.mark.parametrize("price", [1, 13_000_000, 135_000_000, 1_300_000_000_000])
+def test_one_odd_print_moves_nothing(watch, market, price) -> None:
+    trades = [market.trade(n, n / 10, price if n == 300 else 130_000_000) for n in range(600)]
+    assert watch(trades) == []
+
+
+def test_the_same_odd_print_told_twice_is_still_one(watch, market) -> None:
+    trades = [market.trade(n, n / 10, 1_000 if n == 300 else 130_000_000) for n in range(600)]
+    assert watch([*trades[:301], *trades[300:]]) == []
+
+
+def test_a_sweep_within_an_instant_moves_nothing(watch, market) -> None:
+    trades = [
+        market.trade(n, n / 10 if n < 300 else 30 + n / 1e6, 130_000_000 - (n >= 300) * 6_000_000) for n in range(310)
+    ]
+    after = [market.trade(n, n / 10, 130_000_000) for n in range(310, 600)]
+    assert watch([*trades, *after]) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_arrival_within_the_lateness_does_not_matter(watch, flash_crash, seed) -> None:
+    rng = random.Random(seed)
+    shuffled = sorted(flash_crash, key=lambda trade: trade.traded_at_us + rng.uniform(0, 0.9 * LATENESS_US))
+    assert shuffled != flash_crash
+    assert watch(shuffled) == watch(flash_crash)
+
+
+def test_a_trade_later_than_that_raises_nothing(watch, market, flash_crash) -> None:
+    quiet = [market.trade(n, n / 10, 130_000_000) for n in range(600)]
+    late = [market.trade(10_000 + n, 20 + n / 10, 120_000_000) for n in range(20)]
+    assert watch([*quiet[:400], *late, *quiet[400:]]) == []
+
+
+@pytest.mark.parametrize("cut", range(20, 400, 20))
+def test_a_restart_anywhere_gives_the_same_alerts(watch, flash_crash, restart, cut) -> None:
+    before = Partition()
+    told = [one.alert for offset, trade in enumerate(flash_crash[:cut]) for one in before.observe(trade, offset)]
+    after, resume = restart(before)
+    assert resume <= cut
+    again = watch(flash_crash[resume:], after, resume)
+    whole = watch(flash_crash)
+    assert ids(told) + [alert_id for alert_id in ids(again) if alert_id not in ids(told)] == ids(whole)
+
+
+def test_a_round_of_snapshots_that_was_cut_short_loses_nothing(watch, flash_crash, restart, make_market) -> None:
+    other = list(make_market("KRW-ETH").path(lambda at: 5_000_000, 20.0, seed=2))
+    trades = sorted([*flash_crash, *other], key=lambda trade: trade.traded_at_us)
+    first, last = Partition(), len(trades) // 2
+    for offset, trade in enumerate(trades[: last // 2]):
+        first.observe(trade, offset)
+    records = dict(snapshot.take(first, 0, 1))
+    for offset, trade in enumerate(trades[last // 2 : last], last // 2):
+        first.observe(trade, offset)
+    newer = list(snapshot.take(first, 0, 2))
+    records |= dict(newer[:1])  # the other symbol and the mark never arrived
+    after = Partition()
+    resume = snapshot.restore(after, records.values())
+    assert resume is not None
+    again = watch(trades[resume:], after, resume)
+    assert ids(watch(trades))[-1:] == ids(again)[-1:]
+    assert {d.market.symbol for d in after.symbols()} == {"KRW-BTC", "KRW-ETH"}
+
+
+def test_a_thousandfold_price_gives_the_same_alerts(watch, flash_crash) -> None:
+    thousandfold = [msgspec.structs.replace(trade, price=f"{trade.price}000") for trade in flash_crash]
+    thousandth = [msgspec.structs.replace(trade, price=str(int(trade.price) / 1000)) for trade in flash_crash]
+    plain = watch(flash_crash)
+    assert ids(watch(thousandfold)) == ids(watch(thousandth)) == ids(plain)
+    assert [alert.change_pct for alert in watch(thousandfold)] == [alert.change_pct for alert in plain]
+
+
+def test_a_recording_of_another_year_gives_the_same_story(watch, flash_crash) -> None:
+    years_us = 5 * 365 * 86_400_000_000
+    replayed = [msgspec.structs.replace(t, received_at_us=t.received_at_us + years_us) for t in flash_crash]
+    assert ids(watch(replayed)) == ids(watch(flash_crash))
+
+
+def test_another_year_may_begin_in_the_middle(watch, market, flash_crash) -> None:
+    """Live trades first, then a recording of years ago: its clock counts from then on."""
+    now_us = flash_crash[-1].received_at_us
+    live = [msgspec.structs.replace(market.trade(n, n / 10, 130_000_000)) for n in range(100)]
+    years_us = 5 * 365 * 86_400_000_000
+    live = [msgspec.structs.replace(t, traded_at_us=t.traded_at_us + years_us, received_at_us=now_us) for t in live]
+    replayed = [msgspec.structs.replace(t, received_at_us=t.received_at_us + years_us) for t in flash_crash]
+    assert ids(watch([*live, *replayed])) == ids(watch(flash_crash))
+
+
+@pytest.mark.parametrize("off_us", [-2 * 3_600_000_000, 2 * 3_600_000_000, 30_000_000])
+def test_a_time_out_of_its_mind_moves_no_clock(watch, flash_crash, off_us) -> None:
+    odd = msgspec.structs.replace(
+        flash_crash[50], traded_at_us=flash_crash[50].traded_at_us + off_us, trade_id="99999999", price="1"
+    )
+    partition = Partition()
+    assert ids(watch([*flash_crash[:50], odd, *flash_crash[50:]], partition)) == ids(watch(flash_crash))
+    assert partition.ignored == 1
+
+
+def test_backfilled_trades_raise_nothing(watch, market, flash_crash) -> None:
+    quiet = [market.trade(n, n / 10, 130_000_000) for n in range(300)]
+    missed = [msgspec.structs.replace(trade, origin="backfill", trade_id=f"9{trade.trade_id}") for trade in flash_crash]
+    assert watch([*quiet[:250], *missed, *quiet[250:]]) == []
+
+
+def test_no_symbol_waits_for_its_own_next_trade(market, make_market) -> None:
+    """The last trade of one symbol is decided by the trades of another one of the exchange."""
+    fall = [market.trade(n, n / 10, 130_000_000 if n < 50 else 120_000_000) for n in range(60)]
+    other = [make_market("KRW-ETH").trade(n, 6.0 + n / 10, 5_000_000) for n in range(10)]
+    partition = Partition()
+    alerts = [one.alert for offset, trade in enumerate([*fall, *other]) for one in partition.observe(trade, offset)]
+    assert states(alerts) == [
+        "open",
+    ]
+
+
+def test_an_idle_partition_is_decided_by_our_clock(market) -> None:
+    partition = Partition()
+    for offset in range(60):
+        partition.observe(market.trade(offset, offset / 10, 130_000_000 if offset < 57 else 120_000_000), offset)
+    newest = market.trade(59, 5.9, 1).received_at_us
+    assert partition.run_on(newest + 100_000) == []
+
+
+def test_exchanges_do_not_wait_for_each_other(watch, make_market, flash_crash) -> None:
+    ahead = list(make_market("KRW-BTC", "binance").path(lambda at: 130_000_000, 20.0, seed=3))
+    shifted = [
+        msgspec.structs.replace(t, traded_at_us=t.traded_at_us + 5_000_000, received_at_us=t.received_at_us)
+        for t in ahead
+    ]
+    both = sorted([*flash_crash, *shifted], key=lambda trade: trade.received_at_us)
+    assert ids(watch(both)) == ids(watch(flash_crash))
+
+
+def test_a_long_fall_is_told_by_each_doubling(watch, market) -> None:
+    alerts = watch(market.path(lambda at: 130_000_000 * (1 - at / 3600 * 0.6), 1800.0, rate=5.0))
+    assert states(alerts) == ["open", "escalate", "escalate", "escalate"]
+    assert [alert.severity for alert in alerts] == ["warning", "danger", "danger", "danger"]
+    depths = [-float(alert.change_pct or 0) for alert in alerts]
+    assert all(deeper > before for before, deeper in pairwise(depths))
+
+
+def test_a_new_level_ends_the_episode_and_is_no_reason_for_another(watch, market) -> None:
+    alerts = watch(market.path(lambda at: 130_000_000 if at < 60 else 124_000_000, 3 * 3600.0, rate=1.0))
+    assert states(alerts) == ["open", "resolve"] or states(alerts) == ["open", "escalate", "resolve"]
+    last = alerts[-1]
+    assert last.price_now in ("124000000", "124001000")
+
+
+def test_the_way_back_is_no_rise(watch, market) -> None:
+    def valley(at: float) -> float:
+        return 130_000_000 * (1 - 0.06 * max(0.0, 1 - abs(at - 300) / 60))
+
+    assert {alert.direction for alert in watch(market.path(valley, 900.0))} == {"down"}
