@@ -9,6 +9,7 @@ from services.reconcile.episodes import Episode
 from services.reconcile.report import Figures, Report
 
 _HEADINGS = ("expected", "found", "lost", "duplicated", "out_of_order", "stale", "wrong")
+_CHANNELS = {"trade": "trades", "ticker": "tickers", "orderbook": "order books", "candle_1m": "1-minute candles"}
 _HARMLESS = {("kafka", "duplicated")}
 
 
@@ -20,12 +21,12 @@ def show_report(console: Console, report: Report) -> None:
 
 def _tables(report: Report) -> RenderableType:
     table = Table(title=_title(report), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in _HEADINGS:
-        table.add_column(heading.replace("_", " "), justify="right")
+        table.add_column(heading.replace("_", " "), justify="right", no_wrap=True)
     for store, channels in (("kafka", report.kafka), ("redis", report.redis), ("postgres", report.postgres)):
         for channel, figures in channels.items():
-            table.add_row(f"{store.capitalize()} {channel}", *_cells(store, figures))
+            table.add_row(f"{store.capitalize()} {_CHANNELS.get(channel, channel)}", *_cells(store, figures))
     return Group(table, _facts(report))
 
 

@@ -29,14 +29,15 @@ from shared.errors import TapewatchError, WrongUse
 from shared.settings import without_secrets
 
 _LEFT = 130
+_WIDTH = 110
 
 
 def run(options: DemoOptions) -> int:
     """Run the demo; returns the exit code."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     screen: Screen = LiveScreen(console) if console.is_terminal else PlainScreen(console)
     try:
-        report = asyncio.run(_demo(options, screen))
+        outcome = asyncio.run(_demo(options, screen))
     except TapewatchError as error:
         return _explained(screen, error)
     except BaseExceptionGroup as group:
@@ -44,9 +45,12 @@ def run(options: DemoOptions) -> int:
         if told is None or rest is not None:
             raise
         return _explained(screen, told)
-    if report is None:
+    if outcome is None:
         return _LEFT
+    report, kept_in = outcome
     show_report(console, report)
+    if kept_in is not None:
+        console.print(f"Data and logs are kept in {kept_in}", soft_wrap=True, highlight=False)
     return 0 if report.ok else 1
 
 
@@ -58,8 +62,8 @@ def _explained(screen: Screen, error: BaseException) -> int:
     return error.exit_code if isinstance(error, TapewatchError) else 1
 
 
-async def _demo(options: DemoOptions, screen: Screen) -> Report | None:
-    """The report; None when a person left early."""
+async def _demo(options: DemoOptions, screen: Screen) -> tuple[Report, Path | None] | None:
+    """The report and where everything is kept; None when a person left early."""
     if options.report is not None:
         _check_writable(options.report)
     interrupts = Interrupts()
@@ -69,15 +73,14 @@ async def _demo(options: DemoOptions, screen: Screen) -> Report | None:
             _log_to(demo_directory(stack) / "demo.log")
             report = await _play_and_reckon(options, screen, stack, interrupts)
             stack.keep = stack.keep or not report.ok
-            if stack.keep:
-                screen.say(f"Data and logs are kept in {stack.root}")
+            kept_in = stack.root if stack.keep else None
     except asyncio.CancelledError:
         if not interrupts.left:
             raise
         return None
     finally:
         screen.close()
-    return report
+    return report, kept_in
 
 
 async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Any, interrupts: Interrupts) -> Report:
@@ -112,9 +115,10 @@ async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: 
     report = await reconcile(stage.settings, stage.simulated.truth, journals)
     report.scenario = None if options.recordings else options.scenario
     report.slack = {name: picture.slack.get(name, 0) for name in ("messages", "updates", "rejected")}
+    parents = await stage.simulated.parent_messages()
     report.restarts = {row.name: row.restarts for row in picture.services}
     report.memory_mb = {row.name: round(row.peak_mb, 1) for row in picture.services}
-    judge(report, [*faults, *broken_promises(report.scenario, report)])
+    judge(report, [*faults, *broken_promises(report.scenario, report, parents)])
     if options.report is not None:
         options.report.write_text(json.dumps(msgspec.to_builtins(report), indent=1) + "\n", encoding="utf-8")
     return report

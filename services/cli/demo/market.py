@@ -28,12 +28,11 @@ async def play(
     monitor.market_opens()
     picture.phase = "market open"
     await _until_over(options, stage, interrupts)
-    await stage.simulated.stop_market()
-    monitor.market_stops()
-    faults = await drain(monitor, stage.supervisor, picture)
     if options.screenshot is not None:
         save_screenshot(picture, options.screenshot)
-    return faults
+    await stage.simulated.stop_market()
+    monitor.market_stops()
+    return await drain(monitor, stage.supervisor, picture)
 
 
 async def _until_everybody_listens(stage: Stage) -> None:

@@ -61,7 +61,7 @@ class Monitor:
         self._looked = asyncio.Event()
         self.progress: Progress | None = None
         picture.services = [ServiceRow(name) for name in stage.supervisor.names]
-        picture.prices = [PriceRow(*symbol) for symbol in _shown(stage.symbols)]
+        picture.prices = [PriceRow(*symbol) for symbol in _shown(stage.wanted.traded)]
 
     async def run(self) -> None:
         """Look again and again."""
@@ -142,8 +142,7 @@ class Monitor:
             for trade in trades:
                 self._sampler.add_trade(trade.partition, trade.offset, trade.received_at_us)
             if trades:
-                row.price = trades[0].price
-                row.first = row.first or trades[-1].price
+                row.add(monotonic(), trades[0].price)
         for tail in self._journals:
             self._sampler.add_batches(tail.lines())
         self._picture.latency = self._sampler.figures(now_us())

@@ -9,7 +9,10 @@ from services.reconcile.latency import Percentiles
 from shared.events import Alert, Notification
 
 CHANNELS = ("trade", "ticker", "orderbook")
+_SEVERITIES = ("notice", "warning", "danger")
 _RATE_WINDOW_S = 4.0
+_PRICES_KEPT = 20
+_PRICE_EVERY_S = 1.5
 
 
 class Rate:
@@ -68,6 +71,15 @@ class PriceRow:
     symbol: str
     price: str = ""
     first: str = ""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=_PRICES_KEPT))
+    _next_s: float = 0.0
+
+    def add(self, now_s: float, price: str) -> None:
+        """The newest price; one every second and a half is remembered to be drawn."""
+        self.price, self.first = price, self.first or price
+        if now_s >= self._next_s:
+            self.recent.append(float(price))
+            self._next_s = now_s + _PRICE_EVERY_S
 
     def change_pct(self) -> float:
         """Since the demo first saw it; for the eye only."""
@@ -83,11 +95,18 @@ class AlertRow:
     newest: Alert
     opened_at_us: int
     severity: str
+    worst_pct: float | None = None
     is_over: bool = False
+
+    def add(self, alert: Alert) -> None:
+        """The episode went on."""
+        self.newest = alert
+        self.severity = max(self.severity, alert.severity, key=_SEVERITIES.index)
+        self.is_over = alert.state == "resolve"
+        if alert.change_pct is not None:
+            self.worst_pct = max(self.worst_pct or 0.0, float(alert.change_pct), key=abs)
+
     told_at_us: int | None = None
-
-
-_SEVERITIES = ("notice", "warning", "danger")
 
 
 @dataclass
@@ -111,14 +130,11 @@ class Picture:
         news = []
         for alert in alerts:
             row = self.alerts.get(alert.episode_id)
+            if row is not None and alert.alert_id == row.newest.alert_id:
+                continue  # written twice around a restart
             if row is None:
-                self.alerts[alert.episode_id] = AlertRow(alert, alert.decided_at_us, alert.severity)
-            elif alert.alert_id == row.newest.alert_id:
-                continue
-            else:
-                row.newest = alert
-                row.severity = max(row.severity, alert.severity, key=_SEVERITIES.index)
-            self.alerts[alert.episode_id].is_over = alert.state == "resolve"
+                row = self.alerts[alert.episode_id] = AlertRow(alert, alert.decided_at_us, alert.severity)
+            row.add(alert)
             news.append(alert)
         return news
 

@@ -8,9 +8,15 @@ OPENS_WITHIN_S = 10
 RESOLVES_WITHIN_S = 20
 
 
-def broken_promises(scenario: str | None, report: Report) -> list[str]:
-    """Sentences for people, one for each promise that was not kept. No scenario (a recording) promises nothing."""
-    return list(_PROMISES[scenario](report)) if scenario in _PROMISES else []
+def broken_promises(scenario: str | None, report: Report, parent_messages: int) -> list[str]:
+    """Sentences for people, one for each promise that was not kept. No scenario (a recording) promises nothing.
+
+    `parent_messages` are those in Slack that are not replies in a thread: an episode has exactly one.
+    """
+    broken = list(_PROMISES[scenario](report)) if scenario in _PROMISES else []
+    if parent_messages != len(report.alerts):
+        broken.append(f"{parent_messages} Slack messages for {len(report.alerts)} episodes")
+    return broken
 
 
 def _flash_crash(report: Report) -> Iterator[str]:
@@ -26,21 +32,13 @@ def _flash_crash(report: Report) -> Iterator[str]:
         yield "flash-crash: the alert for KRW-BTC did not resolve"
     if len(fallen) > 1:
         yield f"flash-crash: {len(fallen)} episodes of one fall"
-    yield from _told_once(report)
-
-
-def _told_once(report: Report) -> Iterator[str]:
-    if report.slack.get("messages", 0) != len(report.alerts):
-        yield f"Slack took {report.slack.get('messages', 0)} messages for {len(report.alerts)} episodes"
     if not report.slack.get("updates"):
-        yield "the Slack message was never updated"
+        yield "flash-crash: the Slack message was never updated"
 
 
 def _calm(report: Report) -> Iterator[str]:
     if report.alerts:
         yield f"calm: {len(report.alerts)} alerts on a quiet market"
-    if report.slack.get("messages", 0):
-        yield f"calm: {report.slack['messages']} Slack messages on a quiet market"
 
 
 def _crash(report: Report) -> Iterator[str]:

@@ -15,7 +15,7 @@ from shared.events import Alert
 
 _REDRAW_S = 0.25
 _LINE_EVERY_S = 5.0
-_SCREENSHOT_WIDTH = 118
+_SCREENSHOT_WIDTH = 124
 
 
 class Screen(Protocol):
@@ -94,7 +94,7 @@ class PlainScreen:
         """A line, unless it says what the last one said."""
         if text != self._said:
             self._said = text
-            self._console.print(text, markup=False, highlight=False)
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def on_alert(self, alert: Alert) -> None:
         """A line with its state."""

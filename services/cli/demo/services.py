@@ -1,6 +1,6 @@
 """The processes of the demo and the settings that they are started with. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Subscriptions:
     trade_stream: str
     expected: int
     """How many (exchange, channel, symbol) there are to hear."""
+    traded: Sequence[tuple[str, str]]
+    """(exchange, symbol) that trade, busiest first."""
 
 
 def subscriptions(offer: Offer, *, recorded: bool) -> Subscriptions:
@@ -50,6 +52,7 @@ def subscriptions(offer: Offer, *, recorded: bool) -> Subscriptions:
         selectors={exchange: ",".join(found) if recorded else quotes[exchange] for exchange, found in codes.items()},
         trade_stream="aggTrade" if aggregated else "trade",
         expected=len(heard),
+        traded=[(exchange, symbol) for exchange, channel, symbol in heard if channel == "trade"],
     )
 
 

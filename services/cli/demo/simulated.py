@@ -74,6 +74,11 @@ class Simulated:
         answer: dict[str, Any] = await self._ask("GET", "status")
         return answer
 
+    async def parent_messages(self) -> int:
+        """How many messages stand in Slack's channels, replies in threads not counted."""
+        channels = (await self._ask("GET", "slack"))["channels"]
+        return sum("thread_ts" not in message for messages in channels.values() for message in messages)
+
     async def open_market(self) -> None:
         """Let the market begin."""
         await self._ask("POST", "start")

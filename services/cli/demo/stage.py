@@ -21,7 +21,7 @@ from shared.settings import Settings, load_settings
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that is up. `symbols` are the (exchange, symbol) that trade, busiest first."""
+    """Everything that is up."""
 
     directory: Path
     settings: Settings
@@ -29,7 +29,6 @@ class Stage:
     supervisor: Supervisor
     stores: Stores
     wanted: Subscriptions
-    symbols: list[tuple[str, str]]
 
 
 @asynccontextmanager
@@ -66,12 +65,11 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
         offer = await simulated.offer()
         wanted = subscriptions(offer, recorded=bool(options.recordings))
         supervisor = _supervisor(stack, simulated, wanted, writer_dsn.result())
-        symbols = [(exchange, symbol) for exchange, channel, symbol in offer if channel == "trade"]
         async with Stores.connect(settings) as stores:
             screen.say("starting the services")
             try:
                 await supervisor.start()
-                yield Stage(directory, settings, simulated, supervisor, stores, wanted, symbols)
+                yield Stage(directory, settings, simulated, supervisor, stores, wanted)
             finally:
                 await supervisor.close()
     finally:

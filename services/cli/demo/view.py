@@ -1,5 +1,6 @@
 """Draws the picture for a terminal. Pure: the same picture gives the same screen."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,25 +10,28 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.demo.picture import AlertRow, Picture, PriceRow, ServiceRow
+from services.cli.demo.picture import AlertRow, Flow, Picture, PriceRow, ServiceRow
 
 SEVERITY_STYLES = {"notice": "yellow", "warning": "dark_orange", "danger": "bold red"}
 _ALERTS_SHOWN = 5
-_WIDE = 104
-_EXCHANGES = {"upbit": "Upbit", "binance": "Binance", "binance_agg": "Binance"}
+_WIDE = 116
+_ON_THE_WAY_S = 0.5
+_BARS = "▁▂▃▄▅▆▇█"
+EXCHANGES = {"upbit": "Upbit", "binance": "Binance", "binance_agg": "Binance"}
 
 
 def draw(picture: Picture, width: int) -> RenderableType:
     """The whole screen, side by side where the terminal is wide enough."""
+    parts = (_flows(picture), _prices(picture.prices), _services(picture.services), _latency(picture))
     if width < _WIDE:
-        return Group(
-            _header(picture), _flows(picture), _services(picture.services), _prices(picture.prices), _alerts(picture)
-        )
-    grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
+        return Group(_header(picture), *parts, _alerts(picture))
+    grid = Table.grid(expand=True, padding=(0, 4, 0, 0))
+    grid.add_column(ratio=6)
     grid.add_column(ratio=5)
-    grid.add_column(ratio=4)
-    grid.add_row(Group(_flows(picture), _services(picture.services)), _prices(picture.prices))
-    return Group(_header(picture), grid, _alerts(picture))
+    for place in range(0, len(parts), 2):
+        grid.add_row(*parts[place : place + 2])
+        grid.add_row()
+    return Group(_header(picture), "", grid, _alerts(picture))
 
 
 def _header(picture: Picture) -> RenderableType:
@@ -42,45 +46,47 @@ def _header(picture: Picture) -> RenderableType:
     return Panel(Group(line, link, leave), box=box.ROUNDED, border_style="cyan")
 
 
-def _table(title: str, *headings: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, expand=True, padding=(0, 1)
-    )
+def _table(*headings: str) -> Table:
+    table = Table(box=None, expand=True, padding=(0, 1), pad_edge=False, header_style="dim")
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="left" if place == 0 else "right", no_wrap=True)
+    table.columns[0].header_style = "bold"
     return table
 
 
 def _flows(picture: Picture) -> RenderableType:
-    table = _table(
-        "Exchanges → Kafka → stores", "", "published", "a second", "in Kafka", "Redis behind", "Postgres behind"
-    )
+    table = _table("Published", "total", "a second", "in Kafka", "Redis", "Postgres")
     for channel, flow in picture.flows.items():
         table.add_row(
             {"trade": "trades", "ticker": "tickers", "orderbook": "order books"}[channel],
             f"{flow.published.count:,}",
             f"{flow.published.per_s:,.0f}",
             f"{flow.in_kafka.count:,}",
-            *(_behind(flow.behind.get(sink)) for sink in ("redis", "postgres")),
+            *(_behind(flow, sink) for sink in ("redis", "postgres")),
         )
-    for sink, name in (("redis", "Redis"), ("postgres", "Postgres")):
-        if sink in picture.latency:
-            figures = picture.latency[sink]
-            table.add_row(
-                Text(f"socket to {name}, sampled: half within {figures.p50:.1f} ms, 99 % within {figures.p99:.1f} ms"),
-                end_section=False,
-            )
     return table
 
 
-def _behind(records: int | None) -> Text:
+def _latency(picture: Picture) -> RenderableType:
+    table = _table("Socket to store, sampled", "half within", "99 % within")
+    for sink, name in (("redis", "visible in Redis"), ("postgres", "committed in Postgres")):
+        figures = picture.latency.get(sink)
+        table.add_row(name, *((f"{figures.p50:.1f} ms", f"{figures.p99:.1f} ms") if figures else ("…", "…")))
+    return table
+
+
+def _behind(flow: Flow, sink: str) -> Text:
+    """Records between Kafka and a store; what is on its way for a moment is no lag."""
+    records = flow.behind.get(sink)
     if records is None:
         return Text("not kept", style="dim")
-    return Text(f"{records:,}", style="green" if records < 1_000 else "yellow" if records < 10_000 else "red")
+    if records <= _ON_THE_WAY_S * flow.in_kafka.per_s:
+        return Text("live", style="green")
+    return Text(f"{records:,} behind", style="yellow" if records < 10_000 else "red")
 
 
 def _services(services: list[ServiceRow]) -> RenderableType:
-    table = _table("Services", "", "state", "pid", "restarts", "memory", "cpu")
+    table = _table("Services", "state", "pid", "restarts", "memory", "cpu")
     for row in services:
         style = "green" if row.state == "running" else "yellow"
         table.add_row(
@@ -95,51 +101,60 @@ def _services(services: list[ServiceRow]) -> RenderableType:
 
 
 def _prices(prices: list[PriceRow]) -> RenderableType:
-    table = _table("Last trades, read from Redis", "", "price", "since start")
+    table = _table("Last trades in Redis", "price", "change", "30 s")
     for row in prices:
         change = row.change_pct()
-        style = "green" if change > 0.05 else "red" if change < -0.05 else "dim"
-        price = f"{Decimal(row.price).normalize():,f}" if row.price else "…"
-        name = Text.assemble((f"{_EXCHANGES.get(row.exchange, row.exchange):8}", "dim"), row.symbol)
-        table.add_row(name, price, Text(f"{change:+.2f} %", style=style))
+        style = "green" if change > 0.1 else "red" if change < -0.1 else "dim"
+        price = f"{Decimal(row.price):,f}" if row.price else "…"
+        price = price.rstrip("0").rstrip(".") if "." in price else price
+        name = Text.assemble((f"{EXCHANGES.get(row.exchange, row.exchange):8}", "dim"), row.symbol)
+        table.add_row(name, price, Text(f"{change:+.2f} %", style=style), Text(sparkline(row.recent), style=style))
     return table
+
+
+def sparkline(values: Sequence[float], least_span: float = 0.005) -> str:
+    """A line of bars; a span below `least_span` of the value is drawn flat, so that noise does not look like news."""
+    if not values:
+        return ""
+    middle = (min(values) + max(values)) / 2
+    span = max(max(values) - min(values), least_span * middle)
+    return "".join(_BARS[min(7, int(((value - middle) / span + 0.5) * 8))] for value in values)
 
 
 def _alerts(picture: Picture) -> RenderableType:
     rows = list(picture.alerts.values())[-_ALERTS_SHOWN:]
-    if not rows:
-        body: RenderableType = Text("none so far", style="dim")
-    else:
-        body = Table.grid(padding=(0, 2), expand=True)
+    body: RenderableType = Text("none so far", style="dim")
+    if rows:
+        body = grid = Table.grid(padding=(0, 2), expand=True)
+        for ratio in (None, None, 1, None):
+            grid.add_column(ratio=ratio)
         for row in reversed(rows):
-            body.add_row(*_alert(row))
+            grid.add_row(*_alert(row))
     counts = f"Slack: {picture.slack.get('messages', 0)} messages, {picture.slack.get('updates', 0)} updates"
     return Panel(body, title="Alerts", title_align="left", subtitle=counts, subtitle_align="right", box=box.ROUNDED)
 
 
 def _alert(row: AlertRow) -> list[Text]:
     style = "green" if row.is_over else SEVERITY_STYLES[row.severity]
-    told = "in Slack" if row.told_at_us else "being told"
     return [
         Text(clock(row.opened_at_us), style="dim"),
-        Text(" RESOLVED " if row.is_over else f" {row.severity.upper()} ", style=f"{style} reverse"),
+        Text(" resolved " if row.is_over else f" {row.severity} ", style=f"{style} reverse"),
         Text(headline(row)),
-        Text(told, style="dim", justify="right"),
+        Text("in Slack" if row.told_at_us else "being told", style="dim", justify="right"),
     ]
 
 
 def headline(row: AlertRow) -> str:
-    """One alert in one line: where, how far, since when."""
+    """One alert in one line: where, how far at worst, where it is now."""
     alert = row.newest
-    where = f"{alert.symbol or 'whole market'} on {_EXCHANGES.get(alert.exchange or '', alert.exchange or 'both')}"
-    moved = "" if alert.change_pct is None else f" {_signed(alert.change_pct)} %"
-    window = "" if alert.window_s is None else f" in {alert.window_s} s"
+    where = f"{alert.symbol or 'the whole market'} on {EXCHANGES.get(alert.exchange or '', 'both exchanges')}"
+    worst = "" if row.worst_pct is None else f" {row.worst_pct:+.2f} %"
     now = "" if alert.price_now is None else f", now {Decimal(alert.price_now):,f} {alert.quote or ''}".rstrip()
-    return f"{where}{moved}{window}{now}"
-
-
-def _signed(text: str) -> str:
-    return text if text.startswith("-") else f"+{text}"
+    if not row.is_over:
+        return f"{where}{worst}{now}"
+    return (
+        f"{where}: {row.severity},{worst} at worst, over after {(alert.decided_at_us - row.opened_at_us) / 1e6:.0f} s"
+    )
 
 
 def clock(at_us: int) -> str:
