@@ -14,6 +14,7 @@ from shared.events import Channel, MarketEvent
 
 MAX_FRAME_BYTES = 1 << 20
 MAX_US = 9_000_000_000_000_000
+MAX_MS = MAX_US // 1000
 TOO_LARGE = f"longer than {MAX_FRAME_BYTES} bytes, more than any frame of an exchange"
 _FIRST_MICROSECONDS = 100_000_000_000_000  # as milliseconds, this is the year 5138
 UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeError)

@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct
 
 from services.producer.exchanges.base import (
     MAX_FRAME_BYTES,
+    MAX_MS,
     TOO_LARGE,
     UNREADABLE,
     Acknowledged,
@@ -162,8 +163,8 @@ class Binance:
             raise InvalidFrame(TOO_LARGE)
         try:
             data = _combined(frame).data
-            if type(data) is _Trade:
-                return [self._trade(data, data.t, "trade", received_at_us)]
+            if type(data) is _Trade and self._trade_stream == "trade":
+                return [self._trade(data, data.t, received_at_us)]
             return self._events(data, received_at_us)
         except UNREADABLE as error:
             return self._uncommon(frame, received_at_us, error)
@@ -205,14 +206,16 @@ class Binance:
         return Acknowledged(reply.id) if isinstance(reply.id, int) else Alive()
 
     def _events(self, data: _Event, received_at_us: int) -> Parsed:
-        if isinstance(data, _Trade):
-            return [self._trade(data, data.t, "trade", received_at_us)]
-        if isinstance(data, _AggTrade):
-            # Marker rows of an audit in 2022: no trade stands behind them.
-            return [] if data.f < 0 else [self._trade(data, data.a, "aggTrade", received_at_us)]
+        if isinstance(data, _Shutdown):
+            return ShuttingDown()
         if isinstance(data, _Ticker):
             return [_ticker(data, self._listing(data.s), received_at_us)]
-        return ShuttingDown()
+        if isinstance(data, _Trade) != (self._trade_stream == "trade"):
+            raise InvalidFrame("trades of this kind are not subscribed")  # one trade would be there twice
+        if isinstance(data, _Trade):
+            return [self._trade(data, data.t, received_at_us)]
+        # Marker rows of an audit in 2022: no trade stands behind them.
+        return [] if data.f < 0 else [self._trade(data, data.a, received_at_us)]
 
     def _listing(self, code: str) -> Listing:
         listing = self._listings.get(code)
@@ -220,21 +223,19 @@ class Binance:
             raise InvalidFrame(f"{readable(code, 40)} is not subscribed")
         return listing
 
-    def _trade(self, data: _Trade | _AggTrade, trade_id: int, stream: str, received_at_us: int) -> Trade:
-        if stream != self._trade_stream:
-            raise InvalidFrame(f"{stream} is not subscribed")
-        listing = self._listings.get(data.s) or self._listing(data.s)
+    def _trade(self, data: _Trade | _AggTrade, trade_id: int, received_at_us: int) -> Trade:
+        symbol, base, quote = self._listings.get(data.s) or self._listing(data.s)
         price, quantity = positive_pair(data.p, data.q)
         return Trade(
             exchange=self.trade_exchange,
-            symbol=listing.symbol,
-            base=listing.base,
-            quote=listing.quote,
+            symbol=symbol,
+            base=base,
+            quote=quote,
             trade_id=str(trade_id),
             price=price,
             quantity=quantity,
             side="sell" if data.m else "buy",  # m: the buyer is the maker, so the taker sold
-            traded_at_us=to_us(data.T),
+            traded_at_us=data.T * 1000 if data.T <= MAX_MS else to_us(data.T),
             received_at_us=received_at_us,
         )
 

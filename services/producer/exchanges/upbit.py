@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, Struct
 
 from services.producer.exchanges.base import (
     MAX_FRAME_BYTES,
+    MAX_MS,
     TOO_LARGE,
     UNREADABLE,
     AdapterOptions,
@@ -224,16 +225,17 @@ class Upbit:
 
 def _trade(data: _Trade, listing: Listing, received_at_us: int) -> Trade:
     price, quantity = positive_pair(str(data.trade_price, "ascii"), str(data.trade_volume, "ascii"))
+    symbol, base, quote = listing
     return Trade(
         exchange="upbit",
-        symbol=listing.symbol,
-        base=listing.base,
-        quote=listing.quote,
+        symbol=symbol,
+        base=base,
+        quote=quote,
         trade_id=str(data.sequential_id),
         price=price,
         quantity=quantity,
         side="sell" if data.ask_bid == "ASK" else "buy",
-        traded_at_us=to_us(data.trade_timestamp),
+        traded_at_us=data.trade_timestamp * 1000 if data.trade_timestamp <= MAX_MS else to_us(data.trade_timestamp),
         received_at_us=received_at_us,
     )
 

@@ -1,0 +1,1 @@
+"""What parts of tapewatch cost, as ratios within one run."""
