@@ -1,0 +1,57 @@
+from decimal import Decimal
+
+import pytest
+
+from services.producer.catalogue import CATALOGUES, InvalidList, Market, instrument
+
+UPBIT, BINANCE = CATALOGUES["upbit"], CATALOGUES["binance"]
+
+
+def test_upbits_markets_with_and_without_details():
+    body = """[{"market":"KRW-BTC","korean_name":"비트코인","english_name":"Bitcoin","market_event":{"warning":true,
+        "caution":{"PRICE_FLUCTUATIONS":true,"TRADING_VOLUME_SOARING":false}}},{"market":"BTC-ETH"}]""".encode()
+    bitcoin, ether = UPBIT.read_markets(body)
+    assert bitcoin == Market(
+        "KRW-BTC", "BTC", "KRW", True, "비트코인", "Bitcoin", warning=True, cautions=("PRICE_FLUCTUATIONS",)
+    )
+    assert ether == Market("BTC-ETH", "ETH", "BTC")
+
+
+def test_binances_markets():
+    body = b"""{"timezone":"UTC","symbols":[
+        {"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","isSpotTradingAllowed":true},
+        {"symbol":"LUNAUSDT","status":"HALT","baseAsset":"LUNA","quoteAsset":"USDT","isSpotTradingAllowed":true},
+        {"symbol":"XUP","status":"TRADING","baseAsset":"X","quoteAsset":"UP","isSpotTradingAllowed":false}]}"""
+    assert BINANCE.read_markets(body) == [
+        Market("BTCUSDT", "BTC", "USDT"),
+        Market("LUNAUSDT", "LUNA", "USDT", trading=False),
+    ]
+    assert instrument(BINANCE.read_markets(body)[1], "binance", 5).status == "halted"
+
+
+def test_turnovers_quoted_or_not_are_exact():
+    assert UPBIT.read_turnovers(b'[{"market":"KRW-BTC","acc_trade_price_24h":1.2E+11},'
+                                b'{"market":"KRW-ETH","acc_trade_price_24h":"148737000.00000000"}]') == {
+        "KRW-BTC": Decimal("1.2E+11"),
+        "KRW-ETH": Decimal("148737000.00000000"),
+    }  # fmt: skip
+    assert BINANCE.read_turnovers(b'[{"symbol":"BTCUSDT","quoteVolume":"1598.37269802","x":1}]') == {
+        "BTCUSDT": Decimal("1598.37269802")
+    }
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (UPBIT.read_markets, b"<html>"),
+        (UPBIT.read_markets, b'{"error":{"name":"too_many_requests"}}'),
+        (UPBIT.read_markets, b'[{"market":"KRWBTC"}]'),
+        (UPBIT.read_turnovers, b'[{"market":"KRW-BTC","acc_trade_price_24h":null}]'),
+        (BINANCE.read_markets, b'{"code":-1121,"msg":"Invalid symbol."}'),
+        (BINANCE.read_turnovers, b'[{"symbol":"BTCUSDT","quoteVolume":"NaN"}]'),
+        (BINANCE.read_turnovers, b"\xff" + b"[" * 100_000),
+    ],
+)
+def test_anything_else_is_no_list(read, body):
+    with pytest.raises(InvalidList):
+        read(body)

@@ -1,0 +1,39 @@
+import ssl
+
+import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidMessage, InvalidStatus
+from websockets.frames import Close
+from websockets.http11 import Response
+
+from services.producer.endings import Ending, Stale, classify
+from services.producer.exchanges.base import ExchangeError
+
+
+def _status(code, **headers):
+    return InvalidStatus(Response(code, "x", Headers(headers)))
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (ConnectionClosedOK(Close(1000, ""), None), Ending("closed", "closed with 1000")),
+        (ConnectionClosedError(Close(1001, "bye"), None), Ending("closed", "closed with 1001 bye")),
+        (ConnectionClosedError(Close(1008, "Too many requests"), None),
+         Ending("limited", "closed with 1008 Too many requests", wait_at_least_s=1.0)),
+        (ConnectionClosedError(None, None), Ending("lost", "no close frame received or sent")),
+        (_status(429, **{"Retry-After": "7"}), Ending("limited", "HTTP 429 to the handshake", wait_at_least_s=7.0)),
+        (_status(418), Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=1.0)),
+        (_status(404), Ending("handshake", "HTTP 404 to the handshake", permanent=True)),
+        (_status(503), Ending("handshake", "HTTP 503 to the handshake")),
+        (InvalidMessage("no HTTP"), Ending("handshake", "no HTTP")),
+        (ExchangeError("2: bad", permanent=True), Ending("refused", "the exchange says 2: bad", permanent=True)),
+        (Stale("no data"), Ending("stalled", "no data")),
+        (TimeoutError(), Ending("timeout", "no answer in time")),
+        (ConnectionRefusedError(111, "refused"), Ending("network", "[Errno 111] refused")),
+        (ssl.SSLError("bad"), Ending("network", "('bad',)")),
+        (KeyError("a bug"), None),
+    ],
+)  # fmt: skip
+def test_every_foreseen_ending_has_its_meaning(error, ending):
+    assert classify(error) == ending

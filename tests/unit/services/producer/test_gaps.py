@@ -1,0 +1,100 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.producer.gaps import LATE_US, Dropped, Gap, Heard, Tail, gap_event, gaps_after, note_connected
+from shared.events import FeedEvent, Trade
+from shared.partitioning import partition_of, symbol_key
+
+S = 1_000_000
+NOW_US = 1_800_000_000 * S
+
+
+def _trade(symbol="KRW-BTC", received_at_us=NOW_US, traded_at_us=NOW_US):
+    return Trade(
+        exchange="upbit",
+        symbol=symbol,
+        base="BTC",
+        quote="KRW",
+        trade_id="1",
+        price="1",
+        quantity="1",
+        side="buy",
+        traded_at_us=traded_at_us,
+        received_at_us=received_at_us,
+    )
+
+
+@given(
+    heard_s=st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 100_000), min_size=1),
+    offset_s=st.sampled_from([0, 1, 150_000_000]),
+    traded_ahead_s=st.integers(-10, 3),
+)
+def test_every_missing_trade_lies_in_its_symbols_gap_by_both_clocks(heard_s, offset_s, traded_ahead_s):
+    heard = {symbol: NOW_US - s * S for symbol, s in heard_s.items()}
+    early = [_trade(traded_at_us=NOW_US + (traded_ahead_s - offset_s) * S)]
+    gaps = gaps_after(heard, offset_s * S, NOW_US, early)
+    assert sorted(symbol for gap in gaps for symbol in gap.symbols) == sorted(heard)
+    for symbol, since_us in heard.items():
+        (gap,) = (gap for gap in gaps if symbol in gap.symbols)
+        assert gap.from_us <= since_us - LATE_US
+        assert gap.to_us >= NOW_US + LATE_US
+        assert gap.from_us <= since_us - offset_s * S - LATE_US
+        assert gap.to_us >= early[0].traded_at_us
+        # About as long as it must be: within a factor of two, and seconds.
+        assert NOW_US - gap.from_us - offset_s * S <= 2 * (NOW_US - since_us) + 2 * S + LATE_US
+    assert len(gaps) <= 18
+
+
+def test_nothing_was_subscribed_so_nothing_is_missing():
+    assert gaps_after({}, 0, NOW_US) == []
+
+
+def test_a_symbol_is_heard_until_its_last_trade_or_its_last_confirmed_connection():
+    tail = Tail(last={"A": Heard(50, 40), "B": Heard(60, 50)}, connected_us={"A": 55, "C": 70})
+    assert {s: tail.heard_until_us("upbit", s) for s in "ABCD"} == {"A": 55, "B": 60, "C": 70, "D": None}
+
+
+def test_a_symbol_that_the_tail_does_not_reach_is_heard_until_where_the_tail_begins():
+    partition = partition_of(symbol_key("upbit", "QUIET"), 8)
+    assert Tail(cut_us={partition: 30}).heard_until_us("upbit", "QUIET") == 30
+    assert Tail(cut_us={(partition + 1) % 8: 30}).heard_until_us("upbit", "QUIET") is None
+    assert Tail(cut_us={partition: 30}, connected_us={"QUIET": 40}).heard_until_us("upbit", "QUIET") == 40
+
+
+def test_the_clock_of_a_recording_is_found_and_an_old_repeat_does_not_move_it():
+    year = 365 * 86400 * S
+    last = {"A": Heard(NOW_US, NOW_US - year), "B": Heard(NOW_US, NOW_US - year - 90 * S)}
+    assert Tail(last=last).clock_offset_us() == year
+    assert Tail(last={"A": Heard(NOW_US, NOW_US + 2 * S)}).clock_offset_us() == 0
+    assert Tail().clock_offset_us() == 0
+
+
+def test_only_confirmed_trade_connections_of_this_exchange_count():
+    def event(kind, at_us, **fields):
+        return FeedEvent(kind=kind, at_us=at_us, reason="", **({"exchange": "upbit", "channel": "trade"} | fields))
+
+    tail = Tail()
+    events = [
+        event("connected", 1, symbols=["A", "B"]),
+        event("connected", 2, symbols=["A"]),
+        event("connected", 3, symbols=["A"], channel=None),
+        event("connected", 4, symbols=["A"], exchange="binance"),
+        event("disconnected", 5, symbols=["A"]),
+    ]
+    note_connected(tail, events, "upbit")
+    assert tail.connected_us == {"A": 2, "B": 1}
+
+
+def test_dropped_trades_are_one_gap_and_then_forgotten():
+    dropped = Dropped()
+    assert not dropped
+    dropped.note(_trade("A", received_at_us=NOW_US + 5, traded_at_us=NOW_US))
+    dropped.note(_trade("B", received_at_us=NOW_US + 9, traded_at_us=NOW_US + 12))
+    assert dropped
+    assert dropped.gap() == Gap(("A", "B"), NOW_US - LATE_US, NOW_US + 12)
+    assert not dropped
+
+
+def test_a_gap_as_a_record():
+    event = gap_event(Gap(("A",), 1, 2), "upbit", "upbit-0-trades-1", "because", 3)
+    assert (event.kind, event.channel, event.symbols, event.from_us, event.to_us) == ("gap", "trade", ["A"], 1, 2)

@@ -1,0 +1,142 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.producer.lanes import MAX_DEAD_LETTERS_WAITING, RECORD_OVERHEAD_BYTES, Lanes
+from services.producer.rejects import dead_letter
+from shared import wire
+from shared.events import OrderBook, Ticker, Trade
+from shared.partitioning import partition_of
+from shared.topics import DEAD_LETTERS, ORDERBOOKS, TRADES
+
+
+def _trade(number, symbol="KRW-BTC"):
+    return Trade(
+        exchange="upbit",
+        symbol=symbol,
+        base="BTC",
+        quote="KRW",
+        trade_id=str(number),
+        price="1",
+        quantity="1",
+        side="buy",
+        traded_at_us=number,
+        received_at_us=number,
+    )
+
+
+def _book(number, symbol):
+    return OrderBook(
+        exchange="upbit",
+        symbol=symbol,
+        base="B",
+        quote="Q",
+        bids=[],
+        asks=[],
+        received_at_us=number,
+        event_at_us=number,
+    )
+
+
+def _waiting(lanes, event):
+    return [wire.decode(event, value) for lane in lanes.of(event) for _, value in lane.waiting]
+
+
+def test_a_record_has_its_symbols_key_and_partition():
+    lanes = Lanes()
+    lanes.put(_trade(1))
+    (lane,) = lanes.of(Trade)
+    assert lane.topic is TRADES
+    assert lane.partition == partition_of("upbit:KRW-BTC", 8)
+    assert lane.waiting[0][0] == b"upbit:KRW-BTC"
+    assert lane.headers == [("schema", b"trade/1")]
+    assert lanes.has_seen(Trade, "KRW-BTC")
+    assert not lanes.has_seen(Ticker, "KRW-BTC")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["put", "take", "back", "ack"])), max_size=60))
+def test_nothing_is_lost_or_reordered_on_the_way_to_kafka(steps):
+    lanes, put, arrived = Lanes(), {}, {}
+    for number, (symbol, step) in enumerate(steps):
+        if step == "put":
+            lanes.put(_trade(number, symbol))
+            put.setdefault(symbol, []).append(number)
+        for lane in lanes.of(Trade):
+            if step == "take" and not lane.in_flight:
+                lane.take(2)
+            elif step == "back":
+                lane.give_back()
+            elif step == "ack":
+                for _, value in lane.in_flight:
+                    trade = wire.decode(Trade, value)
+                    arrived.setdefault(trade.symbol, []).append(trade.traded_at_us)
+                lanes.acknowledged(lane)
+    for lane in lanes.of(Trade):
+        lane.give_back()
+    for trade in _waiting(lanes, Trade):
+        arrived.setdefault(trade.symbol, []).append(trade.traded_at_us)
+    assert arrived == put
+
+
+def test_books_give_way_to_newer_ones_of_their_symbol_at_the_bound():
+    lanes = Lanes(max_newest_bytes=10_000)
+    for number in range(500):
+        lanes.put(_book(number, "ABC"[number % 3]))
+    newest = {book.symbol: book.event_at_us for book in _waiting(lanes, OrderBook)}
+    assert newest == {"A": 498, "B": 499, "C": 497}
+    waiting = len(_waiting(lanes, OrderBook))
+    assert waiting * RECORD_OVERHEAD_BYTES < 10_000
+    assert lanes.conflated == {"orderbook": 500 - waiting}
+
+
+def test_more_symbols_than_the_bound_holds_are_kept_once_each():
+    lanes = Lanes(max_newest_bytes=1_000)
+    for number in range(400):
+        lanes.put(_book(number, f"S{number % 100}"))
+    books = _waiting(lanes, OrderBook)
+    assert {book.symbol for book in books} == {f"S{number}" for number in range(100)}
+    assert len(books) <= 200
+
+
+def test_trades_are_kept_to_the_bound_then_given_up_until_half_is_free_and_told():
+    lanes = Lanes(max_trade_bytes=40_000)
+    for number in range(500):
+        lanes.put(_trade(number))
+    (lane,) = lanes.of(Trade)
+    kept = len(lane.waiting)
+    assert [trade.traded_at_us for trade in _waiting(lanes, Trade)] == list(range(kept))
+    assert lanes.dropped_trades == 500 - kept
+    assert lanes.end_of_dropping() is None
+    lane.take(kept // 4)
+    lanes.acknowledged(lane)
+    lanes.put(_trade(500))
+    assert lanes.dropped_trades == 501 - kept
+    assert lanes.end_of_dropping() is None
+    lane.take(kept // 2)
+    lanes.acknowledged(lane)
+    gap = lanes.end_of_dropping()
+    assert gap is not None
+    assert gap.symbols == ("KRW-BTC",)
+    assert gap.to_us == 500
+    lanes.put(_trade(501))
+    assert _waiting(lanes, Trade)[-1].traded_at_us == 501
+    assert lanes.end_of_dropping() is None
+
+
+def test_dead_letters_that_wait_are_few():
+    lanes = Lanes()
+    letter = dead_letter(b"x", "y", exchange="upbit", connection="c", suppressed=0, at_us=1)
+    taken = [lanes.put_record(DEAD_LETTERS, "upbit", letter) for _ in range(MAX_DEAD_LETTERS_WAITING + 3)]
+    assert taken.count(True) == MAX_DEAD_LETTERS_WAITING
+
+
+def test_empty_means_that_kafka_has_everything():
+    lanes = Lanes()
+    assert lanes.empty
+    lanes.put(_book(1, "A"))
+    (lane,) = lanes.of(OrderBook)
+    assert lane.topic is ORDERBOOKS
+    assert not lanes.empty
+    lane.take(1)
+    assert not lanes.empty
+    assert lanes.acknowledged(lane) == 1
+    assert lanes.empty
