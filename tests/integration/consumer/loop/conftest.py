@@ -134,7 +134,7 @@ async def cache(fresh_redis: RedisSettings) -> AsyncIterator[Cache]:
 
 
 class ConsumerProcess:
-    """One ``tapewatch consumer redis``."""
+    """One ``tapewatch consumer …``."""
 
     def __init__(self, argv: Sequence[str], environ: dict[str, str], log: Path) -> None:
         self.log = log
@@ -172,7 +172,7 @@ StartConsumer = Callable[..., ConsumerProcess]
 
 @pytest.fixture
 def start_consumer(tape: Tape, cache: Cache, tmp_path: Path) -> Iterator[StartConsumer]:
-    """``start_consumer("--shard", "0/2", SETTING="…")`` starts a consumer of Redis; all are gone after the test."""
+    """``start_consumer("--shard", "0/2", sink="redis", SETTING="…")`` starts one; all are gone after the test."""
     started: list[ConsumerProcess] = []
     environ = {
         "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": tape.kafka.bootstrap_servers,
@@ -182,11 +182,11 @@ def start_consumer(tape: Tape, cache: Cache, tmp_path: Path) -> Iterator[StartCo
         "TAPEWATCH_START__WAIT_S": "1",
     }
 
-    def start(*arguments: str, **settings: str) -> ConsumerProcess:
+    def start(*arguments: str, sink: str = "redis", **settings: str) -> ConsumerProcess:
         command = str(Path(sys.executable).with_name("tapewatch"))
         given = environ | {f"TAPEWATCH_{name}": value for name, value in settings.items()}
         log = tmp_path / f"consumer-{len(started)}.log"
-        started.append(ConsumerProcess([command, "consumer", "redis", *arguments], given, log))
+        started.append(ConsumerProcess([command, "consumer", sink, *arguments], given, log))
         return started[-1]
 
     yield start

@@ -1,0 +1,164 @@
+"""Kills of the consumer and of PostgreSQL itself under load: afterwards every trade is there once, candles exact."""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from devstack.postgres_server import Postgres
+from devstack.server import Server
+from services.consumer.migrate import migrate
+from shared.settings import PostgresSettings
+
+RECOMPUTED = """
+SELECT instrument_id, date_trunc('minute', traded_at), (array_agg(price ORDER BY traded_at, trade_id))[1], max(price),
+    min(price), (array_agg(price ORDER BY traded_at DESC, trade_id DESC))[1], sum(quantity), sum(price * quantity),
+    count(*)
+FROM trade GROUP BY 1, 2 ORDER BY 1, 2
+"""
+KEPT = """
+SELECT instrument_id, opened_at, open, high, low, close, volume, turnover, trades FROM candle_1m ORDER BY 1, 2
+"""
+
+
+class Store:
+    """A PostgreSQL of this test alone, which it may kill."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.settings = PostgresSettings(dsn=SecretStr(server.address))
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The query's rows, in a session of its own."""
+        session = await asyncpg.connect(self.server.address)
+        try:
+            return [tuple(row.values()) for row in await session.fetch(query)]
+        finally:
+            await session.close()
+
+    async def held(self) -> dict[tuple[str, str], list[int]]:
+        """Trade ids by symbol, as they rise."""
+        found: dict[tuple[str, str], list[int]] = {}
+        query = "SELECT exchange, symbol, trade_id::bigint FROM trade_tape ORDER BY 3"
+        for exchange, symbol, trade_id in await self.rows(query):
+            found.setdefault((exchange, symbol), []).append(trade_id)
+        return found
+
+    async def until_holding(self, expected: dict[tuple[str, str], list[int]]) -> None:
+        """Return once as many trades are there as expected; the comparison of which is the test's."""
+        wanted = sum(map(len, expected.values()))
+        held = 0
+        while held < wanted:
+            await asyncio.sleep(0.05)
+            ((held,),) = await self.rows("SELECT count(*) FROM trade")
+
+
+@pytest.fixture
+async def store(data_directory: Path) -> AsyncIterator[Store]:
+    server = Server(Postgres(data_directory / "postgres"))
+    await asyncio.to_thread(server.start)
+    store = Store(server)
+    await asyncio.to_thread(migrate, store.settings, 5)
+    yield store
+    await asyncio.to_thread(server.stop)
+
+
+@pytest.fixture
+def start_postgres_consumer(start_consumer: Callable[..., Any], store: Store) -> Callable[[], Any]:
+    def start() -> Any:
+        dsn = store.settings.dsn.get_secret_value()
+        return start_consumer(sink="postgres", POSTGRES__DSN=dsn, START__WAIT_S="20")
+
+    return start
+
+
+class Supervised:
+    """A consumer that is started again whenever it ends, as a supervisor would."""
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self._start = start
+        self.ends: list[int] = []
+
+    async def __aenter__(self) -> "Supervised":
+        self.process = self._start()
+        self._task = asyncio.create_task(self._again())
+        return self
+
+    async def _again(self) -> None:
+        while True:
+            self.ends.append(await self.process.ended())
+            self.process = self._start()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        self.process.kill()
+        await self.process.ended()
+
+
+async def publish(tape: Any) -> None:
+    while True:
+        await tape.trades(40)
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.timeout(120)
+async def test_killed_at_random_moments_nothing_is_lost_or_doubled(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    publishing = asyncio.create_task(publish(tape))
+    kills = 6
+    async with Supervised(start_postgres_consumer) as supervised:
+        for turn in range(kills):
+            await supervised.process.until_said("consuming")
+            await asyncio.sleep(random.uniform(0, 0.6))
+            if turn % 3 == 2:
+                await asyncio.to_thread(store.server.kill, signal.SIGKILL)
+                await asyncio.to_thread(store.server.restart)
+            else:
+                supervised.process.kill()
+            await asyncio.sleep(0.1)
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        await tape.producer.flush()
+        await store.until_holding(tape.published)
+
+    assert len(supervised.ends) >= kills
+    assert await store.held() == tape.published
+    assert await store.rows(KEPT) == await store.rows(RECOMPUTED)
+
+
+async def test_a_second_copy_takes_over_from_a_killed_one(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    first = start_postgres_consumer()
+    await first.until_said("consuming")
+    second = start_postgres_consumer()
+    await second.until_said("standby: another copy owns partitions of this shard")
+    await tape.trades(600)
+    first.kill()
+    await second.until_said("took over from the other copy")
+    await tape.trades(600)
+    await store.until_holding(tape.published)
+
+    assert await store.held() == tape.published
+    second.kill(signal.SIGTERM)
+    assert await second.ended() == 0
+
+
+async def test_told_to_stop_while_standing_by_it_ends_well(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    first = start_postgres_consumer()
+    await first.until_said("consuming")
+    second = start_postgres_consumer()
+    await second.until_said("standby: another copy owns partitions of this shard")
+    second.kill(signal.SIGTERM)
+    assert await second.ended() == 0
+    assert first.running
