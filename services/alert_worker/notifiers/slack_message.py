@@ -36,7 +36,8 @@ def render(alert: Alert, wording: Wording, now_us: int, *, may_repeat: bool = Fa
     if may_repeat:
         line = f"{line} {wording.may_repeat}"
     header = f"{_emoji(alert)} {_state(alert, wording)} · {alert.symbol} {_signed(alert.change_pct)} %"
-    context = [_context(alert, wording, now_us), wording.disclaimer, *([wording.may_repeat] if may_repeat else [])]
+    context = [_context(alert, wording, now_us), wording.disclaimer, alert.alert_id]
+    context += [wording.may_repeat] if may_repeat else []
     return Message(
         text=_cut(escape(line), TEXT_LIMIT),
         blocks=[

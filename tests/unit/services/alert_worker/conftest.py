@@ -112,3 +112,23 @@ def restart() -> Callable[[Partition], tuple[Partition, int]]:
         return after, resume
 
     return run
+
+
+@pytest.fixture
+def make_alert() -> Callable[..., Alert]:
+    """An alert of KRW-BTC in the given state; anything may be set otherwise."""
+
+    def make(state: str, **changes: object) -> Alert:
+        fields: dict[str, object] = {
+            "episode_id": "e1", "state": state, "kind": "move", "detectors": ["move", "move_abs"], "scope": "symbol",
+            "direction": "down", "severity": "danger", "started_at_us": START_US, "decided_at_us": START_US + 6_300_000,
+            "rule_version": "moves/1", "exchange": "upbit", "symbol": "KRW-BTC", "base": "BTC", "quote": "KRW",
+            "event_at_us": START_US + 6_000_000, "received_at_us": START_US + 6_012_000, "price_before": "136839000",
+            "price_now": "129997000", "price_extreme": "129313000", "change_pct": "-5.00", "window_s": 6,
+            "sigma": "9.3",
+        }  # fmt: skip
+        fields |= changes
+        fields.setdefault("alert_id", f"{fields['episode_id']}-{state}")
+        return Alert(**fields)  # type: ignore[arg-type]
+
+    return make

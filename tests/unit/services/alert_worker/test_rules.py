@@ -1,0 +1,136 @@
+"""Each rule at and beside its threshold."""
+
+import math
+
+import pytest
+
+from services.alert_worker.baseline import HELD_OUT_MINUTES, WARM_MINUTES, Baseline
+from services.alert_worker.prices import price_text, read_price
+from services.alert_worker.rules import RULES
+from services.alert_worker.rules.base import SMALLEST_FLOOR, Sight, larger_move
+from services.alert_worker.rules.move import Move
+from services.alert_worker.rules.move_abs import TIERS, UNKNOWN, MoveAbs, threshold
+from services.alert_worker.window import Window
+
+START_US = 1_700_000_000_000_000
+
+
+def learnt(sigma: float, turnover: float = 0.0, minutes: int = 200) -> Baseline:
+    """A symbol whose minutes moved by plus and minus `sigma`."""
+    baseline, price = Baseline(), 1.0
+    for minute in range(1, minutes + 1):
+        baseline.begin_minute(28_000_000 + minute, price)
+        baseline.spent += turnover
+        price *= math.exp(sigma if minute % 2 else -sigma)
+    return baseline
+
+
+def moved(fraction: float, seconds: int = 10) -> Window:
+    window = Window()
+    window.add(START_US, 10_000_000)
+    window.add(START_US + seconds * 1_000_000, round(10_000_000 * (1 + fraction)))
+    return window
+
+
+def test_the_volatility_is_that_of_the_minutes() -> None:
+    assert learnt(0.001).sigma == pytest.approx(0.001)
+
+
+def test_the_newest_minutes_do_not_count_yet() -> None:
+    baseline = learnt(0.001)
+    close = 1.0
+    for minute in range(201, 201 + HELD_OUT_MINUTES):
+        close *= 0.97
+        baseline.begin_minute(28_000_000 + minute, close)
+    assert baseline.sigma == pytest.approx(0.001)
+
+
+def test_one_crash_does_not_blind_for_hours() -> None:
+    baseline, close = learnt(0.001), 0.8
+    for minute in range(201, 221):
+        baseline.begin_minute(28_000_000 + minute, close)
+    assert baseline.sigma < 0.0015
+
+
+def test_a_gap_is_no_return() -> None:
+    baseline = learnt(0.001)
+    known = baseline.minutes
+    baseline.begin_minute(28_000_400, 0.5)
+    for minute in range(28_000_401, 28_000_410):
+        baseline.begin_minute(minute, 0.5)
+    assert baseline.minutes == known + HELD_OUT_MINUTES + 4
+    assert baseline.sigma < 0.0011
+
+
+def test_turnover_is_money_a_minute() -> None:
+    assert learnt(0.001, turnover=70_000.0).turnover == pytest.approx(70_000.0, rel=0.02)
+
+
+@pytest.mark.parametrize("fraction", [0.0201, -0.0201])
+def test_a_busy_symbol_moves_abnormally_from_two_percent(fraction) -> None:
+    sight = Sight("USDT", moved(fraction), learnt(0.001, turnover=100_000.0))
+    finding = MoveAbs().judge(sight)
+    assert finding is not None
+    assert finding.change == pytest.approx(fraction)
+    assert MoveAbs().judge(Sight("USDT", moved(fraction * 0.98), sight.baseline)) is None
+
+
+def test_the_threshold_follows_the_money() -> None:
+    for (least, fraction), dollars in zip(TIERS, (60_000, 6_000, 600), strict=True):
+        assert dollars >= least
+        assert threshold(learnt(0.001, turnover=dollars), "USDT") == fraction
+        assert threshold(learnt(0.001, turnover=dollars * 1_400), "KRW") == fraction
+
+
+def test_what_nobody_knows_yet_has_a_rule_of_its_own() -> None:
+    assert threshold(Baseline(), "KRW") == UNKNOWN
+    assert threshold(learnt(0.001, turnover=1e9), "XYZ") == UNKNOWN
+    assert threshold(learnt(0.001, turnover=1e9, minutes=WARM_MINUTES), "KRW") == UNKNOWN
+
+
+def test_a_move_is_measured_in_the_symbols_own_volatility() -> None:
+    calm, wild = learnt(0.0005), learnt(0.005)
+    finding = Move().judge(Sight("KRW", moved(-0.015), calm))
+    assert finding is not None
+    assert finding.sigma == pytest.approx(30, rel=0.01)
+    assert Move().judge(Sight("KRW", moved(-0.015), wild)) is None
+
+
+def test_a_small_move_matters_to_nobody() -> None:
+    assert Move().judge(Sight("KRW", moved(-SMALLEST_FLOOR * 0.99), learnt(0.00001))) is None
+    assert Move().judge(Sight("KRW", moved(-SMALLEST_FLOOR * 1.01), learnt(0.00001))) is not None
+
+
+def test_it_is_silent_until_it_knows() -> None:
+    assert Move().judge(Sight("KRW", moved(-0.5), Baseline())) is None
+    assert Move().judge(Sight("KRW", moved(-0.5), learnt(0.001, minutes=WARM_MINUTES))) is None
+
+
+def test_a_slower_move_needs_the_longer_span() -> None:
+    window = Window()
+    for second in range(0, 201, 5):
+        window.add(START_US + second * 1_000_000, 10_000_000 - second * 1_000)
+    finding = Move().judge(Sight("KRW", window, learnt(0.001)))
+    assert finding is not None
+    assert finding.sigma == pytest.approx(0.02 / (0.001 * math.sqrt(5)), rel=0.01)
+
+
+def test_no_rule_fires_below_what_the_detector_asks_for() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES) >= 2
+    for rule in RULES:
+        assert rule.judge(Sight("USDT", moved(SMALLEST_FLOOR * 0.99), learnt(0.000001, turnover=1e9))) is None
+
+
+def test_the_larger_of_fall_and_rise() -> None:
+    assert larger_move(90, 100, 89) == (100, pytest.approx(-0.1))
+    assert larger_move(90, 91, 80) == (80, pytest.approx(0.125))
+
+
+@pytest.mark.parametrize("text", ["1", "65000.12", "0.00001234", "116539000", "0.1", "99999999999999999999.5"])
+def test_prices_come_back_as_they_were(text) -> None:
+    assert price_text(*read_price(text)) == text
+
+
+def test_zeros_at_the_end_carry_no_value() -> None:
+    assert read_price("65000.10000000") == (650001, 1)
+    assert read_price("65000.00000000") == (65000, 0)

@@ -1,0 +1,27 @@
+"""Pauses between tries, and the pace of a channel."""
+
+import pytest
+
+from services.alert_worker.notifiers.pace import Pace
+from services.alert_worker.telling import pause_s
+
+
+def test_pauses_grow_up_to_a_minute() -> None:
+    assert [pause_s(attempt, 1.0) for attempt in (1, 2, 3, 7, 100)] == [1.0, 2.0, 4.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize("attempt", [1, 5, 1000])
+def test_luck_spreads_a_pause_over_its_half(attempt) -> None:
+    assert pause_s(attempt, 0.0) == pause_s(attempt, 1.0) / 2
+
+
+def test_a_channel_takes_three_at_once_and_then_one_a_second() -> None:
+    pace = Pace()
+    assert [pace.wait_s(10.0) for _ in range(6)] == [0, 0, 0, 1, 2, 3]
+    assert pace.wait_s(20.0) == 0
+
+
+def test_a_long_rest_saves_no_more_than_the_burst() -> None:
+    pace = Pace()
+    pace.wait_s(0.0)
+    assert [pace.wait_s(1e6) for _ in range(4)] == [0, 0, 0, 1]
