@@ -76,10 +76,26 @@ async def test_a_half_open_connection_gets_nothing_and_is_not_closed(simulate: A
     async with connect(running.url["binance_websocket_url"] + STREAMS, ping_interval=None) as client:
         await client.recv()
         await running.control("fault", fault="half_open", exchange="binance")
-        await running.until(lambda: running.simulator.hub.unheard["trade"] > 100)
+        published = running.simulator.hub.published["trade"]
+        await running.until(lambda: running.simulator.hub.published["trade"] > published + 100)
         assert client.close_code is None
         truth = await running.stop()
-    assert truth[-1]["heard"] == 0
+    heard = [line["heard"] for line in truth if (line["exchange"], line["channel"]) == ("binance", "trade")]
+    assert heard[0] == 1
+    assert heard[-10:] == [0] * 10
+
+
+async def test_heard_counts_the_connections(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=2)
+    address = running.url["binance_websocket_url"]
+    async with connect(address + STREAMS) as both, connect(address + "/ws/btcusdt@trade") as one:
+        await both.recv()
+        await one.recv()
+        truth = await running.stop()
+    last = {
+        line["symbol"]: line["heard"] for line in truth if line["exchange"] == "binance" and line["channel"] == "trade"
+    }
+    assert last == {"BTCUSDT": 2, "ETHUSDT": 1}
 
 
 async def test_duplicates_arrive_twice_and_are_published_once(simulate: Any) -> None:

@@ -1,7 +1,9 @@
+import random
 from itertools import islice, pairwise
 
 import pytest
 
+from services.simulator.market.desk import Walk
 from services.simulator.market.instruments import MAX_COINS, listing
 from services.simulator.market.market import Market
 from services.simulator.market.records import Book, Record, Ticker, Trade
@@ -56,6 +58,13 @@ def test_a_calm_market_stays_below_every_floor_for_ten_minutes(seed: int) -> Non
     for symbol, trades in trades_by_symbol(tell(market(seed=seed, rate=80.0, coins=40), 600)).items():
         prices = [trade.price for trade in trades]
         assert max(prices) / min(prices) < 1.008, symbol
+
+
+def test_a_quiet_price_never_leaves_its_band_however_long_it_is_watched() -> None:
+    walk = Walk(random.Random(1))
+    deviations = [walk.at(float(second)) for second in range(100_000)]
+    assert max(map(abs, deviations)) == Walk.CLAMP
+    assert Walk.CLAMP <= 0.002
 
 
 def test_a_calm_market_is_not_dead() -> None:
