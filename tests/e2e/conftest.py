@@ -1,0 +1,116 @@
+"""The demo as a person starts it: a process of its own, judged by its exit status and its report."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+LIMIT_S = 150.0
+
+
+@dataclass
+class Demo:
+    """A demo that runs. `output` grows while it does."""
+
+    process: subprocess.Popen[str]
+    report_file: Path
+    output_file: Path
+
+    @property
+    def output(self) -> str:
+        """Everything that it printed so far."""
+        return self.output_file.read_text(encoding="utf-8")
+
+    def wait(self) -> int:
+        """Its exit status."""
+        return self.process.wait(LIMIT_S)
+
+    def report(self) -> dict[str, Any]:
+        """The report that it wrote."""
+        found: dict[str, Any] = json.loads(self.report_file.read_text(encoding="utf-8"))
+        return found
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for something to be so, as long as the demo lives."""
+        deadline = monotonic() + LIMIT_S
+        while not condition():
+            assert self.process.poll() is None, f"the demo ended before {what}:\n{self.output}"
+            assert monotonic() < deadline, f"no {what}:\n{self.output}"
+            sleep(0.05)
+
+    def market_is_open(self) -> bool:
+        """Whether trades are being published."""
+        return " market open: " in self.output
+
+    def services(self) -> dict[str, int]:
+        """Process ids by name, such as ``consumer redis``, of those that run now."""
+        found = {}
+        for pid in descendants(self.process.pid):
+            words = command_line(pid)
+            if "services.cli" in words:
+                found[" ".join(words[words.index("services.cli") + 1 :])] = pid
+        return {name: pid for name, pid in found.items() if not name.startswith("simulator")}
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
+    return [found for child in map(int, children) for found in (child, *descendants(child))]
+
+
+def command_line(pid: int) -> list[str]:
+    """The words of a process' command; none when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+@pytest.fixture
+def start_demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+    """``start_demo("--seconds", "20")``: runs until the test ends at the latest."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **environment: str) -> Demo:
+        report, output = tmp_path / "report.json", tmp_path / "output"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
+        with output.open("w", encoding="utf-8") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "services.cli", "demo", "--report", str(report), *arguments],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=kept | environment,
+            )
+        started.append(process)
+        return Demo(process, report, output)
+
+    yield start
+    for process in started:
+        with _killed_at_last(process):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+
+
+@contextmanager
+def _killed_at_last(process: subprocess.Popen[str]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()

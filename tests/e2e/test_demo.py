@@ -1,0 +1,123 @@
+"""The whole product, end to end: real servers, every service a process of its own, judged by what was published."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
+Demo = Any
+StartDemo = Callable[..., Demo]
+
+
+def assert_nothing_amiss(report: dict[str, Any]) -> None:
+    """Every count that a sound run has, said once more without the product's own verdict."""
+    published = report["published"]
+    for channel in ("trade", "ticker", "orderbook"):
+        assert report["kafka"][channel]["expected"] == published[channel] > 0
+    for store in ("kafka", "redis", "postgres"):
+        trades = report[store]["trade"]
+        assert trades["found"] == trades["expected"]
+        assert trades["lost"] == trades["wrong"] == trades.get("out_of_order", 0) == 0
+    assert report["redis"]["trade"]["duplicated"] == report["postgres"]["trade"]["duplicated"] == 0
+    assert report["postgres"]["trade"]["expected"] == published["trade"]
+    for channel in ("ticker", "orderbook"):
+        assert report["redis"][channel]["expected"] > 0
+        assert report["redis"][channel]["stale"] == report["redis"][channel]["wrong"] == 0
+    assert report["postgres"]["candle_1m"]["expected"] > 0
+    assert report["postgres"]["candle_1m"]["wrong"] == 0
+    assert report["faults"] == []
+
+
+def test_a_flash_crash_is_told_and_nothing_is_lost(start_demo: StartDemo) -> None:
+    demo = start_demo("--seconds", "20", "--scenario", "flash-crash")
+    assert demo.wait() == 0, demo.output
+    report = demo.report()
+    assert report["ok"] is True
+    assert report["scenario"] == "flash-crash"
+    assert report["truth"] == "published"
+    assert 19 <= report["seconds"] <= 22
+    assert_nothing_amiss(report)
+    assert report["unheard"]["trade"] == 0
+    assert report["gaps"] == {"open": 0, "closed": 0}
+    assert report["restarts"] == dict.fromkeys(report["restarts"], 0)
+    assert set(report["memory_mb"]) == set(report["restarts"])
+    assert min(report["memory_mb"].values()) > 10
+    for sink in ("redis", "postgres"):
+        latency = report["latency_ms"][sink]
+        assert 0 < latency["p50"] <= latency["p99"] <= latency["max"]
+    [alert] = report["alerts"]
+    assert (alert["exchange"], alert["symbol"]) == ("upbit", "KRW-BTC")
+    assert alert["opened_at_us"] < alert["resolved_at_us"]
+    assert alert["decision_ms"] > 0
+    assert alert["slack_ms"] > 0
+    assert report["slack"]["messages"] >= 1
+    assert report["slack"]["updates"] >= 1
+    assert report["slack"]["rejected"] == 0
+
+
+def test_a_calm_market_says_nothing(start_demo: StartDemo) -> None:
+    demo = start_demo("--seconds", "8", "--scenario", "calm", "--seed", "7")
+    assert demo.wait() == 0, demo.output
+    report = demo.report()
+    assert_nothing_amiss(report)
+    assert report["alerts"] == []
+    assert report["slack"] == {"messages": 0, "updates": 0, "rejected": 0}
+
+
+def kill_and_wait_for_the_next(demo: Demo, victim: str) -> None:
+    before = demo.services()[victim]
+    os.kill(before, signal.SIGKILL)
+    demo.until(lambda: demo.services().get(victim, before) != before, f"restart of {victim}")
+
+
+def test_every_service_may_be_killed(start_demo: StartDemo) -> None:
+    demo = start_demo("--seconds", "30", "--scenario", "flash-crash")
+    demo.until(demo.market_is_open, "open market")
+    for victim, after in (
+        ("consumer redis", "market open"),
+        ("consumer postgres", "market open"),
+        ("alert-worker", "alert open"),
+        ("producer upbit", "alert resolve"),
+        ("producer binance", "alert resolve"),
+    ):
+        demo.until(lambda text=after: text in demo.output, after)
+        kill_and_wait_for_the_next(demo, victim)
+    assert demo.wait() == 0, demo.output
+    report = demo.report()
+    assert report["restarts"] == dict.fromkeys(report["restarts"], 1)
+    for store in ("kafka", "redis", "postgres"):
+        trades = report[store]["trade"]
+        assert trades["lost"] == trades["wrong"] == trades.get("out_of_order", 0) == 0
+    assert report["redis"]["trade"]["duplicated"] == report["postgres"]["trade"]["duplicated"] == 0
+    missed = report["published"]["trade"] - report["kafka"]["trade"]["found"]
+    assert missed == report["unheard"]["trade"] > 0
+    assert report["gaps"]["open"] >= 2
+    assert len(report["alerts"]) == 1
+    assert report["faults"] == []
+
+
+def test_control_c_reckons_as_well(start_demo: StartDemo) -> None:
+    demo = start_demo("--scenario", "calm")
+    demo.until(demo.market_is_open, "open market")
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.wait() == 0, demo.output
+    assert_nothing_amiss(demo.report())
+
+
+def test_nothing_outlives_a_killed_demo(start_demo: StartDemo) -> None:
+    demo = start_demo("--scenario", "calm")
+    demo.until(demo.market_is_open, "open market")
+    family = [pid for name, pid in demo.services().items()]
+    assert len(family) == 5
+    demo.process.kill()
+    demo.process.wait()
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}").exists() for pid in family):
+            return
+        sleep(0.1)
+    pytest.fail(f"still there: {[pid for pid in family if Path(f'/proc/{pid}').exists()]}")
