@@ -31,6 +31,8 @@ def run(service: str, main: Main) -> int:
         settings = load_settings()
         logs.configure(settings.log, service)
         asyncio.run(_until_stopped(settings, main))
+    except ModuleNotFoundError:
+        raise  # the command line knows which extra is missing
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         return _ended_by(service, error)
     return 0

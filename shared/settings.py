@@ -199,5 +199,5 @@ _SHOWN_AS = (
     (re.compile(r"://[^/\s]+@"), "://***@"),
     (re.compile(r"(?i)password=\S+"), "password=***"),
     (re.compile(r"xox[a-z]-[\w-]+"), "xox*-***"),
-    (re.compile(r"/services/[\w/-]+"), "/services/***"),
+    (re.compile(r"/services/T\w+/\S+"), "/services/***"),
 )

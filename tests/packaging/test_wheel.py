@@ -1,0 +1,114 @@
+"""What is in the wheel is all that a host gets: data files, and the packages that one extra brings."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import urlopen
+from zipfile import ZipFile
+
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+Run = Callable[..., tuple[int, str, str]]
+
+REPOSITORY = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    sources = {
+        str(path.relative_to(REPOSITORY))
+        for package in ("services", "shared", "devstack")
+        for path in (REPOSITORY / package).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert packed == sources
+    assert {".sql", ".html"} <= {Path(name).suffix for name in packed}
+
+
+@pytest.mark.parametrize(
+    ("extra", "command", "address"),
+    [
+        ("", "topics create", "127.0.0.1:1"),
+        ("producer", "producer binance", "127.0.0.1:1"),
+        ("consumer", "consumer redis", "127.0.0.1:1"),
+        ("consumer", "consumer postgres", "127.0.0.1:1"),
+        ("migrate", "db migrate", "127.0.0.1:1"),
+        ("alert-worker", "alert-worker", "127.0.0.1:1"),
+        ("reconcile", "reconcile --truth truth.jsonl", "127.0.0.1:1"),
+    ],
+)
+def test_one_extra_is_enough_for_its_command(
+    tapewatch: Run, tmp_path: Path, extra: str, command: str, address: str
+) -> None:
+    (tmp_path / "truth.jsonl").touch()
+    assert tapewatch(extra, *command.split(), "--help")[0] == 0
+    code, _, stderr = tapewatch(extra, *command.split())
+    assert code == 3, stderr
+    last = stderr.strip().splitlines()[-1]
+    assert last.startswith("tapewatch")
+    assert address in last
+    assert "Traceback" not in stderr
+    assert "hidden" not in stderr
+
+
+def test_simulator_runs_with_its_extra_alone(start: Start, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    simulator = start("simulator", "simulator", "--expect", "0", "--truth", str(truth))
+    addresses = json.loads(simulator.stdout.readline())
+    with urlopen(f"{addresses['control_url']}/status") as status:
+        assert status.status == 200
+    simulator.terminate()
+    _, stderr = simulator.communicate(timeout=30)
+    assert simulator.returncode == 0, stderr
+    assert truth.exists()
+
+
+def test_servers_that_no_package_brings_may_be_set_instead(tapewatch: Run) -> None:
+    code, _, stderr = tapewatch("", "stack", "up", TAPEWATCH_REDIS__URL="")
+    assert code == 3, stderr
+    assert "set TAPEWATCH_REDIS__URL" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_servers_can_be_asked_for_with_their_extra_alone(tapewatch: Run) -> None:
+    code, _, stderr = tapewatch("devstack", "stack", "status")
+    assert code == 3, stderr
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("extra", "command", "wanted"),
+    [
+        ("", "producer upbit", "producer"),
+        ("", "consumer redis", "consumer"),
+        ("", "db migrate", "migrate"),
+        ("", "alert-worker", "alert-worker"),
+        ("", "simulator", "simulator"),
+        ("", "reconcile --truth truth.jsonl", "reconcile"),
+        ("", "demo", "demo"),
+        ("consumer", "producer upbit", "producer"),
+        ("simulator", "alert-worker", "alert-worker"),
+        ("producer", "consumer postgres", "consumer"),
+    ],
+)
+def test_the_extra_that_is_missing_is_named(
+    tapewatch: Run, tmp_path: Path, extra: str, command: str, wanted: str
+) -> None:
+    (tmp_path / "truth.jsonl").touch()
+    code, _, stderr = tapewatch(extra, *command.split())
+    assert code == 2, stderr
+    line = stderr.strip().splitlines()[-1]
+    assert re.fullmatch(rf"tapewatch: this needs the package \w+: pip install 'tapewatch\[{wanted}\]'", line)
+    assert "Traceback" not in stderr
+
+
+def test_settings_are_shown_without_any_extra(tapewatch: Run) -> None:
+    code, stdout, stderr = tapewatch("", "settings")
+    assert code == 0, stderr
+    assert "hidden" not in stdout
+    assert "***" in stdout
