@@ -70,13 +70,13 @@ async def test_what_happened_while_it_was_stopped_is_told_after_the_next_start(
 async def test_killed_while_slack_takes_the_message_it_looks_before_it_posts_again(
     worker, publish, crash, alerts, slack, eventually
 ) -> None:
-    began_us = now_us() - 3_500_000
+    began_us = now_us() - 4_000_000
     slack.fail("cut")
     await worker.start()
-    await publish(crash(began_us, until_s=3.5))
+    await publish(crash(began_us, until_s=4.0))
     await eventually(lambda: len(slack.messages) == 1)
     await worker.kill()
-    await publish(crash(began_us, from_s=3.5))
+    await publish(crash(began_us, from_s=4.0))
     await worker.start()
     await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
     assert [alert.state for alert in await alerts()] == STATES
