@@ -3,6 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# On a terminal pip shows its progress; elsewhere it only complains.
+INSTALL := $(BIN)/pip --disable-pip-version-check --no-input $(shell [ -t 2 ] || echo --quiet) install
+
+define PIP_FAILED
+The packages could not be installed. Without a network, point pip at your own index (PIP_INDEX_URL).
+Where a server has no package for this platform, install the rest and set that server's address instead:
+  $(BIN)/pip install -e '.[producer,consumer,migrate,alert-worker,simulator,reconcile]' supervisor
+  export TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS=… TAPEWATCH_POSTGRES__DSN=… TAPEWATCH_REDIS__URL=…
+endef
+export PIP_FAILED
 
 .PHONY: help setup demo test unit check bench lock clean
 
@@ -11,7 +21,7 @@ help:  ## list the targets
 
 setup: $(VENV)/.demo  ## prepare .venv with everything the product needs
 demo: setup  ## run the whole product on this machine
-	$(BIN)/tapewatch demo $(ARGS)
+	@$(BIN)/tapewatch demo $(ARGS)
 
 test: $(VENV)/.dev  ## every check and every test
 	$(MAKE) --no-print-directory check
@@ -39,18 +49,21 @@ clean:  ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build
 
 $(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON). Type: sudo apt-get install python3 python3-venv"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "tapewatch needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1). Type: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	  { echo "tapewatch needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1). Type: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-	  { echo "This Python has no venv module. Type: sudo apt-get install python3-venv"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	  { echo "$(PYTHON) has no venv module. Type: sudo apt-get install python3-venv"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Preparing $(VENV) (once; about 100 MB of packages)"
-	$(BIN)/pip --disable-pip-version-check install --quiet --progress-bar on --require-hashes -r requirements/demo.txt
-	$(BIN)/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index -e .
+	@echo "Preparing $(VENV): about 170 MB of packages, once"
+	@$(INSTALL) --require-hashes -r requirements/demo.txt || { echo "$$PIP_FAILED"; exit 3; }
+	@$(INSTALL) --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
-	$(BIN)/pip --disable-pip-version-check install --quiet --require-hashes -r requirements/dev.txt
+	@echo "Adding what checks and tests need"
+	@$(INSTALL) --require-hashes -r requirements/dev.txt || { echo "$$PIP_FAILED"; exit 3; }
 	@touch $@
