@@ -41,7 +41,6 @@ def environments(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     constraints = root / "constraints.txt"
     constraints.write_text(_versions(REPOSITORY / "requirements" / "demo.txt"))
     with ThreadPoolExecutor(max_workers=2) as pool:
-    with ThreadPoolExecutor(max_workers=2) as pool:
         yield {extra: pool.submit(_install, root / (extra or "none"), wheel, extra, constraints) for extra in EXTRAS}
         pool.shutdown(cancel_futures=True)
 
