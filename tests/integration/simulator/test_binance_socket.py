@@ -136,7 +136,7 @@ async def test_a_request_that_is_too_long_is_ignored(simulate: Any) -> None:
 
 
 async def test_who_answers_pings_stays(simulate: Any) -> None:
-    running = await simulate(binance_limits=BinanceLimits(ping_every_s=0.3, pong_within_s=0.5))
+    running = await simulate(binance_limits=BinanceLimits(ping_every_s=0.3, pong_within_s=1.0))
     async with connect(running.url["binance_websocket_url"] + "/stream?streams=btcusdt@trade") as client:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(closed_with(client), 1.5)

@@ -186,3 +186,15 @@ async def test_a_port_in_use_is_named(simulate: Any) -> None:
 def test_wrong_options_are_named(options: dict[str, Any], named: str) -> None:
     with pytest.raises(WrongUse, match=named):
         Simulator(SimulatorOptions(**options))
+
+
+async def test_a_paused_market_says_nothing_and_then_goes_on_as_if_no_time_had_passed(simulate: Any) -> None:
+    running = await simulate(expect=0, rate=2_000.0)
+    await running.until(lambda: running.simulator.hub.published["trade"] > 100)
+    paused = await running.control("pause")
+    lines = len(running.truth.read_text(encoding="utf-8").splitlines())
+    await asyncio.sleep(0.3)
+    assert lines == paused["truth_lines"] == (await running.get(running.url["control_url"] + "/status"))["truth_lines"]
+    await running.control("resume")
+    await running.until(lambda: running.simulator.hub.published["trade"] > paused["published"]["trade"] + 100)
+    assert running.simulator.player.late_s < 0.3
