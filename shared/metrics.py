@@ -31,6 +31,9 @@ DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Records kept as dead let
 LAG_RECORDS = Gauge("tapewatch_lag_records", "Records between position and log end", ["reader", "topic"])
 STANDBY = Gauge("tapewatch_standby", "1 while another copy owns this shard", ["reader"])
 
+TRADES_IGNORED = Counter(
+    "tapewatch_trades_ignored_total", "Trades not judged: a time far off the exchange's clock, or an absurd price"
+)
 ALERTS = Counter("tapewatch_alerts_total", "Alert records published", ["state", "kind"])
 ALERTS_SUPPRESSED = Counter("tapewatch_alerts_suppressed_total", "Alerts not told, by reason", ["reason"])
 SLACK_CALLS = Counter("tapewatch_slack_calls_total", "Calls to Slack by outcome", ["outcome"])

@@ -1,6 +1,7 @@
 """Reads trades, lets the pure part decide, and makes every alert a record on Kafka before anybody is told."""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import TypeVar
@@ -16,7 +17,7 @@ from services.alert_worker.topic_reader import partitions_of, read_topic
 from shared.clock import NowMicros, now_us
 from shared.events import Alert, DetectorSnapshot, Notification, Trade
 from shared.kafka import PartitionReader
-from shared.metrics import ALERTS, ALERTS_SUPPRESSED, DEAD_LETTERS
+from shared.metrics import ALERTS, ALERTS_SUPPRESSED, DEAD_LETTERS, TRADES_IGNORED
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
 from shared.topics import DETECTOR_STATE, TRADES
@@ -31,6 +32,9 @@ WARM_UP_MS = 30 * 60_000
 STALE_AFTER_US = 600_000_000
 """An alert older than this is kept as a record, marked stale, and not told."""
 
+_PUBLISHED_KEPT = 20_000
+"""Ids of alerts that a restart would repeat: those since the oldest snapshot, which is minutes."""
+
 _READ_MS = 20
 _MOST_RECORDS = 2_000
 _ON_THE_WAY_US = 60_000
@@ -44,7 +48,7 @@ class Detection:
         self._settings, self._producer, self._now = settings, producer, now
         self._reader = PartitionReader(settings, "alert-worker")
         self._watches = {partition: Partition() for partition in partitions_of(TRADES)}
-        self._published: set[str] = set()
+        self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,7 +93,7 @@ class Detection:
         async for record in read_topic(self._settings, ALERTS_TOPIC, since_ms=max(0, since_ms)):
             alert = read_event(Alert, record)
             if alert is not None:
-                self._published.add(alert.alert_id)
+                self._published.append(alert.alert_id)
 
     async def _watch(self, stop: asyncio.Event) -> None:
         turns = list(self._watches)
@@ -107,12 +111,14 @@ class Detection:
 
     def _observe(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> list[Decided]:
         watch, decided = self._watches[partition], []
+        ignored = watch.ignored
         for record in records:
             trade = read_event(Trade, record)
             if trade is None:
                 watch.position = record.offset + 1
             else:
                 decided += watch.observe(trade, record.offset)
+        TRADES_IGNORED.inc(watch.ignored - ignored)
         if watch.position >= self._catching_up.get(partition, 0):
             self._catching_up.pop(partition, None)
         return decided
@@ -138,7 +144,7 @@ class Detection:
             await self._producer.send_and_wait(
                 ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
             )
-            self._published.add(record.alert_id)
+            self._published.append(record.alert_id)
             ALERTS.labels(record.state, record.kind).inc()
             log.info(
                 "alert", state=record.state, symbol=record.symbol, change_pct=record.change_pct, id=record.alert_id

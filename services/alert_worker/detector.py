@@ -50,8 +50,8 @@ class Detector:
         self.cooldown: tuple[int, float] = (0, 0.0)
         """(until tick, depth) of the last episode."""
 
-    def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool:
-        """Take in a trade that is newer than all before; say whether it counted (a repeat does not)."""
+    def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool | None:
+        """Take in a trade; say whether it counted: not if no newer than the last. None: its price does not fit."""
         if (traded_at_us, trade_id) <= (self.last_us, self.last_id):
             return False
         self.is_changed = True
@@ -59,7 +59,7 @@ class Detector:
         if scale != self.scale or price >= MAX_PRICE:
             rescaled = self._scaled(price, scale)
             if rescaled is None:
-                return False
+                return None
             price = rescaled
         self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
         prices, baseline, window = self.prices, self.baseline, self.window
@@ -187,7 +187,12 @@ class Detector:
     def _scaled(self, price: int, scale: int) -> int | None:
         """The price at the symbol's scale; None when that needs more digits than there is room for."""
         if scale < self.scale:
-            price *= 10 ** (self.scale - scale)
+            fitting = price * 10 ** (self.scale - scale)
+            if fitting >= MAX_PRICE > price and self.episode is None:
+                # What the symbol began with was no price: nothing else is so many orders of magnitude away.
+                self.forget()
+                self.scale, fitting = scale, price
+            price = fitting
         elif scale > self.scale and not self._rescale(scale):
             return None
         return price if price < MAX_PRICE else None

@@ -41,7 +41,7 @@ class Partition:
         self.heard_until = 0
         """Records before this one have moved the clocks already (set when restored)."""
         self.ignored = 0
-        """Trades that took no part, because their time is far off the exchange's clock."""
+        """Trades that took no part: their time is far off the exchange's clock, or their price has too many digits."""
 
     def observe(self, trade: Trade, offset: int) -> list[Decided]:
         """Take in the record at `offset`; return what was decided by then."""
@@ -114,8 +114,11 @@ class Partition:
                 self._tell(exchange, detector, detector.expire(tick - 1), decided)
             if tick <= detector.last_tick:
                 detector.apply_late(traded_at_us, trade)
-            elif detector.apply(traded_at_us, trade_id, trade) and trade.origin == "stream":
-                judged[detector] = None
+            elif counted := detector.apply(traded_at_us, trade_id, trade):
+                if trade.origin == "stream":
+                    judged[detector] = None
+            elif counted is None:
+                self.ignored += 1
         return list(judged)
 
     def _begin_era(self, exchange: Exchange, detector: Detector, decided: list[Decided]) -> None:
