@@ -28,6 +28,8 @@ class Control:
             web.get("/control/offer", self._offer),
             web.post("/control/start", self._start),
             web.post("/control/stop", self._stop),
+            web.post("/control/pause", self._pause),
+            web.post("/control/resume", self._resume),
             web.post("/control/fault", self._fault),
             web.get("/control/slack", self._slack),
         ]
@@ -46,6 +48,15 @@ class Control:
     async def _stop(self, _: web.Request) -> web.Response:
         """Answers when the truth log is complete."""
         await self._player.stop()
+        return web.json_response(self._state())
+
+    async def _pause(self, _: web.Request) -> web.Response:
+        """Answers when the truth log holds everything that was said."""
+        self._player.pause()
+        return web.json_response(self._state())
+
+    async def _resume(self, _: web.Request) -> web.Response:
+        self._player.resume()
         return web.json_response(self._state())
 
     async def _fault(self, request: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from services.simulator.hub import Hub
 from services.simulator.rows import Source
 from services.simulator.truth_log import TruthLog
 
-State = Literal["waiting", "running", "ended", "stopped"]
+State = Literal["waiting", "running", "paused", "ended", "stopped"]
 _SHORTEST_SLEEP_S = 0.002
 _BURST = 256
 _MOST_BEHIND_S = 1.0
@@ -31,6 +31,8 @@ class Player:
         self._speed = speed
         self._opening = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._going_on = asyncio.Event()
+        self._going_on.set()
         self._done = asyncio.Event()
         self.state: State = "waiting"
         self.opened_after_subscriptions = 0
@@ -39,6 +41,15 @@ class Player:
     def start(self) -> None:
         """Open the market now, whoever listens."""
         self._opening.set()
+
+    def pause(self) -> None:
+        """Say nothing more until `resume`, while connections stay; the truth log is complete up to here."""
+        self._going_on.clear()
+        self._truth.flush()
+
+    def resume(self) -> None:
+        """Go on where it was paused, as if no time had passed."""
+        self._going_on.set()
 
     async def stop(self) -> None:
         """Stop the market; when this returns, the truth log is complete."""
@@ -73,6 +84,9 @@ class Player:
         self._source.open(self._hub, time.time_ns() // 1_000_000)
         self._hub.flush()
         while not self._stopping.is_set() and (due_s := self._source.due_s()) is not None:
+            if not self._going_on.is_set():
+                origin_s += await self._pass_the_pause(clock)
+                continue
             now_s = clock()
             ahead_s = origin_s + due_s / self._speed - now_s
             if ahead_s > 0:
@@ -89,6 +103,16 @@ class Player:
                 truth_flushed_s = now_s
             await asyncio.sleep(0)
         self.state = "ended"
+
+    async def _pass_the_pause(self, clock: Callable[[], float]) -> float:
+        """Wait until the market goes on or is stopped; how long that was, in seconds."""
+        paused_at_s, self.state = clock(), "paused"
+        while not (self._going_on.is_set() or self._stopping.is_set()):
+            await _wait(self._stopping, 0.01)
+        self.state = "running"
+        paused_s = clock() - paused_at_s
+        self._source.postpone(paused_s)
+        return paused_s
 
     def _tell_what_is_due(self, clock: Callable[[], float], origin_s: float) -> None:
         until_s = (clock() - origin_s) * self._speed
