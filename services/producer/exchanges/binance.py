@@ -115,7 +115,7 @@ class _Reply(Struct, gc=False):
     result: Raw | msgspec.UnsetType = msgspec.UNSET
     error: _Fault | None = None
     code: int | None = None
-    msg: str = ""
+    msg: str | None = None
 
 
 class _Named(Struct, gc=False):
@@ -198,7 +198,9 @@ class Binance:
                 return self._events(_bare(frame), received_at_us)
         except UNREADABLE as deeper:
             raise InvalidFrame(readable(deeper)) from None
-        fault = reply.error or (_Fault(reply.code, reply.msg) if reply.code is not None else None)
+        fault = reply.error
+        if fault is None and reply.code is not None and reply.msg is not None:
+            fault = _Fault(reply.code, reply.msg)
         if fault is not None:
             raise ExchangeError(f"{fault.code}: {readable(fault.msg)}", permanent=True)
         if reply.result is msgspec.UNSET:

@@ -91,6 +91,11 @@ def test_errors_nested_and_flat(make_adapter, frame):
         make_adapter("binance").parse(frame, 7)
 
 
+def test_a_code_alone_is_no_error_of_the_exchange(make_adapter):
+    with pytest.raises(InvalidFrame):
+        make_adapter("binance").parse(b'{"code":1}', 7)
+
+
 @pytest.mark.parametrize(
     ("kind", "old", "new"),
     [
