@@ -5,11 +5,24 @@ quick.
 """
 
 import sys
-from importlib import import_module
 from importlib.metadata import version
 
 import typer
 
+from services.cli import (
+    alert_worker,
+    consumer,
+    db,
+    producer,
+    reconcile,
+    settings,
+    simulator,
+    stack,
+    status,
+    tail,
+    topics,
+)
+from services.cli.demo import command as demo
 from shared.errors import TapewatchError
 
 app = typer.Typer(
@@ -22,32 +35,18 @@ app = typer.Typer(
 )
 
 
-def _mount(name: str, module: str, attribute: str) -> None:
-    try:
-        found = getattr(import_module(f"services.cli.{module}"), attribute)
-    except ModuleNotFoundError:
-        return
-    if isinstance(found, typer.Typer):
-        app.add_typer(found, name=name)
-    else:
-        app.command(name)(found)
-
-
-for _row in (
-    ("demo", "demo.command", "demo"),
-    ("stack", "stack", "app"),
-    ("simulator", "simulator", "simulator"),
-    ("topics", "topics", "app"),
-    ("db", "db", "app"),
-    ("producer", "producer", "producer"),
-    ("consumer", "consumer", "consumer"),
-    ("alert-worker", "alert_worker", "alert_worker"),
-    ("status", "status", "status"),
-    ("tail", "tail", "tail"),
-    ("reconcile", "reconcile", "reconcile"),
-    ("settings", "settings", "settings"),
-):
-    _mount(*_row)
+app.command("demo")(demo.demo)
+app.add_typer(stack.app, name="stack")
+app.command("simulator")(simulator.simulator)
+app.add_typer(topics.app, name="topics")
+app.add_typer(db.app, name="db")
+app.command("producer")(producer.producer)
+app.command("consumer")(consumer.consumer)
+app.command("alert-worker")(alert_worker.alert_worker)
+app.command("status")(status.status)
+app.command("tail")(tail.tail)
+app.command("reconcile")(reconcile.reconcile)
+app.command("settings")(settings.settings)
 
 # Which extra brings a package that a command could not import.
 _EXTRA_OF_PACKAGE = {

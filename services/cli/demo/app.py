@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from rich.console import Console
 
+from devstack.stack import Stack
 from services.cli.demo import market
 from services.cli.demo.interrupts import Interrupts
 from services.cli.demo.monitor import Monitor
@@ -83,12 +84,13 @@ async def _demo(options: DemoOptions, screen: Screen) -> tuple[Report, Path | No
     return report, kept_in
 
 
-async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Any, interrupts: Interrupts) -> Report:
+async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Stack, interrupts: Interrupts) -> Report:
     async with everything(options, screen, stack) as stage:
         picture = Picture(
-            title=", ".join(path.name for path in options.recordings) or options.scenario,
+            title=_title(options),
             seconds=options.seconds,
             slack_page=stage.simulated.addresses["slack_page_url"],
+            not_played=stage.simulated.not_played(),
         )
         monitor = Monitor(stage, picture, screen.on_alert)
         with screen.showing(picture):
@@ -98,6 +100,10 @@ async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Any, int
         screen.say("comparing everything that was published with Kafka, Redis and Postgres")
         await stage.supervisor.stop(stage.supervisor.names)
         return await _reckon(options, stage, picture, faults)
+
+
+def _title(options: DemoOptions) -> str:
+    return ", ".join(path.name for path in options.recordings) or options.scenario
 
 
 @asynccontextmanager
@@ -113,12 +119,13 @@ async def _besides(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: list[str]) -> Report:
     journals = [path for sink in SINKS if (path := journal(stage.directory, sink)).exists()]
     report = await reconcile(stage.settings, stage.simulated.truth, journals)
-    report.scenario = None if options.recordings else options.scenario
+    report.scenario = _title(options)
     report.slack = {name: picture.slack.get(name, 0) for name in ("messages", "updates", "rejected")}
     parents = await stage.simulated.parent_messages()
     report.restarts = {row.name: row.restarts for row in picture.services}
     report.memory_mb = {row.name: round(row.peak_mb, 1) for row in picture.services}
-    judge(report, [*faults, *broken_promises(report.scenario, report, parents)])
+    promised = None if options.recordings else options.scenario
+    judge(report, [*faults, *broken_promises(promised, report, parents)])
     if options.report is not None:
         options.report.write_text(json.dumps(msgspec.to_builtins(report), indent=1) + "\n", encoding="utf-8")
     return report

@@ -6,8 +6,8 @@ from time import monotonic
 from services.cli.demo.monitor import Monitor
 from services.cli.demo.picture import Picture
 from services.cli.demo.services import SINKS
-from services.cli.demo.stores import Positions
 from services.cli.demo.supervision import Supervisor
+from services.cli.stores import Positions
 
 LIMIT_S = 60.0
 _QUIET_S = 1.0

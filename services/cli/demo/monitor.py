@@ -12,8 +12,8 @@ from services.cli.demo.sampling import LatencySampler
 from services.cli.demo.services import SINKS, journal
 from services.cli.demo.simulated import last_line
 from services.cli.demo.stage import Stage
-from services.cli.demo.stores import TOPICS_OF_SINK, Progress
 from services.cli.demo.supervision import count_restarts, cpu_seconds, ends, resident_mb
+from services.cli.stores import TOPICS_OF_SINK, Progress
 from services.reconcile.latency import JournalLine
 from shared.clock import now_us
 from shared.errors import WrongUse

@@ -105,6 +105,8 @@ class PlainScreen:
     def showing(self, picture: Picture) -> AbstractContextManager[object]:
         """Say where Slack is."""
         self.say(f"Slack channel: {picture.slack_page}")
+        if picture.not_played:
+            self.say(f"in the recording and not played: {', '.join(picture.not_played)}")
         return nullcontext()
 
     async def run(self, picture: Picture) -> None:

@@ -15,6 +15,8 @@ from services.cli.demo.options import DemoOptions
 from shared.errors import TapewatchError, WrongUse
 
 _NEVER = 1_000_000_000
+_LOG = "simulator.log"
+_NOT_PLAYED = "recorded frames that are not played"
 _START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 15.0
 
@@ -43,12 +45,12 @@ class Simulated:
 
     async def start(self, options: DemoOptions) -> None:
         """Start it and learn where everything is. Raises WrongUse or TapewatchError with its own one line."""
-        log = self._directory / "simulator.log"
+        log = self._directory / _LOG
         command = [sys.executable, "-m", "services.cli", *arguments(options, self.truth)]
         with log.open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *launch.wrapped(command),
-                env={**os.environ, "TAPEWATCH_LOG__FORMAT": "console"},
+                env={**os.environ, "TAPEWATCH_LOG__FORMAT": "json"},
                 cwd=self._directory,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
@@ -64,6 +66,12 @@ class Simulated:
             raise kind(last_line(log).removeprefix("tapewatch simulator: "))
         self.addresses = json.loads(line)
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_STOP_LIMIT_S))
+
+    def not_played(self) -> list[str]:
+        """Channels of a recording that nobody reads, with how many frames they have."""
+        lines = (self._directory / _LOG).read_text(encoding="utf-8").splitlines()
+        said = [json.loads(line) for line in lines if line.startswith("{")]
+        return [f"{line['channel']} ({line['frames']:,} frames)" for line in said if line["event"] == _NOT_PLAYED]
 
     async def offer(self) -> list[tuple[str, str, str]]:
         """Every (exchange, channel, symbol) that can be subscribed to."""

@@ -13,8 +13,8 @@ from services.cli.demo.options import DemoOptions
 from services.cli.demo.screens import Screen
 from services.cli.demo.services import Subscriptions, services, shared_environment, subscriptions
 from services.cli.demo.simulated import Simulated
-from services.cli.demo.stores import Stores
 from services.cli.demo.supervision import Supervisor
+from services.cli.stores import Stores
 from shared.kafka import create_topics
 from shared.settings import Settings, load_settings
 

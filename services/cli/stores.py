@@ -1,17 +1,19 @@
 """How far Kafka and the two stores are, and what they last took in."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from services.consumer.sinks.postgres_sink import PostgresSink
 from services.consumer.sinks.redis_sink import RedisSink
 from services.reconcile.latency import Partition
+from shared.errors import Unreachable, WrongUse
 from shared.events import Alert, Notification
 from shared.kafka import client_options
 from shared.partitioning import partition_of, symbol_key
@@ -19,6 +21,13 @@ from shared.settings import Settings
 from shared.topics import ALERTS, NOTIFICATIONS, TOPICS, TRADES, Topic
 from shared.wire import decode
 
+# Only the last minutes are looked at: a day has millions of trades.
+_NEWEST = """
+    SELECT i.exchange, (extract(epoch FROM max(t.received_at)) * 1000000)::bigint
+    FROM trade t JOIN instrument i ON i.id = t.instrument_id
+    WHERE t.traded_at > (SELECT max(opened_at) - interval '10 minutes' FROM candle_1m)
+    GROUP BY i.exchange
+"""
 Positions = dict[Partition, int]
 TOPICS_OF_SINK: Mapping[str, Sequence[Topic]] = {"redis": RedisSink.topics, "postgres": PostgresSink.topics}
 _POSITIONS = "SELECT topic, partition, next_offset FROM sink_position WHERE next_offset IS NOT NULL"
@@ -46,9 +55,26 @@ class Progress:
         here = self.of_sink[sink]
         return sum(max(0, end - here.get(place, 0)) for place, end in self.ends.items() if place[0] == topic.name)
 
+    def position(self, sink: str, topic: Topic) -> int:
+        """The sum of a sink's positions in a topic."""
+        return sum(here for place, here in self.of_sink[sink].items() if place[0] == topic.name)
+
     def behind_in_all(self, sink: str) -> int:
         """The same for all topics that the sink reads."""
         return sum(self.behind(sink, topic) for topic in TOPICS_OF_SINK[sink])
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what stores say when they are away, or empty, into one line each. Raises Unreachable or WrongUse."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError:
+        raise WrongUse("PostgreSQL has no tables of ours yet: run `tapewatch db migrate`") from None
+    except RedisError as error:
+        raise Unreachable(f"Redis: {error}; is TAPEWATCH_REDIS__URL right?") from None
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Unreachable(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
 
 
 class Stores:
@@ -109,6 +135,17 @@ class Stores:
             [_new_trade(place, entry_id, fields) for entry_id, fields in entries]
             for place, entries in zip(map(_place, symbols), found, strict=True)
         ]
+
+    async def newest_received_us(self) -> dict[tuple[str, str], int]:
+        """When the newest trade of each (store, exchange) was received; exchanges without a trade are left out."""
+        found = {("postgres", exchange): at_us for exchange, at_us in await self._postgres.fetch(_NEWEST)}
+        async for key in self._redis.scan_iter("trades:*", count=1_000):
+            exchange, symbol = str(key).split(":", 2)[1:]
+            [newest] = await self.newest_trades([(exchange, symbol)], 1)
+            for trade in newest:
+                place = ("redis", exchange)
+                found[place] = max(found.get(place, 0), trade.received_at_us)
+        return found
 
     async def _redis_positions(self) -> Positions:
         found: Positions = {}

@@ -1,0 +1,104 @@
+"""`tapewatch status`: how far each store is behind Kafka, and how old the newest trade of each exchange is there."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+_WAIT_S = 2
+
+
+@dataclass(frozen=True)
+class TopicLag:
+    """One topic in one store: the sum of its positions, and how many records Kafka has beyond them."""
+
+    store: str
+    topic: str
+    position: int
+    behind: int
+
+
+@dataclass(frozen=True)
+class NewestTrade:
+    """The newest trade of one exchange in one store, by our stamp of its arrival."""
+
+    store: str
+    exchange: str
+    age_s: float
+
+
+@dataclass(frozen=True)
+class State:
+    """What is shown."""
+
+    lags: list[TopicLag]
+    newest: list[NewestTrade]
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for programs.")] = False,
+) -> None:
+    """Show how far Redis and Postgres are behind Kafka, and how fresh each exchange's trades are there.
+
+    Example: tapewatch status --json
+    """
+    import asyncio
+
+    from shared import logs
+    from shared.settings import load_settings
+
+    in_force = load_settings()
+    logs.configure(in_force.log.model_copy(update={"level": "error"}), "status")
+    state = asyncio.run(_look(in_force))
+    if as_json:
+        typer.echo(json.dumps(asdict(state), indent=1))
+    else:
+        _show(state)
+
+
+async def _look(in_force: "Settings") -> State:
+    from services.cli.stores import TOPICS_OF_SINK, Stores, told
+    from shared.clock import now_us
+    from shared.kafka import wait_until_reachable
+
+    await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
+    with told():
+        async with Stores.connect(in_force) as stores:
+            progress = await stores.progress()
+            newest = await stores.newest_received_us()
+    lags = [
+        TopicLag(sink, topic.name, progress.position(sink, topic), progress.behind(sink, topic))
+        for sink, topics in TOPICS_OF_SINK.items()
+        for topic in topics
+    ]
+    now = now_us()
+    ages = [
+        NewestTrade(store, exchange, round((now - received_at_us) / 1_000_000, 3))
+        for (store, exchange), received_at_us in sorted(newest.items())
+    ]
+    return State(lags, ages)
+
+
+def _show(state: State) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        for lag in state.lags:
+            typer.echo(f"{lag.store}\t{lag.topic}\tat {lag.position}\t{lag.behind} behind")
+        for newest in state.newest:
+            typer.echo(f"{newest.store}\t{newest.exchange}\tnewest trade {newest.age_s} s old")
+        return
+    table = Table("store", "topic", "position", "behind", box=None)
+    for lag in state.lags:
+        table.add_row(
+            lag.store, lag.topic, f"{lag.position:,}", f"{lag.behind:,}", style="yellow" if lag.behind else ""
+        )
+    console.print(table)
+    for newest in state.newest:
+        console.print(f"{newest.store}: newest trade of {newest.exchange} came in {newest.age_s:.1f} s ago")
