@@ -17,6 +17,7 @@ SETS = {
     "upbit/20210405_simple": ["upbit/20210405_simple_orderbook", "upbit/20210405_simple_trade"],
     "upbit/20250714_default_ticker": ["upbit/20250714_default_ticker_part1"],
     "binance_spot/20210405_10sym": ["binance_spot/20210405_10sym_aggTrade"],
+    "binance_spot/20210417_10sym": ["binance_spot/20210417_10sym_aggTrade"],
     "binance_spot/20240808_btcusdt": ["binance_spot/20240808_btcusdt_trade"],
     "binance_spot/20240808_ethusdt": ["binance_spot/20240808_ethusdt_trade"],
 }
