@@ -1,0 +1,146 @@
+"""Faults of the processes themselves: killed, told to end, frozen, doubled."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.faults.fault import Fault, Struck
+from tests.faults.limits import within
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+CONSUMERS = ("consumer-redis", "consumer-postgres")
+PRODUCERS = ("producer-upbit", "producer-binance")
+END_WITHIN_S = 10.0
+_CRASH_UNDER_WAY_S = 6.5
+_OVER_WITHIN_S = 40.0
+
+
+async def killed(name: str, times: int, world: "World", random: Random) -> Struck:
+    """Kill it with -9 at random moments, now and then while it is still starting."""
+    for round_ in range(times):
+        if round_:
+            await asyncio.sleep(random.uniform(0.0, 1.5))
+        await world.services.strike(name)
+    return Struck(times)
+
+
+async def told_to_end(name: str, world: "World", _random: Random) -> Struck:
+    """SIGTERM under load: it must end in time and with exit status 0."""
+    pid = await world.services.strike(name, signal.SIGTERM)
+    took_s = await world.services.ended(pid, END_WITHIN_S)
+    broken = []
+    if took_s is None:
+        broken.append(f"{name} did not end within {END_WITHIN_S:.0f} s")
+    elif not (how := world.services.last_end(name)).startswith("exit status 0"):
+        broken.append(f"{name} was told to end and ended with {how}")
+    return Struck(broken=broken)
+
+
+async def frozen(name: str, seconds: float, world: "World", _random: Random) -> Struck:
+    """SIGSTOP, and SIGCONT after some time."""
+    pid = await world.services.strike(name, signal.SIGSTOP)
+    await asyncio.sleep(seconds)
+    await world.services.strike(name, signal.SIGCONT)
+    broken = [] if (await world.services.pids()).get(name) == pid else [f"{name} was replaced while it was frozen"]
+    return Struck(broken=broken)
+
+
+async def consumer_doubled(name: str, world: "World", random: Random) -> Struck:
+    """A second copy stands by; the first is killed, and the second takes over; the first comes back, and stands by."""
+    copy = await world.services.copy(name)
+    await copy.until_said("standby: another copy owns")
+    await asyncio.sleep(random.uniform(0.2, 1.0))
+    await world.services.hold(name)
+    await copy.until_said("took over from the other copy")
+    await world.services.let_go(name)
+    await asyncio.sleep(random.uniform(1.0, 2.0))
+    status = await copy.stop()
+    return Struck(2, broken=[] if status == 0 else [f"the second copy was told to end and ended with {status}"])
+
+
+async def service_doubled(name: str, world: "World", _random: Random) -> Struck:
+    """A second copy works beside the first for some seconds."""
+    copy = await world.services.copy(name)
+    await copy.until_said("connected", "telling")
+    await asyncio.sleep(3)
+    status = await copy.stop()
+    return Struck(broken=[] if status == 0 else [f"the second copy was told to end and ended with {status}"])
+
+
+async def alert_worker_killed(world: "World", random: Random) -> Struck:
+    """Killed while a market is falling: the alert comes all the same, once, and is resolved."""
+    for _ in range(2):
+        await world.services.strike("alert-worker")
+        await asyncio.sleep(random.uniform(0.5, 1.5))
+    return Struck(2, check=_told_once)
+
+
+async def _told_once(world: "World") -> list[str]:
+    async def over() -> bool:
+        episodes, messages = await world.episodes(), await world.market.messages()
+        return any(one.resolved_at_us for one in episodes) and any(one["edits"] for one in messages)
+
+    await within(_OVER_WITHIN_S, over, "the alert to resolve, and to be told so")
+    fallen = [(episode.exchange, episode.symbol) for episode in await world.episodes()]
+    parents = [one["text"] for one in await world.market.messages() if "thread_ts" not in one]
+    return [
+        *([] if fallen == [("upbit", "KRW-BTC")] else [f"the fall of one market made these episodes: {fallen}"]),
+        *([] if len(parents) == 1 else [f"one fall made {len(parents)} messages: {parents}"]),
+    ]
+
+
+Strike = Callable[["World", Random], Awaitable[Struck]]
+
+
+def _each(names: tuple[str, ...], strike: Callable[..., Awaitable[Struck]], *given: object) -> list[tuple[str, Strike]]:
+    return [(name, partial(strike, name, *given)) for name in names]
+
+
+FAULTS = [
+    Fault(
+        "F36",
+        "alert-worker-killed-in-a-crash",
+        "alert worker killed twice while a market falls",
+        alert_worker_killed,
+        bound_s=2,
+        quick=True,
+        comes_first=True,
+    ),
+    *(
+        Fault("F1", f"{name}-killed", "kill -9 at random moments", strike, bound_s=2, quick=True)
+        for name, strike in _each(CONSUMERS, killed, 3)
+    ),
+    *(
+        Fault("F4", f"{name}-killed", "kill -9", strike, bound_s=4, makes_gap=True, quick=True)
+        for name, strike in _each(PRODUCERS, killed, 1)
+    ),
+    *(
+        Fault(
+            "F5",
+            f"{name}-told-to-end",
+            "SIGTERM under load",
+            strike,
+            bound_s=4,
+            makes_gap=name in PRODUCERS,
+            quick=True,
+        )
+        for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), told_to_end)
+    ),
+    *(
+        Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=4, makes_gap=name in PRODUCERS)
+        for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, 5.0)
+    ),
+    *(
+        Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=4, quick=True)
+        for name, strike in _each(CONSUMERS, consumer_doubled)
+    ),
+    *(
+        Fault("F7", f"{name}-doubled", "a second copy works beside the first", strike, bound_s=2)
+        for name, strike in _each((*PRODUCERS, "alert-worker"), service_doubled)
+    ),
+]

@@ -1,0 +1,75 @@
+"""Faults of what the exchanges send, and of the lines to them."""
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from tests.faults.fault import Fault, Struck
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+_EXCHANGES = ("upbit", "binance")
+_MALFORMED = (
+    "{",
+    "\x00\x01",
+    '"a string"',
+    "[" * 5_000,
+    '{"type":"trade","code":"KRW-BTC","trade_price":1e400}',
+    '{"type":"trade","code":"KRW-BTC","trade_price":NaN,"trade_volume":"1"}',
+    '{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":"one","p":1,"q":null}}',
+    '{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":-1,"p":"1e99999999","q":"1","T":0,"m":2}}',
+)
+_LETTERS = "SELECT coalesce(sum(1 + suppressed), 0)::bigint FROM dead_letter WHERE exchange = $1 AND topic IS NULL"
+
+
+async def malformed(world: "World", random: Random) -> Struck:
+    """Frames that cannot be read, between those that can, on every connection of both exchanges."""
+    connection = await asyncpg.connect(world.settings.postgres.dsn.get_secret_value())
+    try:
+        before = {exchange: await connection.fetchval(_LETTERS, exchange) for exchange in _EXCHANGES}
+    finally:
+        await connection.close()
+    for text in random.sample(_MALFORMED, len(_MALFORMED)):
+        for exchange in _EXCHANGES:
+            await world.market.play("malformed", exchange=exchange, text=text)
+        await asyncio.sleep(random.uniform(0.0, 0.3))
+
+    async def check(world: "World") -> list[str]:
+        connection = await asyncpg.connect(world.settings.postgres.dsn.get_secret_value())
+        try:
+            await asyncio.sleep(1)
+            after = {exchange: await connection.fetchval(_LETTERS, exchange) for exchange in _EXCHANGES}
+        finally:
+            await connection.close()
+        return [
+            f"{exchange}: {after[exchange] - before[exchange]} dead letters for {len(_MALFORMED)} unreadable frames"
+            for exchange in _EXCHANGES
+            if after[exchange] - before[exchange] < len(_MALFORMED) - 2
+        ]
+
+    return Struck(2 * len(_MALFORMED), check=check)
+
+
+async def connections_reset(world: "World", random: Random) -> Struck:
+    """Every connection breaks inside a frame."""
+    for exchange in random.sample(_EXCHANGES, 2):
+        await world.market.play("reset", exchange=exchange)
+    return Struck(2)
+
+
+async def symbols_repeated(world: "World", _random: Random) -> Struck:
+    """Everything arrives twice for five seconds."""
+    for exchange in _EXCHANGES:
+        await world.market.play("duplicate", exchange=exchange, seconds=5)
+    await asyncio.sleep(5)
+    return Struck(2)
+
+
+FAULTS = [
+    Fault("F29", "malformed-frames", "frames that cannot be read", malformed, bound_s=2, quick=True),
+    Fault("F27", "connections-reset", "broken inside a frame", connections_reset, bound_s=5, makes_gap=True),
+    Fault("F28", "everything-twice", "both exchanges repeat themselves", symbols_repeated, bound_s=2),
+]

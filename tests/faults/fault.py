@@ -1,0 +1,53 @@
+"""What a fault is: a name, how it strikes the running world, and how long the world may take to get over it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+StageName = Literal["plain", "three brokers", "proxied"]
+"""Which world it needs: one of each server; three brokers; or one with a TCP proxy before each part."""
+
+Check = Callable[["World"], Awaitable[Sequence[str]]]
+
+
+async def nothing_more(_world: "World") -> Sequence[str]:
+    """A fault whose effects the reconciliation sees all by itself."""
+    return ()
+
+
+@dataclass
+class Struck:
+    """What was done, once it is over.
+
+    `times` is how often it struck; `unreadable` counts records that are in Kafka on purpose and are none of ours.
+    `broken` says in sentences what went wrong on the way; `check` is asked for more once the world has caught up.
+    """
+
+    times: int = 1
+    unreadable: int = 0
+    broken: list[str] = field(default_factory=list)
+    check: Check = nothing_more
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of the catalogue.
+
+    `strike` returns when the fault is over: what was killed may come back from then on, what was frozen goes on.
+    `bound_s` is how long the stores may lag after that. `makes_gap`: the exchanges could not reach us for a while, so
+    trades may be missing inside recorded gaps; any other fault must not write a gap at all.
+    """
+
+    code: str
+    name: str
+    says: str
+    strike: Callable[["World", Random], Awaitable[Struck]]
+    bound_s: float
+    makes_gap: bool = False
+    stage: StageName = "plain"
+    quick: bool = False
+    comes_first: bool = False

@@ -1,0 +1,143 @@
+"""Lets one fault after the other strike a running world, and counts after each what it cost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from time import monotonic
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from services.cli.demo.services import SINKS
+from services.cli.stores import TOPICS_OF_SINK, Positions, Progress, Stores
+from shared.clock import now_us
+from tests.faults.fault import StageName
+from tests.faults.ledger import Outcome, Resources, Totals, judge
+from tests.faults.limits import within
+from tests.faults.plan import Planned
+from tests.faults.world import World, running_world
+
+_CALM_BEFORE_S = (1.0, 2.0)
+_CALM_AFTER_S = 1.5
+_GIVE_UP_AFTER_S = 90.0
+_AT_REST_FOR_S = 0.5
+_AT_REST_WITHIN_S = 60.0
+_POLL_S = 0.02
+_AWAY = (OSError, TimeoutError, KafkaError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+@dataclass
+class Strikes:
+    """A world and what it has been through so far."""
+
+    world: World
+    patience: float
+    total: Totals
+    first_files: dict[str, int]
+    published: int = 0
+
+    async def strike(self, planned: Planned) -> Outcome:
+        """One fault from the calm before it to the count after it."""
+        world, fault, random = self.world, planned.fault, planned.random()
+        await world.market.resume()
+        await asyncio.sleep(random.uniform(*_CALM_BEFORE_S))
+        restarts = world.services.restarts()
+        world.watch.peaks()
+        struck = await fault.strike(world, random)
+        caught_up_s = await _caught_up(world)
+        struck.broken += await struck.check(world)
+        await asyncio.sleep(_CALM_AFTER_S)
+        await world.market.pause()
+        await _at_rest(world)
+        before, self.total = self.total, Totals.of(await world.count())
+        published_before, self.published = self.published, await world.market.published()
+        outcome = Outcome(
+            fault,
+            struck.times,
+            self.total.since(before),
+            caught_up_s,
+            world.services.restarts() - restarts,
+            Resources(world.watch.peaks(), await world.watch.open_files()),
+            self.published - published_before,
+        )
+        return judge(outcome, struck, self.first_files, self.patience)
+
+
+@asynccontextmanager
+async def struck_world(
+    stage: StageName, *, rate: float, seed: int, patience: float, keep: bool = False
+) -> AsyncIterator[Strikes]:
+    """A world that is open, flows, and has been counted once before any fault."""
+    async with running_world(stage, rate=rate, seed=seed, keep=keep) as world:
+        first_files = await world.watch.open_files()
+        yield Strikes(world, patience, Totals(), first_files)
+
+
+async def strike_all(
+    strikes: Strikes, plan: Sequence[Planned], tell: Callable[[Outcome], Awaitable[None] | None]
+) -> list[Outcome]:
+    """Every planned fault in turn."""
+    outcomes = []
+    for planned in plan:
+        outcomes.append(await strikes.strike(planned))
+        tell(outcomes[-1])
+    return outcomes
+
+
+async def _caught_up(world: World) -> float | None:
+    """Seconds from now until both stores are live again; None when they are not within the limit.
+
+    Live: Redis shows a trade of each exchange that was received after now, and both stores have everything that
+    Kafka had when it did.
+    """
+    began_s, since_us = monotonic(), now_us()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GIVE_UP_AFTER_S):
+            while True:
+                with suppress(*_AWAY):
+                    async with Stores.connect(world.settings) as stores:
+                        await _until_live(world, stores, since_us)
+                        return monotonic() - began_s
+                await asyncio.sleep(_POLL_S)
+    return None
+
+
+async def _until_live(world: World, stores: Stores, since_us: int) -> None:
+    busiest = list({exchange: (exchange, symbol) for exchange, symbol in reversed(world.wanted.traded)}.values())
+
+    async def fresh() -> bool:
+        newest = await stores.newest_trades(busiest, 1)
+        return all(found and found[0].received_at_us > since_us for found in newest)
+
+    await within(_GIVE_UP_AFTER_S, fresh, "new trades in Redis")
+    ends = (await stores.progress()).ends
+
+    async def has_all() -> bool:
+        return not _behind(await stores.progress(), ends)
+
+    await within(_GIVE_UP_AFTER_S, has_all, "both stores to catch up")
+    await world.until_subscribed()
+
+
+def _behind(progress: Progress, ends: Positions) -> int:
+    """Records up to `ends` that one of the stores has not taken yet."""
+    return sum(
+        max(0, end - progress.of_sink[sink].get(place, 0))
+        for sink in SINKS
+        for place, end in ends.items()
+        if place[0] in {topic.name for topic in TOPICS_OF_SINK[sink]}
+    )
+
+
+async def _at_rest(world: World) -> None:
+    """Wait until Kafka has not grown for a moment and the stores hold all of it, or for the limit: the count tells."""
+    last: Positions = {}
+    since_s = began_s = monotonic()
+    async with Stores.connect(world.settings) as stores:
+        while monotonic() - began_s < _AT_REST_WITHIN_S and monotonic() - since_s < _AT_REST_FOR_S:
+            progress = await stores.progress()
+            if progress.ends != last or _behind(progress, progress.ends):
+                last, since_s = progress.ends, monotonic()
+            await asyncio.sleep(_POLL_S)

@@ -1,0 +1,34 @@
+"""The simulated exchanges and Slack of a world of faults: paused for each count, and struck on command."""
+
+from typing import Any
+
+from services.cli.demo.simulated import Simulated
+
+
+class SimulatedMarket(Simulated):
+    """The simulator as a child, with the doors that only faults need."""
+
+    async def pause(self) -> None:
+        """Say nothing more; connections stay, and the truth log is complete up to here."""
+        await self._ask("POST", "pause")
+
+    async def resume(self) -> None:
+        """Go on."""
+        await self._ask("POST", "resume")
+
+    async def play(self, fault: str, **order: Any) -> None:
+        """Play a fault of the exchanges; see `services.simulator.faults`."""
+        if self._http is None:
+            raise RuntimeError("the simulator has not been started")
+        async with self._http.post(f"{self.addresses['control_url']}/fault", json={"fault": fault, **order}) as answer:
+            if answer.status != 200:
+                raise ValueError(await answer.text())
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """Everything that stands in Slack's channels, replies in threads among it."""
+        channels: dict[str, list[dict[str, Any]]] = (await self._ask("GET", "slack"))["channels"]
+        return [message for messages in channels.values() for message in messages]
+
+    async def published(self) -> int:
+        """Messages published so far."""
+        return sum((await self.status())["published"].values())

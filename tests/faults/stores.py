@@ -1,0 +1,171 @@
+"""Faults of Redis and PostgreSQL: killed, frozen, emptied, locked, cut off."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import TYPE_CHECKING
+
+import asyncpg
+from redis.asyncio import Redis
+
+from devstack.server import Server
+from tests.faults.fault import Fault, Struck
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+
+async def down_for(server: Server, seconds: float, number: signal.Signals = signal.SIGKILL) -> None:
+    """End a server with a signal, and start it again on its data after some time; returns when it serves."""
+    server.kill(number)
+    await asyncio.to_thread(server.wait)
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(server.start)
+
+
+async def frozen_for(server: Server, seconds: float) -> None:
+    """Stop a server where it stands, and let it go on after some time."""
+    server.kill(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        server.kill(signal.SIGCONT)
+
+
+async def redis_killed(world: "World", _random: Random) -> Struck:
+    await down_for(world.redis, 1.5)
+    return Struck()
+
+
+async def redis_frozen(world: "World", _random: Random) -> Struck:
+    await frozen_for(world.redis, 5)
+    return Struck()
+
+
+async def redis_emptied(world: "World", _random: Random) -> Struck:
+    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+        await client.flushall()
+    return Struck()
+
+
+async def redis_started_empty(world: "World", _random: Random) -> Struck:
+    """It comes back without its files."""
+    world.redis.kill()
+    await asyncio.to_thread(world.redis.wait)
+    for file in (world.redis.recipe.root / "appendonlydir").iterdir():
+        file.unlink()
+    await asyncio.to_thread(world.redis.start)
+    return Struck()
+
+
+async def redis_lost_its_last_second(world: "World", random: Random) -> Struck:
+    """Killed, and the end of its append-only file cut at any byte; then the same once more on what that left."""
+    for _ in range(2):
+        world.redis.kill()
+        await asyncio.to_thread(world.redis.wait)
+        increments = sorted((world.redis.recipe.root / "appendonlydir").glob("*.incr.aof"))
+        size_bytes = increments[-1].stat().st_size
+        with increments[-1].open("r+b") as file:
+            file.truncate(max(0, size_bytes - random.randrange(1, 120_000)))
+        await asyncio.to_thread(world.redis.start)
+        await asyncio.sleep(random.uniform(1.0, 2.0))
+    return Struck(2)
+
+
+async def redis_out_of_memory(world: "World", _random: Random) -> Struck:
+    """Its limit is below what it holds for three seconds; it evicts nothing and refuses writes."""
+    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+        limit = (await client.config_get("maxmemory"))["maxmemory"] or 0
+        await client.config_set("maxmemory", 1_000_000)
+        await asyncio.sleep(3)
+        await client.config_set("maxmemory", limit)
+    return Struck()
+
+
+async def redis_read_only(world: "World", _random: Random) -> Struck:
+    """It is made a replica of nobody for three seconds: it refuses writes and goes on answering."""
+    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+        await client.replicaof("127.0.0.1", 1)
+        await asyncio.sleep(3)
+        await client.replicaof("NO", "ONE")
+    return Struck()
+
+
+async def postgres_crashed(world: "World", _random: Random) -> Struck:
+    """Immediate shutdown, as after a crash of one of its processes."""
+    await down_for(world.postgres, 2, signal.SIGQUIT)
+    return Struck()
+
+
+async def postgres_killed(world: "World", _random: Random) -> Struck:
+    await down_for(world.postgres, 1)
+    return Struck()
+
+
+async def postgres_restarted(world: "World", _random: Random) -> Struck:
+    await down_for(world.postgres, 0, signal.SIGINT)
+    return Struck()
+
+
+async def postgres_sessions_cut(world: "World", random: Random) -> Struck:
+    """Every session of the services is ended by the administrator, three times."""
+    async with _postgres(world) as connection:
+        for _ in range(3):
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tapewatch-%'"
+            )
+            await asyncio.sleep(random.uniform(0.1, 1.5))
+    return Struck(3)
+
+
+async def postgres_table_locked(world: "World", _random: Random) -> Struck:
+    """Somebody holds the trades for longer than our lock timeout."""
+    async with _postgres(world) as connection, connection.transaction():
+        await connection.execute("LOCK TABLE trade IN ACCESS EXCLUSIVE MODE")
+        await asyncio.sleep(15)
+    return Struck()
+
+
+async def postgres_frozen(world: "World", _random: Random) -> Struck:
+    await frozen_for(world.postgres, 5)
+    return Struck()
+
+
+async def both_stores_killed(world: "World", _random: Random) -> Struck:
+    await asyncio.gather(down_for(world.redis, 4), down_for(world.postgres, 4, signal.SIGQUIT))
+    return Struck(2)
+
+
+async def both_stores_away(world: "World", _random: Random) -> Struck:
+    await asyncio.gather(down_for(world.redis, 60), down_for(world.postgres, 60, signal.SIGQUIT))
+    return Struck(2)
+
+
+@asynccontextmanager
+async def _postgres(world: "World") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    connection = await asyncpg.connect(world.settings.postgres.dsn.get_secret_value())
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+FAULTS = [
+    Fault("F13", "redis-killed", "kill -9, back after 1.5 s", redis_killed, bound_s=4, quick=True),
+    Fault("F14", "redis-frozen", "SIGSTOP for 5 s", redis_frozen, bound_s=4),
+    Fault("F15", "redis-emptied", "FLUSHALL", redis_emptied, bound_s=5, quick=True),
+    Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=5),
+    Fault("F16", "redis-power-loss", "the last of its file is gone, twice", redis_lost_its_last_second, bound_s=4),
+    Fault("F17", "redis-out-of-memory", "refuses writes for 3 s", redis_out_of_memory, bound_s=4),
+    Fault("F17", "redis-read-only", "a replica for 3 s", redis_read_only, bound_s=4),
+    Fault("F18", "postgres-crashed", "immediate shutdown, back after 2 s", postgres_crashed, bound_s=4, quick=True),
+    Fault("F18", "postgres-killed", "kill -9 of all its processes", postgres_killed, bound_s=4),
+    Fault("F18", "postgres-restarted", "fast restart", postgres_restarted, bound_s=4),
+    Fault("F18", "postgres-sessions-cut", "our sessions ended, three times", postgres_sessions_cut, bound_s=4),
+    Fault("F19", "postgres-table-locked", "ACCESS EXCLUSIVE on the trades for 15 s", postgres_table_locked, bound_s=4),
+    Fault("F14", "postgres-frozen", "SIGSTOP for 5 s", postgres_frozen, bound_s=4),
+    Fault("F22", "both-stores-killed", "Redis and PostgreSQL down for 4 s", both_stores_killed, bound_s=4),
+    Fault("F22", "both-stores-away", "Redis and PostgreSQL down for 60 s", both_stores_away, bound_s=15),
+]

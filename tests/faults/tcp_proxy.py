@@ -1,0 +1,136 @@
+"""A TCP proxy on loopback that can be slow, narrow, deaf, or cut: a network between two parts that misbehaves."""
+
+import asyncio
+import random
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import SO_LINGER, SOL_SOCKET
+from types import TracebackType
+from typing import Self
+
+_CHUNK_BYTES = 64 << 10
+_HANG_UP_HARD = struct.pack("ii", 1, 0)  # SO_LINGER with no time: the kernel sends a reset instead of an orderly end
+
+
+@dataclass
+class Weather:
+    """How a network is. Times in seconds, for every chunk each way; `half_open`: it takes all and passes nothing on.
+
+    `reset_share` is the chance of a chunk to end its connection with a reset; `slice_bytes` cuts chunks into pieces.
+    """
+
+    latency_s: float = 0.0
+    jitter_s: float = 0.0
+    bytes_per_s: float | None = None
+    reset_share: float = 0.0
+    slice_bytes: int = _CHUNK_BYTES
+    half_open: bool = False
+
+
+class TcpProxy:
+    """Forwards connections on `port` (0: a free one) to `target`. ``async with proxy: … proxy.weather = Weather(…)``"""
+
+    def __init__(self, target: int, port: int = 0, luck: Callable[[], float] = random.random) -> None:
+        self.target = target
+        self.port = port
+        self.weather = Weather()
+        self._luck = luck
+        self._server: asyncio.Server | None = None
+        self._connections: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    async def __aenter__(self) -> Self:
+        await self.listen()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.refuse()
+        self.reset()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def listen(self) -> None:
+        """Take connections, from now on or again."""
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def refuse(self) -> None:
+        """Refuse new connections; those that are open stay."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def reset(self) -> int:
+        """End every connection with a reset on both sides; how many that were."""
+        count = len(self._connections)
+        for pair in list(self._connections):
+            self._reset(pair)
+        return count
+
+    def _reset(self, pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter]) -> None:
+        for writer in pair:
+            with suppress(OSError):
+                writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _HANG_UP_HARD)
+            writer.transport.abort()
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._forward(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, out = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        pair = (writer, out)
+        self._connections.add(pair)
+        try:
+            ways = [asyncio.create_task(self._one_way(*way, pair)) for way in ((reader, out), (there, writer))]
+            await asyncio.gather(*ways)
+        except OSError:
+            pass  # one side hung up hard, and the other is told so below
+        finally:
+            for way in ways:
+                way.cancel()
+            self._connections.discard(pair)
+            for one in pair:
+                one.transport.abort()
+
+    async def _one_way(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
+    ) -> None:
+        while chunk := await reader.read(_CHUNK_BYTES):
+            for start in range(0, len(chunk), self.weather.slice_bytes):
+                piece = chunk[start : start + self.weather.slice_bytes]
+                await self._weather(len(piece))
+                if self._luck() < self.weather.reset_share:
+                    self._reset(pair)
+                    return
+                if not self.weather.half_open:
+                    writer.write(piece)
+                    await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+    async def _weather(self, size_bytes: int) -> None:
+        weather = self.weather
+        wait_s = weather.latency_s + weather.jitter_s * self._luck()
+        if weather.bytes_per_s is not None:
+            wait_s += size_bytes / weather.bytes_per_s
+        if wait_s:
+            await asyncio.sleep(wait_s)

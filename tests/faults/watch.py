@@ -1,0 +1,43 @@
+"""Memory and open files of the services, looked at while faults strike."""
+
+import asyncio
+from pathlib import Path
+
+from services.cli.demo.supervision import resident_mb
+from tests.faults.processes import Processes
+
+_EVERY_S = 0.3
+
+
+class Watch:
+    """Run `run` beside everything else."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._peak_mb: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Look again and again."""
+        while True:
+            for name, pid in (await self._processes.pids()).items():
+                size_mb = resident_mb(pid)
+                if size_mb is not None:
+                    self._peak_mb[name] = max(size_mb, self._peak_mb.get(name, 0.0))
+            await asyncio.sleep(_EVERY_S)
+
+    def peaks(self) -> dict[str, float]:
+        """The most memory of each service since the last call."""
+        found, self._peak_mb = self._peak_mb, {}
+        return found
+
+    async def open_files(self) -> dict[str, int]:
+        """Descriptors that each service has open now."""
+        counts = {name: _count(pid) for name, pid in (await self._processes.pids()).items()}
+        return {name: count for name, count in counts.items() if count}
+
+
+def _count(pid: int) -> int:
+    try:
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,136 @@
+"""Everything that runs while faults strike: real servers, the simulated exchanges, every service. Started once."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack.places import DataDirectory
+from devstack.server import Server
+from devstack.stack import POSTGRES_KEY, start_together, stop_together
+from services.cli.demo.database import bring_up_to_date, create_writer
+from services.cli.demo.options import DemoOptions
+from services.cli.demo.services import Subscriptions, services, shared_environment, subscriptions
+from services.reconcile.app import reconcile
+from services.reconcile.episodes import Episode, episodes
+from services.reconcile.kafka_reader import read_alerts
+from services.reconcile.report import Report
+from shared.kafka import create_topics
+from shared.settings import Settings, load_settings
+from tests.faults.fault import StageName
+from tests.faults.limits import within
+from tests.faults.market import SimulatedMarket
+from tests.faults.processes import Processes
+from tests.faults.servers import Servers, servers_of
+from tests.faults.tcp_proxy import TcpProxy
+from tests.faults.watch import Watch
+
+STREAM_CAP = 50_000
+"""So many trades a symbol stay in Redis that all of a run can be compared."""
+_SUBSCRIBED_WITHIN_S = 60.0
+
+
+@dataclass
+class World:
+    """All the parts, by what faults call them. `links` are the proxies by the server behind each; none in most."""
+
+    directory: Path
+    settings: Settings
+    kafka: list[Server]
+    postgres: Server
+    redis: Server
+    market: SimulatedMarket
+    services: Processes
+    watch: Watch
+    wanted: Subscriptions
+    links: Mapping[str, TcpProxy]
+
+    async def count(self) -> Report:
+        """Compare everything published so far with what the stores hold. The market must be paused and all at rest."""
+        return await reconcile(self.settings, self.market.truth)
+
+    async def episodes(self) -> list[Episode]:
+        """What the alert worker said so far."""
+        return episodes(*await read_alerts(self.settings.kafka, since_us=0))
+
+    async def until_subscribed(self) -> None:
+        """Wait until somebody listens to everything that is offered."""
+
+        async def heard() -> bool:
+            return bool((await self.market.status())["subscriptions"] >= self.wanted.expected)
+
+        await within(_SUBSCRIBED_WITHIN_S, heard, f"all subscriptions (logs: {self.directory})")
+
+
+@asynccontextmanager
+async def running_world(stage: StageName, *, rate: float, seed: int, keep: bool = False) -> AsyncIterator[World]:
+    """A world with its market open. Its directory stays when `keep` is set, or after an error."""
+    home = DataDirectory()
+    servers = servers_of(stage, home.path)
+    kept = keep
+    try:
+        await asyncio.to_thread(start_together, servers.all)
+        async with servers.linked() as links, _services(servers, links, home.path, rate, seed) as world:
+            yield world
+    except BaseException as error:
+        kept = kept or isinstance(error, Exception)
+        if kept:
+            error.add_note(f"data and logs are kept in {home.path}")
+        raise
+    finally:
+        await asyncio.to_thread(stop_together, servers.all)
+        home.close(keep=kept)
+
+
+@asynccontextmanager
+async def _services(
+    servers: Servers, links: Mapping[str, TcpProxy], root: Path, rate: float, seed: int
+) -> AsyncIterator[World]:
+    directory = root / "world"
+    directory.mkdir(mode=0o700)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
+    told = {"TAPEWATCH_REDIS__STREAM_CAP": str(STREAM_CAP), **servers.settings}
+    settings = load_settings({**own, **servers.environment(), **told})
+    market = SimulatedMarket(directory)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(market.start(DemoOptions(scenario="flash-crash", rate=rate, seed=seed)))
+            group.create_task(create_topics(settings.kafka))
+            group.create_task(asyncio.to_thread(bring_up_to_date, settings.postgres))
+        wanted = subscriptions(await market.offer(), recorded=False)
+        linked = servers.environment(links)
+        writer_dsn = directory / "writer.dsn"
+        await create_writer(load_settings({**own, **linked}).postgres, writer_dsn)
+        for exchange in wanted.selectors:
+            (directory / "state" / exchange).mkdir(parents=True)
+        addresses = {key: value for key, value in linked.items() if key != POSTGRES_KEY} | told
+        environment = shared_environment(own, addresses, market.addresses, wanted)
+        processes = Processes(directory, services(wanted.selectors, directory, writer_dsn), environment)
+        try:
+            await processes.start()
+            watch = Watch(processes)
+            world = World(
+                directory,
+                settings,
+                servers.kafka,
+                servers.postgres,
+                servers.redis,
+                market,
+                processes,
+                watch,
+                wanted,
+                links,
+            )
+            await world.until_subscribed()
+            await market.open_market()
+            watching = asyncio.create_task(watch.run())
+            try:
+                yield world
+            finally:
+                watching.cancel()
+        finally:
+            await processes.close()
+    finally:
+        await market.close()
