@@ -1,0 +1,159 @@
+"""What waits for Kafka arrives, in order, whatever happens to the client or to Kafka on the way."""
+
+import asyncio
+import signal
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber, TopicAuthorizationFailedError
+
+from services.producer.lanes import Lanes
+from services.producer.publisher import Publisher
+from shared.clock import now_us
+from shared.events import FeedEvent, OrderBook, Trade
+from shared.kafka import make_producer
+from shared.topics import FEED, ORDERBOOKS, TRADES
+
+SYMBOLS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
+
+
+def _trade(number):
+    return Trade(
+        exchange="upbit",
+        symbol=SYMBOLS[number % 3],
+        base="B",
+        quote="KRW",
+        trade_id=str(number),
+        price="1",
+        quantity="1",
+        side="buy",
+        traded_at_us=now_us(),
+        received_at_us=now_us(),
+    )
+
+
+def _book(number):
+    return OrderBook(
+        exchange="upbit", symbol=SYMBOLS[number % 3], base="B", quote="KRW", bids=[], asks=[], received_at_us=number
+    )
+
+
+@asynccontextmanager
+async def _publishing(kafka, lanes=None):
+    """A publisher that runs, and every client that it made."""
+    clients = []
+
+    def make():
+        clients.append(make_producer(kafka, "test", request_timeout_ms=3000))
+        return clients[-1]
+
+    publisher = Publisher(make, "upbit", 1, now_us, lanes)
+    running = asyncio.create_task(publisher.run())
+    try:
+        yield publisher, clients, running
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+def _first_ids(held):
+    """Trade ids by symbol in order of first occurrence."""
+    found = {}
+    for one in held:
+        found.setdefault(one.event.symbol, dict[int, None]())[int(one.event.trade_id)] = None
+    return {symbol: list(numbers) for symbol, numbers in found.items()}
+
+
+async def test_a_client_that_fails_is_replaced_and_nothing_is_lost_or_out_of_order(ground):
+    async with _publishing(ground.kafka) as (publisher, clients, _):
+        for number in range(3000):
+            publisher.publish([_trade(number)])
+            if number % 500 == 250:
+                await asyncio.sleep(0.05)
+                publisher.publish([_trade(number)])  # so that something is on its way just now
+                await asyncio.sleep(0.002)
+                clients[-1]._message_accumulator.fail_all(OutOfOrderSequenceNumber())
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+        assert await publisher.drain(20)
+    assert len(clients) > 1
+    ids = _first_ids(await ground.held(TRADES))
+    assert ids == {symbol: list(range(index, 3000, 3)) for index, symbol in enumerate(SYMBOLS)}
+
+
+async def test_what_no_new_client_can_mend_ends_it(ground):
+    async with _publishing(ground.kafka) as (publisher, clients, running):
+        publisher.publish([_trade(1)])
+        assert await publisher.drain(10)
+        publisher.publish([_trade(2)])
+        clients[-1]._message_accumulator.fail_all(TopicAuthorizationFailedError(TRADES.name))
+        publisher.publish([_trade(3)])
+        with pytest.raises(TopicAuthorizationFailedError):
+            await asyncio.wait_for(running, 10)
+
+
+def _recorded(client, steps):
+    """Write down when batches are handed over and when they are acknowledged."""
+    send_batch = client.send_batch
+
+    async def recording(batch, topic, *, partition):
+        steps.append(("sent", topic))
+        sent = await send_batch(batch, topic, partition=partition)
+        sent.add_done_callback(lambda _: steps.append(("acknowledged", topic)))
+        return sent
+
+    client.send_batch = recording
+
+
+async def test_news_of_a_feed_is_acknowledged_before_later_trades_are_sent(ground):
+    steps = []
+    async with _publishing(ground.kafka) as (publisher, clients, _):
+        publisher.publish([_trade(0)])
+        assert await publisher.drain(10)
+        _recorded(clients[-1], steps)
+        for number in range(1, 600):
+            if number % 20 == 0:
+                publisher.announce(FeedEvent(kind="gap", exchange="upbit", reason=str(number), at_us=now_us()))
+            publisher.publish([_trade(number)])
+            await asyncio.sleep(0.001)
+        assert await publisher.drain(20)
+    held_back = False
+    for what, topic in steps:
+        if topic == FEED.name:
+            held_back = what == "sent"
+        assert not (held_back and (what, topic) == ("sent", TRADES.name))
+    assert steps.count(("acknowledged", FEED.name)) > 10
+    assert len(await ground.held(FEED)) == 29
+    assert len(await ground.held(TRADES)) == 600
+
+
+async def test_at_its_bounds_trades_end_in_a_gap_and_books_in_their_newest(ground, stack):
+    lanes = Lanes(max_trade_bytes=100_000, max_newest_bytes=20_000)
+    async with _publishing(ground.kafka, lanes) as (publisher, _, _):
+        publisher.publish([_trade(0), _trade(1), _trade(2), _book(0), _book(1), _book(2)])
+        assert await publisher.drain(10)
+        stack.kafka.kill(signal.SIGSTOP)
+        try:
+            before_us = now_us()
+            for number in range(3, 3000):
+                publisher.publish([_trade(number), _book(number)])
+                if number % 100 == 0:
+                    await asyncio.sleep(0.001)
+            after_us = now_us()
+            assert sum(len(lane.waiting) for lane in lanes.of(Trade)) < 600
+        finally:
+            stack.kafka.kill(signal.SIGCONT)
+        assert await publisher.drain(30)
+        await asyncio.sleep(0.1)
+        publisher.publish([_trade(number) for number in (3000, 3001, 3002)])
+        assert await publisher.drain(30)
+    ids = _first_ids(await ground.held(TRADES))
+    (gap,) = [one.event for one in await ground.held(FEED)]
+    assert (gap.kind, gap.exchange, gap.symbols) == ("gap", "upbit", sorted(SYMBOLS))
+    assert before_us - 3_000_000 <= gap.from_us <= after_us
+    assert gap.to_us <= after_us
+    kept = {number for numbers in ids.values() for number in numbers}
+    assert set(range(300)) | {3000, 3001, 3002} <= kept
+    assert len(kept) < 2000
+    newest = {one.event.symbol: one.event.received_at_us for one in await ground.held(ORDERBOOKS)}
+    assert newest == {SYMBOLS[number % 3]: number for number in (2997, 2998, 2999)}
