@@ -212,3 +212,62 @@ def test_an_absurd_price_blinds_nobody(watch, flash_crash, price, place) -> None
     told = watch([*flash_crash[:place], odd, *flash_crash[place:]])
     assert [alert.state for alert in told] == STATES
     assert [alert.price_before for alert in told] == [alert.price_before for alert in watch(flash_crash)]
+
+
+def test_a_repeat_does_not_count(market, flash_crash) -> None:
+    partition = Partition()
+    for offset, trade in enumerate(flash_crash):
+        partition.observe(trade, offset)
+    (detector,) = partition.symbols()
+    again = next(trade for trade in flash_crash if trade.traded_at_us == detector.last_us)
+    assert detector.apply(again.traded_at_us, int(again.trade_id), again) is False
+    following = market.trade(100_000, 30.0, 130_000_000)
+    assert detector.apply(following.traded_at_us, 100_001, following) is True
+
+
+def test_a_late_trade_corrects_the_window(watch, market) -> None:
+    quiet = [market.trade(n, n / 10, 130_000_000 if n != 100 else 130_500_000) for n in range(400)]
+    high = [market.trade(n, 10 + (n - 900) / 100, 130_500_000) for n in range(900, 905)]
+    partition = Partition()
+    watch(sorted([*quiet, *high], key=lambda trade: trade.traded_at_us), partition)
+    (detector,) = partition.symbols()
+    assert detector.window.high == 130_500_000
+    before = detector.window.packed()
+    partition.observe(market.trade(5_000, 25.0, 130_400_000), 500)
+    watch([market.trade(5_001 + n, 45 + n / 10, 130_000_000) for n in range(10)], partition, 501)
+    assert before != detector.window.packed()
+    assert 130_400_000 in memoryview(detector.window.packed()).cast("q").tolist()
+
+
+def test_backfilled_trades_that_are_the_newest_raise_nothing_either(watch, make_market, market, flash_crash) -> None:
+    missed = [msgspec.structs.replace(trade, origin="backfill") for trade in flash_crash]
+    clock = [make_market("KRW-ETH").trade(n, n / 10, 5_000_000) for n in range(600)]
+    partition = Partition()
+    assert watch([*clock[:300], *missed, *clock[300:]], partition) == []
+    bitcoin = next(d for d in partition.symbols() if d.market.symbol == "KRW-BTC")
+    assert bitcoin.window.last > 0
+
+
+def test_after_a_restart_an_episode_still_ends_by_itself(watch, flash_crash, restart) -> None:
+    last = next(
+        place
+        for place, trade in enumerate(flash_crash)
+        if trade.traded_at_us >= flash_crash[0].traded_at_us + 11_500_000
+    )
+    before = Partition()
+    for offset, trade in enumerate(flash_crash[:last]):
+        before.observe(trade, offset)
+    after, resume = restart(before)
+    assert states(watch(flash_crash[resume:last], after, resume)) == []
+    ended = after.run_on(flash_crash[last].received_at_us + 5_000_000)
+    assert [one.alert.state for one in ended] == ["resolve"]
+
+
+def test_records_that_a_snapshot_holds_do_not_wait_again(flash_crash, restart) -> None:
+    before = Partition()
+    for offset, trade in enumerate(flash_crash):
+        before.observe(trade, offset)
+    after, resume = restart(before)
+    for offset, trade in enumerate(flash_crash[resume - 50 : resume], resume - 50):
+        after.observe(trade, offset)
+    assert after.waiting() == {}
