@@ -50,7 +50,7 @@ async def connect(settings: PostgresSettings, wait_s: float, application: str, s
         log.warning(
             "waiting for PostgreSQL",
             database=name,
-            cause=type(cause).__name__,
+            cause=str(cause) or type(cause).__name__,
             waited_s=round(state.seconds_since_start or 0),
         )
 

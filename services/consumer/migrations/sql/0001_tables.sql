@@ -112,7 +112,7 @@ CREATE TABLE gap (
     closed_at timestamptz
 );
 CREATE INDEX gap_open ON gap (exchange, noticed_at) WHERE status = 'open';
-COMMENT ON COLUMN gap.gap_id IS 'Made from what the gap is about and where it begins: the same gap told twice is one row.';
+COMMENT ON COLUMN gap.gap_id IS 'Of what the gap is about and where it begins: a gap that is told twice is one row.';
 COMMENT ON COLUMN gap.symbols IS 'Null: every symbol of that connection.';
 COMMENT ON COLUMN gap.to_at IS 'Null: not over yet.';
 COMMENT ON COLUMN gap.status IS 'open until everything that was missing is here, or is known not to exist.';

@@ -42,7 +42,8 @@ BEGIN
 END $$;
 
 -- Drop a day whose every trade was received longer ago than `retention`; say whether it was dropped. A recording of
--- another year that is played today therefore stays. Where an auditor keeps its ledger, never before it passed the day.
+-- another year that is played today therefore stays, and so does a day without trades: its first may be on the way.
+-- Where an auditor keeps its ledger, never before it passed the day.
 CREATE FUNCTION drop_trade_day(day date, retention interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp
@@ -51,7 +52,7 @@ SET lock_timeout = '500ms'
 AS $$
 DECLARE
     name text := public.trade_day_table(day);
-    young boolean;
+    old boolean;
 BEGIN
     IF retention < interval '1 day' THEN
         RAISE EXCEPTION 'retention is at least one day' USING ERRCODE = 'invalid_parameter_value';
@@ -68,9 +69,10 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('public.trade'), 0);
     -- Nobody adds a late trade between the look and the drop.
     EXECUTE format('LOCK TABLE ONLY public.%I IN SHARE MODE', name);
-    EXECUTE format('SELECT EXISTS (SELECT FROM public.%I WHERE received_at >= $1)', name)
-        INTO young USING now() - retention;
-    IF young THEN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM public.%1$I) AND NOT EXISTS (SELECT FROM public.%1$I WHERE received_at >= $1)', name
+    ) INTO old USING now() - retention;
+    IF NOT old THEN
         RETURN false;
     END IF;
     EXECUTE format('DROP TABLE public.%I', name);

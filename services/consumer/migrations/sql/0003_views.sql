@@ -1,5 +1,14 @@
 CREATE VIEW trade_tape AS
-SELECT i.exchange, i.symbol, t.trade_id::text AS trade_id, t.price, t.quantity, t.side, t.traded_at, t.received_at, t.origin
+SELECT
+    i.exchange,
+    i.symbol,
+    t.trade_id::text AS trade_id,
+    t.price,
+    t.quantity,
+    t.side,
+    t.traded_at,
+    t.received_at,
+    t.origin
 FROM trade t
 JOIN instrument i ON i.id = t.instrument_id;
 

@@ -12,6 +12,7 @@ from shared.topics import TRADES
 
 AT = TopicPartition(TRADES.name, 0)
 OTHER = TopicPartition(TRADES.name, 1)
+HANGS_S = 30
 CUT = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
 
@@ -21,11 +22,11 @@ def standing_by():
 
 
 async def until(condition):
-    for _ in range(500):
+    for _ in range(100 * HANGS_S):
         if condition():
             return
         await asyncio.sleep(0.01)
-    pytest.fail("it did not come within 5 s")
+    pytest.fail("it did not come")
 
 
 async def opening(record, *partitions):
@@ -43,7 +44,7 @@ async def test_a_second_copy_stands_by_and_goes_on_where_the_first_ended(record,
     await first.write(batch([trade(1)]))
     assert not task.done()
     await first.close()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(HANGS_S):
         assert await task == {AT: 1}
     assert not standing_by()
     await second.write(batch([trade(2)], 1))
@@ -59,12 +60,12 @@ async def test_a_copy_that_shares_one_partition_holds_none_while_it_waits(record
     await asyncio.sleep(1.2)
     assert not task.done()
     await third.close()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(HANGS_S):
         assert await task == {AT: None, OTHER: 1}
 
 
 async def refreshed_until_it_ends(sink):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANGS_S):
         while True:
             await sink.refresh()
             await asyncio.sleep(0.05)
@@ -81,7 +82,7 @@ async def test_a_lost_lock_session_ends_the_owner_and_the_other_takes_over(recor
         await refreshed_until_it_ends(first)
     with pytest.raises(CUT):
         await first.write(batch([trade(1)]))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(HANGS_S):
         assert await task == {AT: None}
     await second.write(batch([trade(1)]))
 

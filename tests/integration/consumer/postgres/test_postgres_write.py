@@ -186,6 +186,28 @@ async def test_a_gap_is_one_row_and_is_told_its_end(record, batch):
     assert (await record.rows("SELECT count(*) FROM gap"))[0][0] == 2
 
 
+async def test_a_gap_that_reaches_further_is_open_again_however_often_it_is_told(record, batch):
+    at = TopicPartition(FEED.name, 0)
+    sink = await record.opened(at)
+
+    def told(at_us, to_us):
+        times = {"from_us": NEW_YEAR_US, "to_us": to_us and NEW_YEAR_US + to_us, "at_us": NEW_YEAR_US + at_us}
+        return FeedEvent(kind="gap", exchange="upbit", reason="restart", **times)
+
+    found = "SELECT extract(microsecond FROM to_at)::int, status FROM gap"
+    await sink.write(batch([told(2, 1)], at=at))
+    await record.owner.execute("UPDATE gap SET status = 'closed', closed_at = now()")
+    await sink.write(batch([told(2, 1)], 1, at))
+    assert await record.rows(found) == [(1, "closed")]
+    await sink.write(batch([told(5, 4), told(2, 1)], 2, at))
+    assert await record.rows(found) == [(4, "open")]
+    await sink.write(batch([told(6, None), told(2, None)], 4, at))
+    assert await record.rows(found) == [(None, "open")]
+    await sink.write(batch([told(9, 8)], 6, at))
+    await sink.write(batch([told(6, None)], 7, at))
+    assert await record.rows(found) == [(8, "open")]
+
+
 async def test_alerts_and_dead_letters_are_kept_once(record, batch):
     alerts, letters = TopicPartition(ALERTS.name, 0), TopicPartition(DEAD_LETTERS.name, 0)
     sink = await record.opened(alerts, letters)
