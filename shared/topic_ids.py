@@ -150,7 +150,7 @@ async def wait_for_topic_ids(settings: KafkaSettings, topics: Sequence[Topic], w
 
     attempts = AsyncRetrying(
         retry=retry_if_exception_type((MissingTopic, KafkaError)),
-        wait=wait_exponential_jitter(initial=0.1, max=3),
+        wait=wait_exponential_jitter(multiplier=0.1, max=3),
         stop=stop_after_delay(wait_s),
         before_sleep=say,
         reraise=True,
