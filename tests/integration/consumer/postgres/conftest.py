@@ -1,6 +1,7 @@
 """A migrated database on every PostgreSQL of this machine, and sinks that log in with the writer's rights alone."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from shared.topics import TRADES
 DAY_US = 86_400_000_000
 NEW_YEAR_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 WRITER, PASSWORD = "a_sink", "a_password"
+_numbers = itertools.count(1)
 TRADES_0 = TopicPartition(TRADES.name, 0)
 
 
@@ -30,7 +32,6 @@ class Record:
 
     settings: Settings
     owner: "asyncpg.Connection[asyncpg.Record]"
-    owner_settings: PostgresSettings
     sinks: list[PostgresSink] = field(default_factory=list)
 
     def sink(self, now_us: int = NEW_YEAR_US) -> PostgresSink:
@@ -53,20 +54,41 @@ class Record:
         return await self.rows("SELECT topic, partition, next_offset FROM sink_position ORDER BY 1, 2")
 
 
+@pytest.fixture(scope="session")
+def migrated_template(postgres_version: str) -> str:
+    """Name of a database that was migrated once on this server; copies of it are made in no time."""
+    name = "migrated"
+    asyncio.run(_run(postgres_version, f"CREATE DATABASE {name}"))
+    migrate(PostgresSettings(dsn=SecretStr(_address(postgres_version, name))), 0)
+    return name
+
+
 @pytest.fixture
-async def record(each_database: PostgresSettings) -> AsyncIterator[Record]:
-    await asyncio.to_thread(migrate, each_database, 0)
-    owner = await asyncpg.connect(each_database.dsn.get_secret_value(), server_settings={"timezone": "UTC"})
+async def record(postgres_version: str, migrated_template: str) -> AsyncIterator[Record]:
+    name = f"record_{next(_numbers)}"
+    await _run(postgres_version, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    owner = await asyncpg.connect(_address(postgres_version, name), server_settings={"timezone": "UTC"})
     if not await owner.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", WRITER):
         await owner.execute(f"CREATE ROLE {WRITER} LOGIN PASSWORD '{PASSWORD}' IN ROLE tapewatch_writer")
-    parts = urlsplit(each_database.dsn.get_secret_value())
-    dsn = urlunsplit(parts._replace(netloc=f"{WRITER}:{PASSWORD}@{parts.hostname}:{parts.port}"))
-    settings = Settings(postgres=PostgresSettings(dsn=SecretStr(dsn)), start=StartSettings(wait_s=1))
-    record = Record(settings, owner, each_database)
+    dsn = SecretStr(_address(postgres_version, name, f"{WRITER}:{PASSWORD}"))
+    record = Record(Settings(postgres=PostgresSettings(dsn=dsn), start=StartSettings(wait_s=5)), owner)
     yield record
     for sink in record.sinks:
         await sink.close()
     await owner.close()
+    await _run(postgres_version, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _run(dsn: str, statement: str) -> None:
+    session = await asyncpg.connect(dsn)
+    await session.execute(statement)
+    await session.close()
+
+
+def _address(dsn: str, database: str, user: str | None = None) -> str:
+    parts = urlsplit(dsn)
+    netloc = parts.netloc if user is None else f"{user}@{parts.hostname}:{parts.port}"
+    return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
 
 MakeTrade = Callable[..., Trade]
