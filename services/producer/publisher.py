@@ -24,6 +24,7 @@ from aiokafka.errors import (
 
 from services.producer.gaps import gap_event
 from services.producer.lanes import Lane, Lanes
+from services.producer.pace import Pace
 from shared import metrics
 from shared.clock import NowMicros
 from shared.events import Event, FeedEvent, MarketEvent, Trade
@@ -63,7 +64,7 @@ class Publisher:
     ) -> None:
         self._make_client = make_client
         self._exchange = exchange
-        self._flush_s = flush_ms / 1000
+        self._pace = Pace(flush_ms / 1000)
         self._now_us = now_us
         self._lanes = lanes or Lanes()
         self._client: AIOKafkaProducer | None = None
@@ -103,8 +104,8 @@ class Publisher:
                 self._wake.clear()
                 self._tell_losses()
                 await self._replace_failed_client()
-                await self._send_waiting(self._client)
-                await asyncio.sleep(self._flush_s)
+                records = await self._send_waiting(self._client)
+                await asyncio.sleep(self._pace.wait_s(records, self._now_us()))
         finally:
             if self._client is not None:
                 await _discard(self._client)
@@ -132,13 +133,15 @@ class Publisher:
             event = gap_event(gap, self._exchange, None, "Kafka was away for too long", self._now_us())
             self.announce(event)
 
-    async def _send_waiting(self, client: AIOKafkaProducer) -> None:
-        now_ms = self._now_us() // 1000
+    async def _send_waiting(self, client: AIOKafkaProducer) -> int:
+        now_ms, records = self._now_us() // 1000, 0
         feed = self._lanes.of(FeedEvent)
         feed_first = any(lane.waiting or lane.in_flight for lane in feed)
         for lane in list(self._lanes.lanes.values()):
             if lane.waiting and not lane.in_flight and not (feed_first and lane.topic.event is Trade):
                 await self._send(client, lane, now_ms)
+                records += len(lane.in_flight)
+        return records
 
     async def _send(self, client: AIOKafkaProducer, lane: Lane, now_ms: int) -> None:
         batch = client.create_batch()

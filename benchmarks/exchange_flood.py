@@ -1,0 +1,76 @@
+"""A socket that speaks as Binance would, as fast as it is read or at a pace: `python -m benchmarks.exchange_flood`.
+
+A process of its own, so that its cpu is not counted. Prints its port; sends COUNT trades of SYMBOLS symbols, in bursts
+of one millisecond when a RATE is given, to the first connection that subscribes.
+"""
+
+import asyncio
+import base64
+import hashlib
+import struct
+import sys
+import time
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_CHUNK = 200
+
+
+def symbols(count: int) -> list[str]:
+    """The symbols that are traded here."""
+    return [f"COIN{number}USDT" for number in range(count)]
+
+
+def _frame(text: str) -> bytes:
+    payload = text.encode()
+    head = (
+        struct.pack("!BB", 0x81, len(payload)) if len(payload) < 126 else struct.pack("!BBH", 0x81, 126, len(payload))
+    )
+    return head + payload
+
+
+def _trade(symbol: str, number: int) -> bytes:
+    at_ms = time.time_ns() // 1_000_000
+    price, quantity = f"{61000 + number % 977}.{number % 100:02}000000", f"0.{number * 7919 % 99991 + 1:05}000"
+    return _frame(
+        f'{{"stream":"{symbol.lower()}@trade","data":{{"e":"trade","E":{at_ms},"s":"{symbol}","t":{number},'
+        f'"p":"{price}","q":"{quantity}","T":{at_ms},"m":true,"M":true}}}}'
+    )
+
+
+async def _accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    request = await reader.readuntil(b"\r\n\r\n")
+    fields = dict(line.split(b": ", 1) for line in request.split(b"\r\n")[1:] if b": " in line)
+    key = {name.lower(): value for name, value in fields.items()}[b"sec-websocket-key"]
+    answer = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + answer + b"\r\n\r\n"
+    )
+    await reader.read(1)  # the subscription has come
+    writer.write(_frame('{"result":null,"id":1}'))
+    await writer.drain()
+
+
+async def _serve(count: int, names: list[str], rate: int) -> None:
+    done = asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _accept(reader, writer)
+        began_s, sent = time.perf_counter(), 0
+        while sent < count:
+            due = min(count, int((time.perf_counter() - began_s) * rate) if rate else sent + _CHUNK)
+            writer.write(b"".join(_trade(names[number % len(names)], number) for number in range(sent, due)))
+            sent = max(sent, due)
+            await writer.drain()
+            if rate:
+                await asyncio.sleep(0.001)
+        await reader.read()
+        done.set()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await done.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1]), symbols(int(sys.argv[2])), int(sys.argv[3])))
