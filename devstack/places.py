@@ -55,9 +55,11 @@ class DataDirectory:
             raise WrongUse(f"{self.path} is in use by another stack: stop that one or choose another directory")
 
     def close(self, *, keep: bool = False) -> None:
-        """Let go of it. `keep` leaves a temporary one in place."""
+        """Let go of it. `keep` leaves a temporary one in place: without a lock nobody takes it for abandoned."""
         if self._lock is None:
             return
+        if self.temporary and keep:
+            (self.path / _LOCK).unlink(missing_ok=True)
         if self.temporary and not keep:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
@@ -102,6 +104,8 @@ def remove_abandoned(base: Path) -> None:
 
 
 def _remove_unless_held(path: Path) -> None:
+    if not (path / _LOCK).exists():
+        return  # kept on purpose
     try:
         lock = try_lock(path / _LOCK)
     except FileNotFoundError:

@@ -64,8 +64,11 @@ async def _look(in_force: "Settings") -> State:
     from services.cli.stores import TOPICS_OF_SINK, Stores, told
     from shared.clock import now_us
     from shared.kafka import wait_until_reachable
+    from shared.topic_ids import wait_for_topic_ids
+    from shared.topics import TOPICS
 
     await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
+    await wait_for_topic_ids(in_force.kafka, TOPICS, 0)
     with told():
         async with Stores.connect(in_force) as stores:
             progress = await stores.progress()

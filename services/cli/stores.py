@@ -1,7 +1,7 @@
 """How far Kafka and the two stores are, and what they last took in."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -28,6 +28,7 @@ _NEWEST = """
     WHERE t.traded_at > (SELECT max(opened_at) - interval '10 minutes' FROM candle_1m)
     GROUP BY i.exchange
 """
+_CONNECT_S = 5
 Positions = dict[Partition, int]
 TOPICS_OF_SINK: Mapping[str, Sequence[Topic]] = {"redis": RedisSink.topics, "postgres": PostgresSink.topics}
 _POSITIONS = "SELECT topic, partition, next_offset FROM sink_position WHERE next_offset IS NOT NULL"
@@ -73,7 +74,7 @@ def told() -> Iterator[None]:
         raise WrongUse("PostgreSQL has no tables of ours yet: run `tapewatch db migrate`") from None
     except RedisError as error:
         raise Unreachable(f"Redis: {error}; is TAPEWATCH_REDIS__URL right?") from None
-    except (OSError, asyncpg.PostgresError) as error:
+    except (OSError, ValueError, asyncpg.PostgresError) as error:
         raise Unreachable(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
 
 
@@ -88,22 +89,25 @@ class Stores:
     @classmethod
     @asynccontextmanager
     async def connect(cls, settings: Settings) -> AsyncIterator["Stores"]:
-        """Connect, and follow alerts from here on."""
+        """Connect, and follow alerts from here on. Raises Unreachable."""
+        dsn, url = settings.postgres.dsn.get_secret_value(), settings.redis.url.get_secret_value()
         kafka = AIOKafkaConsumer(
             **client_options(settings.kafka, "demo"), auto_offset_reset="latest", enable_auto_commit=False
         )
-        await kafka.start()
-        try:
+        async with AsyncExitStack() as at_end:
+            with told():
+                redis = await at_end.enter_async_context(
+                    Redis.from_url(url, socket_timeout=30, socket_connect_timeout=_CONNECT_S, decode_responses=True)
+                )
+                await redis.ping()
+                postgres = await at_end.enter_async_context(
+                    asyncpg.create_pool(dsn, min_size=1, max_size=1, timeout=_CONNECT_S, command_timeout=30)
+                )
+            at_end.push_async_callback(kafka.stop)
+            await kafka.start()
             kafka.assign([TopicPartition(topic.name, 0) for topic in (ALERTS, NOTIFICATIONS)])
             await kafka.seek_to_end()
-            dsn, url = settings.postgres.dsn.get_secret_value(), settings.redis.url.get_secret_value()
-            async with (
-                asyncpg.create_pool(dsn, min_size=1, max_size=1, command_timeout=30) as postgres,
-                Redis.from_url(url, socket_timeout=30, decode_responses=True) as redis,
-            ):
-                yield cls(kafka, redis, postgres)
-        finally:
-            await kafka.stop()
+            yield cls(kafka, redis, postgres)
 
     async def progress(self) -> Progress:
         """Positions first, then Kafka's ends, so that nobody seems ahead of Kafka or done too early."""

@@ -38,10 +38,12 @@ async def _follow(in_force: Any, what: What, symbols: frozenset[str], as_json: b
     from aiokafka.structs import TopicPartition
 
     from shared.kafka import client_options, wait_until_reachable
+    from shared.topic_ids import wait_for_topic_ids
     from shared.wire import InvalidRecord, decode
 
     topic = _topic(what)
     await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
+    await wait_for_topic_ids(in_force.kafka, [topic], 0)
     options = client_options(in_force.kafka, "tail")
     consumer = AIOKafkaConsumer(**options, auto_offset_reset="latest", enable_auto_commit=False)
     await consumer.start()

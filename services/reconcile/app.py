@@ -22,14 +22,17 @@ from services.reconcile.truth import Truth, read_truth
 from shared.errors import Unreachable
 from shared.kafka import wait_until_reachable
 from shared.settings import Settings, without_secrets
-from shared.topics import TRADES
+from shared.topic_ids import wait_for_topic_ids
+from shared.topics import TOPICS, TRADES
 
 _WAIT_S = 10
 
 
 async def reconcile(settings: Settings, truth_file: Path, journals: Sequence[Path] = ()) -> Report:
     """Compare everything and count; `report.judge` is still to be called. Raises WrongUse and Unreachable."""
-    await wait_until_reachable(settings.kafka, min(_WAIT_S, settings.start.wait_s))
+    wait_s = min(_WAIT_S, settings.start.wait_s)
+    await wait_until_reachable(settings.kafka, wait_s)
+    await wait_for_topic_ids(settings.kafka, TOPICS, wait_s)
     with truth_file.open("rb") as lines:
         truth = read_truth(lines)
     symbols = {*truth.trades, *truth.tickers, *truth.books}

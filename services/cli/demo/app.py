@@ -26,6 +26,7 @@ from services.cli.demo.stage import Stage, demo_directory, everything, servers
 from services.cli.report_table import show_report
 from services.reconcile.app import reconcile
 from services.reconcile.report import Report, judge
+from services.simulator.scenarios import SCENARIOS
 from shared.errors import TapewatchError, WrongUse
 from shared.settings import without_secrets
 
@@ -65,8 +66,7 @@ def _explained(screen: Screen, error: BaseException) -> int:
 
 async def _demo(options: DemoOptions, screen: Screen) -> tuple[Report, Path | None] | None:
     """The report and where everything is kept; None when a person left early."""
-    if options.report is not None:
-        _check_writable(options.report)
+    _check(options)
     interrupts = Interrupts()
     interrupts.listen()
     try:
@@ -131,11 +131,22 @@ async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: 
     return report
 
 
-def _check_writable(file: Path) -> None:
+def _check(options: DemoOptions) -> None:
+    """Say at once what would only be found out when everything is up."""
+    if options.scenario not in SCENARIOS:
+        raise WrongUse(f"--scenario {options.scenario}: choose one of {', '.join(SCENARIOS)}")
+    if options.speed != 1 and not options.recordings:
+        raise WrongUse("--speed: only recordings can be played faster; give --recordings, or --rate for the market")
+    for name, file in (("--report", options.report), ("--screenshot", options.screenshot)):
+        if file is not None:
+            _check_writable(name, file)
+
+
+def _check_writable(name: str, file: Path) -> None:
     try:
         file.open("a", encoding="utf-8").close()
     except OSError as error:
-        raise WrongUse(f"--report: cannot write {file}: {error.strerror}") from None
+        raise WrongUse(f"{name}: cannot write {file}: {error.strerror}") from None
 
 
 def _log_to(file: Path) -> None:

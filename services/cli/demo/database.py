@@ -10,7 +10,7 @@ from services.consumer.migrate import migrate
 from shared.settings import PostgresSettings
 
 _USER = "tapewatch_consumer"
-_WAIT_S = 60
+_WAIT_S = 10
 
 
 def bring_up_to_date(settings: PostgresSettings) -> None:

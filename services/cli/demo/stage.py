@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from services.cli.demo.services import Subscriptions, services, shared_environme
 from services.cli.demo.simulated import Simulated
 from services.cli.demo.supervision import Supervisor
 from services.cli.stores import Stores
-from shared.kafka import create_topics
+from shared.errors import WrongUse
+from shared.kafka import create_topics, wait_until_reachable
 from shared.settings import Settings, load_settings
+
+_WAIT_S = 10
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,19 @@ class Stage:
 
 @asynccontextmanager
 async def servers(options: DemoOptions, screen: Screen) -> AsyncIterator[Stack]:
-    """Kafka, PostgreSQL and Valkey with a directory for everything else; kept when asked for, or after a failure."""
+    """Kafka, PostgreSQL and Valkey with a directory for everything else, kept when asked for or after a failure."""
     screen.say("starting Kafka, PostgreSQL and Valkey")
     stack = Stack(progress=screen.say, keep=options.keep)
     demo_directory(stack).mkdir(mode=0o700, exist_ok=True)
     async with stack:
         try:
             yield stack
-        except Exception:
+        except* WrongUse:
+            raise
+        except* Exception:
             stack.keep = True
+            screen.close()
+            print(f"Data and logs are kept in {stack.root}", file=sys.stderr)
             raise
 
 
@@ -57,6 +65,7 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
     settings = load_settings({**os.environ, **stack.environment()})
     simulated = Simulated(directory)
     try:
+        await wait_until_reachable(settings.kafka, _WAIT_S)
         screen.say("starting the simulated exchanges and Slack, creating topics and tables")
         async with asyncio.TaskGroup() as group:
             group.create_task(simulated.start(options))
