@@ -22,6 +22,8 @@ _MINUTE_MS = 60_000
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
 _GIB = 1 << 30
+MAX_BATCH_BYTES = 5 << 20
+"""What a broker takes at once; above the largest record that our producers send, or that record would never get in."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class Topic:
         is deleted at once, and a stamp in the future is refused. Segments roll at an eighth of the retention, so
         that what is kept is never much more than what is promised.
         """
-        settings = {"cleanup.policy": self.cleanup, "message.timestamp.type": "LogAppendTime"}
+        settings = {
+            "cleanup.policy": self.cleanup,
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(MAX_BATCH_BYTES),
+        }
         if self.retention_ms is not None:
             settings |= {"retention.ms": str(self.retention_ms), "segment.ms": str(self.retention_ms // 8)}
         if self.retention_bytes is not None:

@@ -1,0 +1,18 @@
+"""Making Kafka clients, waiting for Kafka, creating topics, and reading partitions from positions kept elsewhere."""
+
+from aiokafka.errors import KafkaError
+
+from shared.kafka.clients import MAX_REQUEST_BYTES, client_options, make_producer
+from shared.kafka.creation import create_topics
+from shared.kafka.reachable import wait_until_reachable
+from shared.kafka.reader import PartitionReader
+
+__all__ = [
+    "MAX_REQUEST_BYTES",
+    "KafkaError",
+    "PartitionReader",
+    "client_options",
+    "create_topics",
+    "make_producer",
+    "wait_until_reachable",
+]

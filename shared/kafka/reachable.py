@@ -1,0 +1,82 @@
+"""Waiting for Kafka at the start: with a visible reason, within a bound, and no longer than wanted."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from shared.errors import Stopped, Unreachable
+from shared.kafka.clients import client_options
+from shared.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
+
+
+async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: asyncio.Event | None = None) -> None:
+    """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds.
+
+    Raises Stopped when `stop` is set meanwhile.
+    """
+    options = client_options(settings, "probe") | {"request_timeout_ms": 5_000}
+
+    def say(state: RetryCallState) -> None:
+        waited_s = round(state.seconds_since_start or 0)
+        log.warning("waiting for Kafka", servers=settings.bootstrap_servers, waited_s=waited_s, reason=reasons[-1])
+
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(KafkaConnectionError),
+        wait=wait_exponential_jitter(multiplier=0.1, max=3),
+        stop=stop_after_delay(wait_s),
+        sleep=_sleep_until(stop or asyncio.Event()),
+        before_sleep=say,
+        reraise=True,
+    )
+    with _connection_complaints() as reasons:
+        try:
+            await attempts(_touch, options)
+        except KafkaConnectionError:
+            raise Unreachable(
+                f"Kafka did not answer within {wait_s} s: {reasons[-1]}. "
+                "Is it running, and is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?"
+            ) from None
+
+
+def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    async def sleep(seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+            raise Stopped("stopped while waiting for Kafka")
+
+    return sleep
+
+
+async def _touch(options: Mapping[str, Any]) -> None:
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+    finally:
+        await admin.close()
+
+
+@contextmanager
+def _connection_complaints() -> Iterator[deque[str]]:
+    """Why aiokafka could not connect, last one last: it logs the reason and raises without it. Not logged meanwhile."""
+    reasons = deque(["no connection"], maxlen=1)
+
+    def keep(record: logging.LogRecord) -> bool:
+        reasons.append(record.getMessage().rstrip(": "))
+        return False
+
+    logger = logging.getLogger("aiokafka")
+    logger.addFilter(keep)
+    try:
+        yield reasons
+    finally:
+        logger.removeFilter(keep)

@@ -1,0 +1,76 @@
+"""Reading partitions from positions that are kept elsewhere."""
+
+from collections.abc import Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from shared.kafka.clients import MAX_REQUEST_BYTES, client_options
+from shared.settings import KafkaSettings
+
+
+class PartitionReader:
+    """Reads fixed partitions from given offsets: no group membership, no silent jump.
+
+    A position outside the log raises aiokafka's OffsetOutOfRangeError, which the caller must tell people about.
+    `group_id` names the group under which positions are committed for lag monitors to see; nothing reads them back.
+    """
+
+    def __init__(self, settings: KafkaSettings, client_id: str, group_id: str | None = None) -> None:
+        self._consumer = AIOKafkaConsumer(
+            **client_options(settings, client_id),
+            group_id=group_id,
+            auto_offset_reset="none",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+            fetch_max_wait_ms=500,
+        )
+        self._connected = False
+
+    async def connect(self) -> None:
+        """Connect, so that `log_starts` and the like answer before it is known where to start."""
+        if not self._connected:
+            await self._consumer.start()
+            self._connected = True
+
+    async def start(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Connect and stand at `positions` (next offset to read, by partition)."""
+        await self.connect()
+        self._consumer.assign(list(positions))
+        for partition, offset in positions.items():
+            self._consumer.seek(partition, offset)
+
+    async def batch(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """What is there by now, at most `max_records`; empty after `timeout_ms` of silence."""
+        found = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        return dict(found)
+
+    async def log_starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """First offset still kept, by partition."""
+        return dict(await self._consumer.beginning_offsets(list(partitions)))
+
+    async def log_ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Offset of the next record to come, by partition."""
+        return dict(await self._consumer.end_offsets(list(partitions)))
+
+    async def offsets_since(self, partitions: Sequence[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
+        """Offset of the first record that the broker stamped at `since_ms` or later; the log's end where none is."""
+        ends = await self.log_ends(partitions)
+        found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+        return {p: at.offset if (at := found.get(p)) is not None else ends[p] for p in partitions}
+
+    async def position(self, partition: TopicPartition) -> int:
+        """Offset of the next record to read, also past records that a compacted log no longer holds."""
+        return int(await self._consumer.position(partition))
+
+    def lag(self, partition: TopicPartition, position: int) -> int:
+        """Records between `position` and the log's end as of the last fetch."""
+        return max(0, (self._consumer.highwater(partition) or position) - position)
+
+    async def advise(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit `positions` to the group, for lag monitors. Raises KafkaError."""
+        await self._consumer.commit(dict(positions))
+
+    async def close(self) -> None:
+        """Leave; positions are the caller's."""
+        await self._consumer.stop()
