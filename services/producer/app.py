@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
@@ -11,7 +12,7 @@ from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing, Rate
 from services.producer.feed import Feed
 from services.producer.plan import Connection, connections, owned
-from services.producer.publisher import Publisher
+from services.producer.publisher import TOPICS_WRITTEN, Publisher
 from services.producer.rest import Rest
 from services.producer.selection import Selection, select
 from services.producer.session import Means
@@ -22,11 +23,13 @@ from shared.clock import now_us
 from shared.errors import Stopped, WrongUse
 from shared.partitioning import Shard, symbol_key
 from shared.settings import BinanceSettings, Settings, UpbitSettings
+from shared.topic_ids import wait_for_topic_ids
 from shared.topics import INSTRUMENTS, TRADES
 
 HANG_UP_WITHIN_S = 2.0
 DRAIN_WITHIN_S = 5.0
 _BATCH_BYTES = 256 << 10
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -41,7 +44,7 @@ async def produce(settings: Settings, stop: asyncio.Event, exchange: str, shard:
         raise WrongUse(f"--shard {shard}: there are {TRADES.partitions} partitions to share, so at most as many shards")
     metrics.serve(settings.metrics.port)
     own = _settings_of(settings, exchange)
-    selection = await _select_unless_stopped(settings, exchange, stop)
+    selection = await _unless_stopped(stop, _select(settings, exchange))
     await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
     adapter = _adapter(settings, exchange, own, selection)
     plan = _plan(adapter, selection, own, shard)
@@ -58,7 +61,7 @@ async def produce(settings: Settings, stop: asyncio.Event, exchange: str, shard:
         now_us,
     )
     _publish_instruments(publisher, adapter, selection, plan)
-    feeds = await _feeds(settings, adapter, publisher, plan, shard)
+    feeds = await _unless_stopped(stop, _feeds(settings, adapter, publisher, plan, shard))
     log.info("reading", exchange=exchange, shard=str(shard), symbols=len(selection.symbols), connections=len(plan))
     await _until_stopped(publisher, feeds, stop)
 
@@ -106,16 +109,18 @@ async def _select(settings: Settings, exchange: str) -> Selection:
     )
 
 
-async def _select_unless_stopped(settings: Settings, exchange: str, stop: asyncio.Event) -> Selection:
-    async with asyncio.TaskGroup() as group:
-        selecting = group.create_task(_select(settings, exchange))
-        stopping = group.create_task(stop.wait())
-        await asyncio.wait({selecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for `work`. Raises Stopped when `stop` is set first."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise Stopped("stopped before there was anything to do")
+        return working.result()
+    finally:
         stopping.cancel()
-        if not selecting.done():
-            selecting.cancel()
-            raise Stopped("stopped while waiting for the exchange's list")
-    return selecting.result()
+        working.cancel()
+        await asyncio.wait({working})
 
 
 def _adapter(
@@ -154,6 +159,7 @@ def _publish_instruments(
 async def _feeds(
     settings: Settings, adapter: ExchangeAdapter, publisher: Publisher, plan: Sequence[Connection], shard: Shard
 ) -> list[Feed]:
+    await wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s)
     partitions = shard.partitions(TRADES.partitions)
     tail = await read_tail(settings.kafka, adapter.trade_exchange, partitions)
     # Processes of one exchange may share an address, and limits are counted by address.

@@ -40,7 +40,7 @@ _BEYOND_REPAIR = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-_TOPICS = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS)
+TOPICS_WRITTEN = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS)
 _RETRY_S = 1.0
 _DISCARD_WITHIN_S = 2.0
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class Publisher:
         self._lanes = lanes or Lanes()
         self._client: AIOKafkaProducer | None = None
         self._failure: BaseException | None = None
-        self._published = {topic.name: metrics.EVENTS_PUBLISHED.labels(topic.name) for topic in _TOPICS}
+        self._published = {topic.name: metrics.EVENTS_PUBLISHED.labels(topic.name) for topic in TOPICS_WRITTEN}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
 
@@ -194,7 +194,7 @@ class Publisher:
             try:
                 await client.start()
                 # Asked for now, because sending waits for what it does not know, and nothing waits for Kafka here.
-                for topic in _TOPICS:
+                for topic in TOPICS_WRITTEN:
                     await client.partitions_for(topic.name)
             except KafkaError as error:
                 log.warning("waiting for Kafka", reason=str(error) or repr(error))

@@ -6,7 +6,7 @@ MEMORY_S = 300
 SHORTEST_S = 10.0
 FIRST_DATA_S = 60.0
 _UNLIKELY = 41.4  # twice -ln(1e-9): trades come in clusters, not independently
-_PRIOR_S = 20
+_PRIOR_S = 5
 
 
 class Silence:
