@@ -1,0 +1,80 @@
+"""The command: quick to start, every group there, one line for what people can mend."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.main import app, missing_extra
+
+COMMANDS = [
+    ["demo"],
+    ["stack"],
+    ["stack", "up"],
+    ["simulator"],
+    ["topics"],
+    ["topics", "create"],
+    ["db", "migrate"],
+    ["producer"],
+    ["consumer"],
+    ["alert-worker"],
+    ["status"],
+    ["tail"],
+    ["reconcile"],
+    ["settings"],
+]
+HEAVY = ("aiokafka", "asyncpg", "redis", "websockets", "aiohttp", "slack_sdk", "sqlalchemy", "supervisor", "jgo")
+
+
+def tapewatch(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
+    command = [sys.executable, "-m", "services.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=kept | environment, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    told = CliRunner().invoke(app, [*command, "--help"])
+    assert told.exit_code == 0
+    assert "Usage" in told.output
+
+
+def test_the_command_imports_no_service_until_one_is_wanted() -> None:
+    code = (
+        "import sys, services.cli.main\n"
+        f"print([name for name in sys.modules if name.partition('.')[0] in {HEAVY!r}\n"
+        "       or name.startswith('services.') and not name.startswith('services.cli')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_setting_is_named_in_one_line() -> None:
+    done = tapewatch("settings", TAPEWATCH_KAFKA__BOOTSTRAP_SERVER="x")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "TAPEWATCH_KAFKA__BOOTSTRAP_SERVER is not a setting" in done.stderr
+
+
+def test_wrong_use_ends_with_2() -> None:
+    for arguments in (["nope"], ["consumer", "nope"], ["demo", "--seconds", "0"], ["tail", "candles"]):
+        assert CliRunner().invoke(app, arguments).exit_code == 2, arguments
+
+
+def test_a_missing_package_names_the_extra_that_brings_it() -> None:
+    assert missing_extra("websockets.asyncio", "producer") == "producer"
+    assert missing_extra("aiohttp", "alert-worker") == "alert-worker"
+    assert missing_extra("alembic", "db") == "migrate"
+    assert missing_extra("redis", "status") == "consumer"
+    assert missing_extra("services.nothing", "producer") is None
+
+
+@pytest.mark.parametrize("scenario", ["nope", "Calm"])
+def test_a_demo_that_cannot_be_is_refused_before_anything_starts(scenario: str) -> None:
+    done = tapewatch("demo", "--scenario", scenario)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"tapewatch demo: --scenario {scenario}: choose one of flash-crash")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
