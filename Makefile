@@ -14,7 +14,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test unit check bench lock clean
+.PHONY: help setup demo test unit check bench faults lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ check: $(VENV)/.dev  ## format, lint, types, import rule
 
 bench: $(VENV)/.dev  ## cpu-µs a message, as ratios within one run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(VENV)/.dev  ## every fault strikes the whole product (SEED=… ONLY=F13,redis-emptied RATE=… ARGS=…)
+	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \

@@ -41,6 +41,14 @@ async def told_to_end(name: str, world: "World", _random: Random) -> Struck:
     return Struck(broken=broken)
 
 
+async def all_told_to_end(world: "World", random: Random) -> Struck:
+    """SIGTERM to each service in turn, the next when the last is back."""
+    broken = []
+    for name in random.sample(world.services.names, len(world.services.names)):
+        broken += (await told_to_end(name, world, random)).broken
+    return Struck(len(world.services.names), broken=broken)
+
+
 async def frozen(name: str, seconds: float, world: "World", _random: Random) -> Struck:
     """SIGSTOP, and SIGCONT after some time."""
     pid = await world.services.strike(name, signal.SIGSTOP)
@@ -127,10 +135,10 @@ FAULTS = [
             strike,
             bound_s=4,
             makes_gap=name in PRODUCERS,
-            quick=True,
         )
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), told_to_end)
     ),
+    Fault("F5", "all-told-to-end", "SIGTERM to each in turn", all_told_to_end, bound_s=4, makes_gap=True, quick=True),
     *(
         Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=4, makes_gap=name in PRODUCERS)
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, 5.0)

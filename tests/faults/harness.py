@@ -10,20 +10,16 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
-from services.cli.demo.services import SINKS
-from services.cli.stores import TOPICS_OF_SINK, Positions, Progress, Stores
 from shared.clock import now_us
 from tests.faults.fault import StageName
 from tests.faults.ledger import Outcome, Resources, Totals, judge
 from tests.faults.limits import within
 from tests.faults.plan import Planned
-from tests.faults.world import World, running_world
+from tests.faults.world import World, behind, running_world
 
 _CALM_BEFORE_S = (1.0, 2.0)
 _CALM_AFTER_S = 1.5
 _GIVE_UP_AFTER_S = 90.0
-_AT_REST_FOR_S = 0.5
-_AT_REST_WITHIN_S = 60.0
 _POLL_S = 0.02
 _AWAY = (OSError, TimeoutError, KafkaError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -50,7 +46,7 @@ class Strikes:
         struck.broken += await struck.check(world)
         await asyncio.sleep(_CALM_AFTER_S)
         await world.market.pause()
-        await _at_rest(world)
+        await world.at_rest()
         before, self.total = self.total, Totals.of(await world.count())
         published_before, self.published = self.published, await world.market.published()
         outcome = Outcome(
@@ -97,14 +93,14 @@ async def _caught_up(world: World) -> float | None:
         async with asyncio.timeout(_GIVE_UP_AFTER_S):
             while True:
                 with suppress(*_AWAY):
-                    async with Stores.connect(world.settings) as stores:
-                        await _until_live(world, stores, since_us)
-                        return monotonic() - began_s
+                    await _until_live(world, since_us)
+                    return monotonic() - began_s
                 await asyncio.sleep(_POLL_S)
     return None
 
 
-async def _until_live(world: World, stores: Stores, since_us: int) -> None:
+async def _until_live(world: World, since_us: int) -> None:
+    stores = world.stores
     busiest = list({exchange: (exchange, symbol) for exchange, symbol in reversed(world.wanted.traded)}.values())
 
     async def fresh() -> bool:
@@ -115,29 +111,7 @@ async def _until_live(world: World, stores: Stores, since_us: int) -> None:
     ends = (await stores.progress()).ends
 
     async def has_all() -> bool:
-        return not _behind(await stores.progress(), ends)
+        return not behind(await stores.progress(), ends)
 
     await within(_GIVE_UP_AFTER_S, has_all, "both stores to catch up")
     await world.until_subscribed()
-
-
-def _behind(progress: Progress, ends: Positions) -> int:
-    """Records up to `ends` that one of the stores has not taken yet."""
-    return sum(
-        max(0, end - progress.of_sink[sink].get(place, 0))
-        for sink in SINKS
-        for place, end in ends.items()
-        if place[0] in {topic.name for topic in TOPICS_OF_SINK[sink]}
-    )
-
-
-async def _at_rest(world: World) -> None:
-    """Wait until Kafka has not grown for a moment and the stores hold all of it, or for the limit: the count tells."""
-    last: Positions = {}
-    since_s = began_s = monotonic()
-    async with Stores.connect(world.settings) as stores:
-        while monotonic() - began_s < _AT_REST_WITHIN_S and monotonic() - since_s < _AT_REST_FOR_S:
-            progress = await stores.progress()
-            if progress.ends != last or _behind(progress, progress.ends):
-                last, since_s = progress.ends, monotonic()
-            await asyncio.sleep(_POLL_S)

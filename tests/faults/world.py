@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from devstack.places import DataDirectory
 from devstack.server import Server
 from devstack.stack import POSTGRES_KEY, start_together, stop_together
 from services.cli.demo.database import bring_up_to_date, create_writer
 from services.cli.demo.options import DemoOptions
-from services.cli.demo.services import Subscriptions, services, shared_environment, subscriptions
+from services.cli.demo.services import SINKS, Subscriptions, services, shared_environment, subscriptions
+from services.cli.stores import TOPICS_OF_SINK, Positions, Progress, Stores
 from services.reconcile.app import reconcile
 from services.reconcile.episodes import Episode, episodes
 from services.reconcile.kafka_reader import read_alerts
@@ -30,6 +32,9 @@ from tests.faults.watch import Watch
 STREAM_CAP = 50_000
 """So many trades a symbol stay in Redis that all of a run can be compared."""
 _SUBSCRIBED_WITHIN_S = 60.0
+_AT_REST_FOR_S = 0.5
+_AT_REST_WITHIN_S = 60.0
+_POLL_S = 0.02
 
 
 @dataclass
@@ -44,12 +49,23 @@ class World:
     market: SimulatedMarket
     services: Processes
     watch: Watch
+    stores: Stores
     wanted: Subscriptions
     links: Mapping[str, TcpProxy]
 
     async def count(self) -> Report:
         """Compare everything published so far with what the stores hold. The market must be paused and all at rest."""
         return await reconcile(self.settings, self.market.truth)
+
+    async def at_rest(self) -> None:
+        """Wait until Kafka has not grown for a moment and the stores hold all of it; or for a minute: counts tell."""
+        last: Positions = {}
+        since_s = began_s = monotonic()
+        while monotonic() - began_s < _AT_REST_WITHIN_S and monotonic() - since_s < _AT_REST_FOR_S:
+            progress = await self.stores.progress()
+            if progress.ends != last or behind(progress, progress.ends):
+                last, since_s = progress.ends, monotonic()
+            await asyncio.sleep(_POLL_S)
 
     async def episodes(self) -> list[Episode]:
         """What the alert worker said so far."""
@@ -62,6 +78,16 @@ class World:
             return bool((await self.market.status())["subscriptions"] >= self.wanted.expected)
 
         await within(_SUBSCRIBED_WITHIN_S, heard, f"all subscriptions (logs: {self.directory})")
+
+
+def behind(progress: Progress, ends: Positions) -> int:
+    """Records up to `ends` that one of the stores has not taken yet."""
+    return sum(
+        max(0, end - progress.of_sink[sink].get(place, 0))
+        for sink in SINKS
+        for place, end in ends.items()
+        if place[0] in {topic.name for topic in TOPICS_OF_SINK[sink]}
+    )
 
 
 @asynccontextmanager
@@ -110,26 +136,16 @@ async def _services(
         processes = Processes(directory, services(wanted.selectors, directory, writer_dsn), environment)
         try:
             await processes.start()
-            watch = Watch(processes)
-            world = World(
-                directory,
-                settings,
-                servers.kafka,
-                servers.postgres,
-                servers.redis,
-                market,
-                processes,
-                watch,
-                wanted,
-                links,
-            )
-            await world.until_subscribed()
-            await market.open_market()
-            watching = asyncio.create_task(watch.run())
-            try:
-                yield world
-            finally:
-                watching.cancel()
+            async with Stores.connect(settings) as stores:
+                parts = settings, servers.kafka, servers.postgres, servers.redis, market, processes, Watch(processes)
+                world = World(directory, *parts, stores, wanted, links)
+                await world.until_subscribed()
+                await market.open_market()
+                watching = asyncio.create_task(world.watch.run())
+                try:
+                    yield world
+                finally:
+                    watching.cancel()
         finally:
             await processes.close()
     finally:
