@@ -10,9 +10,10 @@ from services.producer.exchanges.base import InvalidFrame
 from shared.decimals import InvalidDecimal, is_positive, plain
 
 # A part of what shared.decimals.is_plain allows: all that exchanges send day by day. The rest takes the slow path.
-_PLAIN = r"(?:0|[1-9][0-9]{0,19}+)(?:\.[0-9]{1,18}+)?+"
-_POSITIVE = r"(?:[1-9][0-9]{0,19}+(?:\.[0-9]{1,18}+)?+|0\.(?=0*+[1-9])[0-9]{1,18}+)"
-_all_plain = re.compile(rf"(?:{_PLAIN} )*+{_PLAIN}").fullmatch
+# Only single characters are repeated possessively: around groups, Python before 3.11.5 matches too much (gh-106052).
+_PLAIN = r"(?:0|[1-9][0-9]{0,19}+)(?:\.[0-9]{1,18}+)?"
+_POSITIVE = r"(?:[1-9][0-9]{0,19}+(?:\.[0-9]{1,18}+)?|0\.(?=0*+[1-9])[0-9]{1,18}+)"
+_all_plain = re.compile(rf"(?:{_PLAIN} )*{_PLAIN}").fullmatch
 _two_positive = re.compile(f"{_POSITIVE} {_POSITIVE}").fullmatch
 
 
