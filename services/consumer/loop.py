@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import structlog
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
@@ -69,7 +70,10 @@ class Consumer:
 
     async def _next_batch(self) -> tuple[int, Batch | None]:
         """How many records there were, and their batch; after a quarter of a second of silence (0, None)."""
-        found = await self.reader.batch(_WAIT_MS, self.batch_records)
+        try:
+            found = await self.reader.batch(_WAIT_MS, self.batch_records)
+        except OffsetOutOfRangeError as error:
+            raise TapewatchError(f"Kafka no longer has the records to be read next, starting over: {error}") from None
         if not found:
             return 0, None
         try:

@@ -157,12 +157,12 @@ class ConsumerProcess:
         lines = self.log.read_text().splitlines()
         return [json.loads(line) if line.startswith("{") else {"event": line} for line in lines]
 
-    async def until_said(self, event: str) -> dict[str, Any]:
-        """The first log line with this event; fails when the process ends without it."""
+    async def until_said(self, event: str, times: int = 1) -> dict[str, Any]:
+        """The log line with this event, once it came so often; fails when the process ends without it."""
         while True:
             found = [line for line in self.said() if event in line["event"]]
-            if found:
-                return found[0]
+            if len(found) >= times:
+                return found[times - 1]
             assert self.running, self.log.read_text()
             await asyncio.sleep(0.02)
 

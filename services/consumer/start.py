@@ -1,0 +1,93 @@
+"""Before the loop: own the partitions in the store, and find where to start reading them."""
+
+import asyncio
+from collections.abc import Collection, Coroutine, Mapping
+from typing import Any, TypeVar
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from services.consumer import gaps
+from services.consumer.positions import Bounds, lost_everything, starts
+from services.consumer.sinks.base import Sink
+from shared.clock import now_us
+from shared.errors import Stopped, TapewatchError
+from shared.kafka import PartitionReader
+from shared.settings import KafkaSettings, Settings
+from shared.topic_ids import MissingTopic, read_topic_ids, wait_for_topic_ids
+from shared.topics import Topic
+
+T = TypeVar("T")
+_TOPIC_CHECK_S = 5.0
+log = structlog.get_logger(__name__)
+
+
+async def open_sink(
+    sink: Sink, owned: Collection[TopicPartition], settings: Settings, stop: asyncio.Event
+) -> Mapping[TopicPartition, int | None]:
+    """Own the partitions in the store, once no other copy does; returns the positions that are stored.
+
+    Raises Stopped, Unreachable, and TapewatchError when a topic is made anew meanwhile: its id would be the old one's.
+    """
+    ids = await unless_stopped(stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s))
+    opening = sink.open({partition: ids[partition.topic] for partition in owned})
+    watching = asyncio.create_task(_until_made_anew(settings.kafka, sink.topics, ids))
+    try:
+        return await unless_stopped(stop, opening, watching)
+    finally:
+        watching.cancel()
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *watching: "asyncio.Task[None]") -> T:
+    """Wait for `work`. Raises Stopped when `stop` is set first, or what one of `watching` raises."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopped, *watching}, return_when=asyncio.FIRST_COMPLETED)
+        for watch in watching:
+            if watch.done():
+                watch.result()
+        if not working.done():
+            raise Stopped("stopped before there was anything to do")
+        return working.result()
+    finally:
+        stopped.cancel()
+        working.cancel()
+        await asyncio.wait({working})
+
+
+async def _until_made_anew(kafka: KafkaSettings, topics: tuple[Topic, ...], ids: Mapping[str, str]) -> None:
+    while True:
+        await asyncio.sleep(_TOPIC_CHECK_S)
+        try:
+            same = await read_topic_ids(kafka, topics) == ids
+        except MissingTopic:
+            same = False
+        except KafkaError as error:
+            log.warning("Kafka does not tell its topics for now", reason=repr(error))
+            continue
+        if not same:
+            raise TapewatchError("a topic was made anew while this copy was in standby: starting over")
+
+
+async def find_starts(
+    sink: Sink,
+    reader: PartitionReader,
+    producer: AIOKafkaProducer,
+    stored: Mapping[TopicPartition, int | None],
+    refill_s: int | None,
+) -> dict[TopicPartition, int]:
+    """Offset to start at by partition. What Kafka no longer has is told as a gap before the position passes it."""
+    partitions = list(stored)
+    first, last = await reader.log_starts(partitions), await reader.log_ends(partitions)
+    bounds = {p: Bounds(first[p], last[p]) for p in partitions}
+    refill: Mapping[TopicPartition, int] = {}
+    if refill_s is not None and lost_everything(stored):
+        refill = await reader.offsets_since(partitions, now_us() // 1000 - refill_s * 1000)
+        log.warning("the store remembers nothing: live first, from shortly before now", refill_s=refill_s)
+    found = starts(stored, bounds, refill)
+    await gaps.tell(producer, found.outside, f"consumer-{sink.name}", now_us())
+    for one in found.outside:
+        await sink.write(gaps.jump(one))
+    return {TopicPartition(*key): offset for key, offset in found.offsets.items()}
