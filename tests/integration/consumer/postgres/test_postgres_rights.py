@@ -62,12 +62,14 @@ async def test_the_writer_may_not_drop_a_young_day_nor_shorten_retention_to_noth
 
 
 async def test_a_function_of_the_callers_own_is_not_run_with_the_owners_rights(record):
+    await record.owner.execute("CREATE SCHEMA mine AUTHORIZATION a_sink")
     writer = await asyncpg.connect(record.settings.postgres.dsn.get_secret_value())
-    trap = "CREATE FUNCTION pg_temp.to_char(timestamp, text) RETURNS text LANGUAGE sql AS $$ SELECT 'trap' $$"
-    await writer.execute(trap)
-    await writer.execute("SET search_path = pg_temp, public")
-    await writer.fetchval("SELECT public.make_trade_day('2026-02-02')")
-    assert await record.rows("SELECT table_name::text FROM trade_day") == [("trade_20260202",)]
+    await writer.execute(
+        "CREATE FUNCTION mine.hashtext(text) RETURNS int LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'trapped as %', current_user; END $$"
+    )
+    await writer.execute("SET search_path = mine, pg_catalog, public")
+    assert await writer.fetchval("SELECT make_trade_day('2026-02-02')")
     await writer.close()
 
 
