@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 from pydantic import SecretStr
 
 from devstack.installed import Installed, postgres_servers, redis_servers
@@ -28,6 +30,10 @@ from shared.topics import TOPIC_BY_NAME
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
+
+# No property depends on how fast this machine is.
+hypothesis.settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("any speed")
 
 _TOPIC_NAMES = frozenset(TOPIC_BY_NAME)
 _SERVER_FIXTURES = frozenset({"stack", "postgres_version", "redis_version"})
