@@ -1,6 +1,6 @@
 """Wires the reconciliation: a truth log and batch journals in, the report out."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -73,9 +73,14 @@ async def _postgres_connection(dsn: str) -> AsyncIterator["asyncpg.Connection[as
         await connection.close()
 
 
+def _lines(files: Iterable[Path]) -> Iterator[bytes]:
+    for file in files:
+        with file.open("rb") as lines:
+            yield from lines
+
+
 def _latency(truth: Truth, comparison: Comparison, journals: Sequence[Path]) -> dict[str, Percentiles]:
-    lines = read_journal(line for path in journals for line in path.open("rb"))
-    written = {sink: WrittenAt(of_sink) for sink, of_sink in lines.items()}
+    written = {sink: WrittenAt(lines) for sink, lines in read_journal(_lines(journals)).items()}
     published = (
         (truth.trades[symbol][trade_id].published_at_us, (TRADES.name, copies[0].partition), copies[0].offset)
         for symbol, in_kafka in comparison.in_kafka.items()
