@@ -35,7 +35,8 @@ def render(alert: Alert, wording: Wording, now_us: int, *, may_repeat: bool = Fa
     line = one_line(alert, wording)
     if may_repeat:
         line = f"{line} {wording.may_repeat}"
-    header = f"{_emoji(alert)} {_state(alert, wording)} · {alert.symbol} {_signed(alert.change_pct)} %"
+    market = f"{_exchange(alert, wording)} {alert.symbol}"
+    header = f"{_emoji(alert)} {_state(alert, wording)} · {market} {_signed(_told_change(alert))} %"
     context = [_context(alert, wording, now_us), wording.disclaimer, alert.alert_id]
     context += [wording.may_repeat] if may_repeat else []
     return Message(
@@ -110,6 +111,11 @@ def _exchange(alert: Alert, wording: Wording) -> str:
 
 def _lasted_s(alert: Alert) -> int:
     return max(0, (alert.event_at_us or alert.started_at_us) - alert.started_at_us) // 1_000_000
+
+
+def _told_change(alert: Alert) -> str | None:
+    """What a headline tells: how far the price is, and once it is over, how far it was."""
+    return _percent(alert.price_before, alert.price_extreme) if alert.state == "resolve" else alert.change_pct
 
 
 def _percent(before: str | None, then: str | None) -> str | None:

@@ -43,6 +43,14 @@ def test_the_end_says_how_it_went(make_alert) -> None:
     )
 
 
+def test_the_headline_names_the_exchange_and_how_far_it_went(make_alert) -> None:
+    headline = [
+        render(make_alert(state, **more), ENGLISH, now_us=0).blocks[0]["text"]["text"]
+        for state, more in (("open", {}), ("resolve", {"change_pct": "-0.20"}))
+    ]
+    assert headline == [f"🔴 DANGER · Upbit KRW-BTC {MINUS}5.0 %", f"✅ RESOLVED · Upbit KRW-BTC {MINUS}5.5 %"]
+
+
 def test_the_facts_are_there(make_alert) -> None:
     message = render(make_alert("open"), ENGLISH, now_us=1_700_000_006_512_000)
     shown = "\n".join(text["text"] for text in texts(message))
