@@ -51,6 +51,10 @@ class Demo:
         """Whether trades are being published."""
         return " market open: " in self.output
 
+    def family(self) -> list[int]:
+        """Process ids of everything that the demo started."""
+        return descendants(self.process.pid)
+
     def services(self) -> dict[str, int]:
         """Process ids by name, such as ``consumer redis``, of those that run now."""
         found = {}
@@ -62,19 +66,20 @@ class Demo:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one."""
+    """All processes below one, whichever of its threads started them."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    except FileNotFoundError:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
         return []
-    return [found for child in map(int, children) for found in (child, *descendants(child))]
+    return [found for child in children for found in (child, *descendants(child))]
 
 
 def command_line(pid: int) -> list[str]:
     """The words of a process' command; none when it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
