@@ -68,6 +68,7 @@ async def test_a_function_of_the_callers_own_is_not_run_with_the_owners_rights(r
         "CREATE FUNCTION mine.hashtext(text) RETURNS int LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'trapped as %', current_user; END $$"
     )
+    await writer.execute("GRANT USAGE ON SCHEMA mine TO PUBLIC")
     await writer.execute("SET search_path = mine, pg_catalog, public")
     assert await writer.fetchval("SELECT make_trade_day('2026-02-02')")
     await writer.close()
