@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
@@ -65,23 +65,46 @@ class Worker:
 
     environment: dict[str, str]
     process: asyncio.subprocess.Process | None = None
+    _watching: asyncio.Event = field(default_factory=asyncio.Event)
+    _reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         command = "import sys; from services.alert_worker.app import run; sys.exit(run())"
         environment = {**os.environ, **self.environment}
-        self.process = await asyncio.create_subprocess_exec(sys.executable, "-c", command, env=environment)
+        self._watching.clear()
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", command, env=environment, stderr=asyncio.subprocess.PIPE
+        )
+        self._reading = asyncio.create_task(self._read_log(self.process))
+
+    async def watching(self) -> None:
+        """Wait until it says that it reads trades."""
+        await self._watching.wait()
 
     async def kill(self) -> None:
         """kill -9."""
         assert self.process is not None
         self.process.kill()
-        assert await self.process.wait() == -signal.SIGKILL
+        assert await self._ended() == -signal.SIGKILL
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self.process is not None
         self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), 15)
+        return await asyncio.wait_for(self._ended(), 15)
+
+    async def _ended(self) -> int:
+        assert self.process is not None
+        assert self._reading is not None
+        await self._reading
+        return await self.process.wait()
+
+    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            sys.stderr.write(line.decode())
+            if b'"event": "watching"' in line:
+                self._watching.set()
 
 
 @pytest.fixture
@@ -91,12 +114,12 @@ async def worker(fresh_topics: KafkaSettings, slack: Slack) -> AsyncIterator[Wor
             "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers,
             "TAPEWATCH_SLACK__BOT_TOKEN": "xoxb-simulated",
             "TAPEWATCH_SLACK__API_URL": slack.url,
+            "TAPEWATCH_LOG__FORMAT": "json",
         }
     )
     yield one
     if one.process is not None and one.process.returncode is None:
-        one.process.kill()
-        await one.process.wait()
+        await one.kill()
 
 
 @pytest.fixture

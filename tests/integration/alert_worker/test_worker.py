@@ -44,7 +44,8 @@ async def test_killed_again_and_again_it_repeats_nothing(worker, publish, crash,
     for second in range(0, 12, 3):
         await worker.start()
         await publish(crash(began_us, second, second + 3.0))
-        await asyncio.sleep(1.0)
+        await worker.watching()
+        await asyncio.sleep(0.1 * second)  # killed at once, and ever later
         await worker.kill()
     await worker.start()
     await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
@@ -58,7 +59,7 @@ async def test_what_happened_while_it_was_stopped_is_told_after_the_next_start(
     began_us = now_us() - 12_000_000
     await worker.start()
     await publish(crash(began_us, until_s=1.0))
-    await asyncio.sleep(1.0)
+    await worker.watching()
     assert await worker.stop() == 0
     await publish(crash(began_us, from_s=1.0))
     await worker.start()
@@ -112,7 +113,8 @@ async def test_what_slack_refuses_is_kept_and_does_not_block(
 
 async def test_live_and_replayed_trades_give_the_same_alerts(worker, publish, crash, alerts, slack, eventually) -> None:
     await worker.start()
-    began_us = now_us() + 1_000_000
+    await worker.watching()
+    began_us = now_us()
     for step in range(12 * 20):
         await asyncio.sleep(max(0.0, (began_us + step * 50_000 - now_us()) / 1e6))
         await publish(crash(began_us, step / 20, (step + 1) / 20))
