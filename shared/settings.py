@@ -96,15 +96,13 @@ class SlackSettings(Section):
 
     bot_token: SecretStr | None = None
     channel: str = "#tapewatch"
-    ops_channel: str | None = None
     webhook_url: SecretStr | None = None
     api_url: str = "https://slack.com/api/"
 
 
 class AlertsSettings(Section):
-    """The rules file and the language of messages."""
+    """The language of messages."""
 
-    rules_file: Path | None = None
     language: Literal["en", "ko"] = "en"
 
 

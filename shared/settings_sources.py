@@ -15,7 +15,7 @@ from shared.errors import WrongUse
 PREFIX = "TAPEWATCH_"
 CONFIG_KEY = "TAPEWATCH_CONFIG"
 CREDENTIALS_KEY = "CREDENTIALS_DIRECTORY"
-TEST_KEYS = frozenset({"TAPEWATCH_RECORDINGS", "TAPEWATCH_TEST_SERVERS"})
+TEST_KEYS = frozenset({"TAPEWATCH_RECORDINGS"})
 """What the test suite reads; no setting of the product, and no misspelt one either."""
 
 Environ = Mapping[str, str]
