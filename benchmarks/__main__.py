@@ -18,7 +18,7 @@ def names() -> dict[str, str]:
         module.name: ast.parse((HERE / f"{module.name}.py").read_text()) for module in pkgutil.iter_modules([HERE])
     }
     return {
-        name: (ast.get_docstring(tree) or "").partition("\n")[0]
+        name: (ast.get_docstring(tree) or "").partition("\n")[0].partition(" `python")[0]
         for name, tree in trees.items()
         if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
         if name != "__main__"
