@@ -131,7 +131,7 @@ class Telling:
         )
         await self._send(DEAD_LETTERS, letter, None)
         self._outbox.settle(action, action.parent)
-        await self._note(action, "refused", action.parent, reason)
+        await self._note(action, "refused", action.parent, reason[:2_000])
 
     async def _note(self, action: Action, stage: Stage, place: Place | None, reason: str | None = None) -> None:
         told = list(action.told)
