@@ -1,12 +1,25 @@
 """The simulated exchanges and Slack of a world of faults: paused for each count, and struck on command."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from services.cli.demo.simulated import Simulated
+from tests.faults.tcp_proxy import TcpProxy
 
 
 class SimulatedMarket(Simulated):
     """The simulator as a child, with the doors that only faults need."""
+
+    @property
+    def port(self) -> int:
+        """The one port of both exchanges and Slack."""
+        return urlsplit(self.addresses["binance_rest_url"]).port or 0
+
+    def by_way_of(self, links: Mapping[str, TcpProxy]) -> dict[str, str]:
+        """Where the exchanges and Slack are for a service: behind a proxy, if there is one."""
+        here = links["exchanges"].port if "exchanges" in links else self.port
+        return {name: url.replace(f":{self.port}", f":{here}") for name, url in self.addresses.items()}
 
     async def pause(self) -> None:
         """Say nothing more; connections stay, and the truth log is complete up to here."""

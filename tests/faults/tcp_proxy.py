@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK_BYTES = 64 << 10
+_STALL_POLL_S = 0.01
 _HANG_UP_HARD = struct.pack("ii", 1, 0)  # SO_LINGER with no time: the kernel sends a reset instead of an orderly end
 
 
 @dataclass
 class Weather:
-    """How a network is. Times in seconds, for every chunk each way; `half_open`: it takes all and passes nothing on.
+    """How a network is. Times in seconds, for every chunk each way; `is_stalled`: what is sent waits.
 
     `reset_share` is the chance of a chunk to end its connection with a reset; `slice_bytes` cuts chunks into pieces.
     """
@@ -26,7 +27,7 @@ class Weather:
     bytes_per_s: float | None = None
     reset_share: float = 0.0
     slice_bytes: int = _CHUNK_BYTES
-    half_open: bool = False
+    is_stalled: bool = False
 
 
 class TcpProxy:
@@ -121,13 +122,14 @@ class TcpProxy:
                 if self._luck() < self.weather.reset_share:
                     self._reset(pair)
                     return
-                if not self.weather.half_open:
-                    writer.write(piece)
-                    await writer.drain()
+                writer.write(piece)
+                await writer.drain()
         if writer.can_write_eof():
             writer.write_eof()
 
     async def _weather(self, size_bytes: int) -> None:
+        while self.weather.is_stalled:  # noqa: ASYNC110  # the weather is anybody's to change
+            await asyncio.sleep(_STALL_POLL_S)
         weather = self.weather
         wait_s = weather.latency_s + weather.jitter_s * self._luck()
         if weather.bytes_per_s is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -51,16 +52,17 @@ async def test_a_narrow_line_is_slow(proxy: TcpProxy) -> None:
     proxy.weather = Weather(bytes_per_s=1e6)
     began_s = asyncio.get_running_loop().time()
     await exchange(proxy, b"x" * 100_000)
-    assert asyncio.get_running_loop().time() - began_s >= 0.2  # there and back
+    assert asyncio.get_running_loop().time() - began_s >= 0.1
 
 
-async def test_a_half_open_connection_takes_all_and_gives_nothing(proxy: TcpProxy) -> None:
-    proxy.weather = Weather(half_open=True)
+async def test_on_a_stalled_line_what_is_sent_waits(proxy: TcpProxy) -> None:
+    proxy.weather = Weather(is_stalled=True)
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
     writer.write(b"hello")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(reader.read(1), 0.2)
-    assert proxy.connections == 1
+    proxy.weather = Weather()
+    assert await reader.readexactly(5) == b"hello"
     writer.close()
 
 
@@ -96,7 +98,7 @@ async def test_a_target_that_is_away_looks_like_a_lost_connection() -> None:
     probe.close()
     await probe.wait_closed()
     async with TcpProxy(port) as proxy:
-        try:
-            assert await exchange(proxy, b"hello") == b""
-        except ConnectionError:
-            pass
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        with suppress(ConnectionResetError):
+            assert await reader.read(1) == b""
+        writer.close()

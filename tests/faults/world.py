@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -119,34 +119,32 @@ async def _services(
     own = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
     told = {"TAPEWATCH_REDIS__STREAM_CAP": str(STREAM_CAP), **servers.settings}
     settings = load_settings({**own, **servers.environment(), **told})
-    market = SimulatedMarket(directory)
-    try:
+    linked = servers.environment(links)
+    async with AsyncExitStack() as at_end:
+        market = SimulatedMarket(directory)
+        at_end.push_async_callback(market.close)
         async with asyncio.TaskGroup() as group:
             group.create_task(market.start(DemoOptions(scenario="flash-crash", rate=rate, seed=seed)))
             group.create_task(create_topics(settings.kafka))
             group.create_task(asyncio.to_thread(bring_up_to_date, settings.postgres))
+        if links:
+            exchanges = await at_end.enter_async_context(TcpProxy(market.port))
+            links = {**links, "exchanges": exchanges}
         wanted = subscriptions(await market.offer(), recorded=False)
-        linked = servers.environment(links)
         writer_dsn = directory / "writer.dsn"
         await create_writer(load_settings({**own, **linked}).postgres, writer_dsn)
         for exchange in wanted.selectors:
             (directory / "state" / exchange).mkdir(parents=True)
-        addresses = {key: value for key, value in linked.items() if key != POSTGRES_KEY} | told
-        environment = shared_environment(own, addresses, market.addresses, wanted)
+        stores = {key: value for key, value in linked.items() if key != POSTGRES_KEY} | told
+        environment = shared_environment(own, stores, market.by_way_of(links), wanted)
         processes = Processes(directory, services(wanted.selectors, directory, writer_dsn), environment)
-        try:
-            await processes.start()
-            async with Stores.connect(settings) as stores:
-                parts = settings, servers.kafka, servers.postgres, servers.redis, market, processes, Watch(processes)
-                world = World(directory, *parts, stores, wanted, links)
-                await world.until_subscribed()
-                await market.open_market()
-                watching = asyncio.create_task(world.watch.run())
-                try:
-                    yield world
-                finally:
-                    watching.cancel()
-        finally:
-            await processes.close()
-    finally:
-        await market.close()
+        at_end.push_async_callback(processes.close)
+        await processes.start()
+        looked = await at_end.enter_async_context(Stores.connect(settings))
+        parts = settings, servers.kafka, servers.postgres, servers.redis, market, processes, Watch(processes)
+        world = World(directory, *parts, looked, wanted, links)
+        await world.until_subscribed()
+        await market.open_market()
+        watching = asyncio.create_task(world.watch.run())
+        at_end.callback(watching.cancel)
+        yield world

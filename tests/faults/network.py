@@ -1,0 +1,65 @@
+"""Faults of the network between the services and what is behind each link: slow, narrow, stalled, cut."""
+
+import asyncio
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from tests.faults.fault import Fault, Struck
+from tests.faults.tcp_proxy import Weather
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+_LASTS_S = 5.0
+_STALL_S = 10.0
+_CUT_S = 3.0
+
+
+async def bad_weather(link: str, weather: Weather, world: "World", _random: Random) -> Struck:
+    """The network is like that for some seconds."""
+    world.links[link].weather = weather
+    await asyncio.sleep(_LASTS_S)
+    world.links[link].weather = Weather()
+    return Struck()
+
+
+async def half_open(link: str, world: "World", _random: Random) -> Struck:
+    """Nothing passes and nobody is told; then every connection is reset."""
+    world.links[link].weather = Weather(is_stalled=True)
+    await asyncio.sleep(_STALL_S)
+    world.links[link].reset()
+    world.links[link].weather = Weather()
+    return Struck()
+
+
+async def cut(link: str, world: "World", _random: Random) -> Struck:
+    """Connections are reset, and new ones refused for some seconds."""
+    await world.links[link].refuse()
+    world.links[link].reset()
+    await asyncio.sleep(_CUT_S)
+    await world.links[link].listen()
+    return Struck()
+
+
+_WEATHERS = {
+    "slow": ("30 to 60 ms each way, in slices of 1,000 bytes", Weather(0.03, 0.03, slice_bytes=1_000)),
+    "narrow": ("200 kB/s", Weather(bytes_per_s=200_000)),
+    "unreliable": ("1 % of all chunks reset their connection", Weather(reset_share=0.01)),
+}
+
+
+def _of(link: str, *, makes_gap: bool = False) -> list[Fault]:
+    """The faults of one link."""
+    strikes = {
+        **{name: (says, partial(bad_weather, link, weather)) for name, (says, weather) in _WEATHERS.items()},
+        "half-open": ("nothing passes for 10 s, then resets", partial(half_open, link)),
+        "cut": ("reset and refused for 3 s", partial(cut, link)),
+    }
+    return [
+        Fault("F24", f"{link}-link-{name}", says, strike, bound_s=5, makes_gap=makes_gap, stage="proxied")
+        for name, (says, strike) in strikes.items()
+    ]
+
+
+FAULTS = [*_of("kafka"), *_of("redis"), *_of("postgres"), *_of("exchanges", makes_gap=True)]
