@@ -111,7 +111,9 @@ class Field:
                 self.environment[f"TAPEWATCH_{exchange}__{kind}".upper()] = url[f"{exchange}_{kind}"]
         return Market(process, url, truth, self.http)
 
-    async def producer(self, exchange: str, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
+    async def producer(
+        self, exchange: str, *arguments: str, log: str | None = None, **settings: str
+    ) -> asyncio.subprocess.Process:
         """Start a producer; settings as ``BINANCE__SYMBOLS="…"``. What it says is in its log."""
         defaults = {
             "KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
@@ -122,14 +124,14 @@ class Field:
         chosen = {f"TAPEWATCH_{key}": value for key, value in (defaults | settings).items()}
         environment = {**os.environ, **self.environment, **chosen}
         command = [*TAPEWATCH, "producer", exchange, *arguments]
-        with self.log(exchange).open("a") as log:
-            process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=log)
+        with self.log(log or exchange).open("a") as file:
+            process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=file)
         self.processes.append(process)
         return process
 
-    def log(self, exchange: str) -> Path:
-        """Where a producer's log goes."""
-        return self.directory / f"{exchange}.log"
+    def log(self, name: str) -> Path:
+        """Where a producer's log goes, by its exchange if no other name was given."""
+        return self.directory / f"{name}.log"
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
         """Wait for something to become true; the test's timeout is the limit."""
