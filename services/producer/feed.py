@@ -9,7 +9,7 @@ import structlog
 
 from services.producer.backoff import Backoff
 from services.producer.endings import Ending, classify
-from services.producer.gaps import gap_event, gaps_after
+from services.producer.gaps import Heard, gap_event, gaps_after
 from services.producer.plan import Connection
 from services.producer.session import Means, Session
 from shared import metrics
@@ -133,8 +133,11 @@ class Feed:
         if session.confirmed_at_us is not None and self._work.carries_trades:
             self._why = f"connection lost: {ending.reason}"
             if isinstance(session.last, Trade):
-                self._heard_until_us = dict.fromkeys(self._work.symbols, session.last.received_at_us)
                 self._clock_offset_us = session.clock_offset_us or self._clock_offset_us
+                last = Heard(session.last.received_at_us, session.last.traded_at_us)
+                complete_us = last.complete_until_us(self._clock_offset_us)
+                # What was missed before the connection was confirmed has its gap already.
+                self._heard_until_us = dict.fromkeys(self._work.symbols, max(session.confirmed_at_us, complete_us))
         return ending
 
 

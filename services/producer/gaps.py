@@ -22,6 +22,14 @@ class Heard:
     received_at_us: int
     traded_at_us: int
 
+    def complete_until_us(self, clock_offset_us: int) -> int:
+        """Up to when, by our clock, everything before this trade has come too.
+
+        A line that lags brings trades long after they were published: what followed them is missing from then on,
+        and not only from when this one came.
+        """
+        return min(self.received_at_us, self.traded_at_us + clock_offset_us)
+
 
 @dataclass
 class Tail:
@@ -47,7 +55,7 @@ class Tail:
         """Up to when nothing of this symbol is missing in Kafka; None when it was never subscribed."""
         known = [self.connected_us.get(symbol)]
         if symbol in self.last:
-            known.append(self.last[symbol].received_at_us)
+            known.append(self.last[symbol].complete_until_us(self.clock_offset_us()))
         else:
             known.append(self.cut_us.get(partition_of(symbol_key(exchange, symbol), TRADES.partitions)))
         return max((us for us in known if us is not None), default=None)

@@ -54,6 +54,14 @@ def test_a_symbol_is_heard_until_its_last_trade_or_its_last_confirmed_connection
     assert {s: tail.heard_until_us("upbit", s) for s in "ABCD"} == {"A": 55, "B": 60, "C": 70, "D": None}
 
 
+@given(offset_s=st.sampled_from([0, 1, 150_000_000]), lag_s=st.integers(0, 60))
+def test_what_a_lagging_line_still_had_on_its_way_lies_in_the_gap(offset_s, lag_s):
+    last = Heard(NOW_US, NOW_US - (offset_s + lag_s) * S)
+    tail = Tail(last={"A": last, "B": Heard(NOW_US - 90 * S, NOW_US - (90 + offset_s) * S)})
+    (gap,) = gaps_after({"A": tail.heard_until_us("upbit", "A")}, tail.clock_offset_us(), NOW_US + S)
+    assert gap.from_us <= NOW_US - lag_s * S - LATE_US
+
+
 def test_a_symbol_that_the_tail_does_not_reach_is_heard_until_where_the_tail_begins():
     partition = partition_of(symbol_key("upbit", "QUIET"), 8)
     assert Tail(cut_us={partition: 30}).heard_until_us("upbit", "QUIET") == 30
