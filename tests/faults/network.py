@@ -33,6 +33,15 @@ async def half_open(link: str, world: "World", _random: Random) -> Struck:
     return Struck()
 
 
+async def lagging_then_reset(link: str, world: "World", _random: Random) -> Struck:
+    """What is sent lags by seconds, and then the connection ends with all that was on its way."""
+    world.links[link].weather = Weather(latency_s=0.05, slice_bytes=1_000)
+    await asyncio.sleep(_LASTS_S)
+    world.links[link].reset()
+    world.links[link].weather = Weather()
+    return Struck()
+
+
 async def cut(link: str, world: "World", _random: Random) -> Struck:
     """Connections are reset, and new ones refused for some seconds."""
     await world.links[link].refuse()
@@ -54,6 +63,7 @@ def _of(link: str, *, makes_gap: bool = False) -> list[Fault]:
     strikes = {
         **{name: (says, partial(bad_weather, link, weather)) for name, (says, weather) in _WEATHERS.items()},
         "half-open": ("nothing passes for 10 s, then resets", partial(half_open, link)),
+        "lagging": ("slow enough to lag by seconds, then reset", partial(lagging_then_reset, link)),
         "cut": ("reset and refused for 3 s", partial(cut, link)),
     }
     return [

@@ -116,8 +116,9 @@ class TcpProxy:
         pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
     ) -> None:
         while chunk := await reader.read(_CHUNK_BYTES):
-            for start in range(0, len(chunk), self.weather.slice_bytes):
-                piece = chunk[start : start + self.weather.slice_bytes]
+            slice_bytes = self.weather.slice_bytes
+            for start in range(0, len(chunk), slice_bytes):
+                piece = chunk[start : start + slice_bytes]
                 await self._weather(len(piece))
                 if self._luck() < self.weather.reset_share:
                     self._reset(pair)

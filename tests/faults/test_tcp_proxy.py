@@ -48,6 +48,14 @@ async def test_slices_and_jitter_change_no_byte(proxy: TcpProxy) -> None:
     assert await exchange(proxy, MESSAGE) == MESSAGE
 
 
+async def test_weather_that_changes_half_way_changes_no_byte(proxy: TcpProxy) -> None:
+    proxy.weather = Weather(latency_s=0.001, slice_bytes=1_000)
+    sent = asyncio.create_task(exchange(proxy, MESSAGE[:200_000]))
+    await asyncio.sleep(0.02)
+    proxy.weather = Weather()
+    assert await sent == MESSAGE[:200_000]
+
+
 async def test_a_narrow_line_is_slow(proxy: TcpProxy) -> None:
     proxy.weather = Weather(bytes_per_s=1e6)
     began_s = asyncio.get_running_loop().time()
