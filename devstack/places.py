@@ -54,13 +54,13 @@ class DataDirectory:
         if self._lock is None:
             raise WrongUse(f"{self.path} is in use by another stack: stop that one or choose another directory")
 
-    def close(self, *, keep: bool = False) -> None:
-        """Let go of it. `keep` leaves a temporary one in place: without a lock nobody takes it for abandoned."""
+    def close(self, *, keep: bool = False, for_good: bool = False) -> None:
+        """Let go of it. A temporary one is removed; `keep` leaves that to the next stack, `for_good` to nobody."""
         if self._lock is None:
             return
-        if self.temporary and keep:
-            (self.path / _LOCK).unlink(missing_ok=True)
-        if self.temporary and not keep:
+        if self.temporary and for_good:
+            (self.path / _LOCK).unlink(missing_ok=True)  # what has no lock counts as abandoned by no one
+        elif self.temporary and not keep:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
         self._lock = None

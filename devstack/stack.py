@@ -128,7 +128,7 @@ class Stack:
     def stop(self, *, keep_logs: bool = False) -> None:
         """Stop everything. Temporary data are removed, unless the stack keeps them."""
         stop_together(self.servers)
-        self._directory.close(keep=self.keep or keep_logs)
+        self._directory.close(keep=keep_logs, for_good=self.keep)
 
     def abandon(self) -> None:
         """Make a `start` that runs in another thread give up soon."""

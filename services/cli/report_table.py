@@ -31,8 +31,7 @@ def _tables(report: Report) -> RenderableType:
 
 
 def _title(report: Report) -> str:
-    published = ", ".join(f"{count:,} {channel}s" for channel, count in report.published.items())
-    return f"{report.scenario or 'reconciliation'}: {published} published in {report.seconds:.1f} s"
+    return f"{report.scenario or 'reconciliation'}: {_counted(report.published)} published in {report.seconds:.1f} s"
 
 
 def _cells(store: str, figures: Figures) -> list[Text]:
@@ -46,10 +45,9 @@ def _cells(store: str, figures: Figures) -> list[Text]:
 
 def _facts(report: Report) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
-    gaps = f"{report.gaps['open']} open, {report.gaps['closed']} closed; {report.unheard.get('trade', 0)} trades inside"
-    facts.add_row("gaps", gaps)
-    conflated = ", ".join(f"{count:,} {channel}s" for channel, count in report.conflated.items() if count)
-    facts.add_row("given up for newer ones", conflated or "none")
+    facts.add_row("gaps told", f"{report.gaps['open']} open, {report.gaps['closed']} closed")
+    facts.add_row("published unheard", _counted(report.unheard))
+    facts.add_row("given up for newer ones", _counted(report.conflated))
     for sink, figures in report.latency_ms.items():
         facts.add_row(
             f"published → {sink}",
@@ -66,6 +64,10 @@ def _facts(report: Report) -> RenderableType:
     if report.restarts:
         facts.add_row("restarted", restarted or "nothing")
     return facts
+
+
+def _counted(figures: Figures) -> str:
+    return ", ".join(f"{count:,} {channel}s" for channel, count in figures.items() if count) or "none"
 
 
 def _alert(alert: Episode) -> str:

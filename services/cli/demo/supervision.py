@@ -109,8 +109,6 @@ class Supervisor:
 
     async def start(self) -> None:
         """Start supervisor and with it every service. Raises TapewatchError when it does not come up."""
-        from supervisor.xmlrpc import SupervisorTransport
-
         file = self._directory / "supervisor.conf"
         file.touch(mode=0o600)
         file.write_text(configuration(self._directory, self._services), encoding="utf-8")
@@ -124,13 +122,23 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal is for us alone
             )
-        transport = SupervisorTransport(None, None, f"unix://{_socket(self._directory)}")
-        self._proxy = ServerProxy("http://localhost", transport=transport)
         async with asyncio.timeout(_START_LIMIT_S):
-            while not _socket(self._directory).exists():
+            while not await self._answers():
                 if self._process.returncode is not None:
                     raise TapewatchError(f"supervisor ended at once: see {self._directory / 'supervisor.out'}")
                 await asyncio.sleep(0.02)
+
+    async def _answers(self) -> bool:
+        """Whether it listens: its socket is there a moment before. A connection that failed is of no more use."""
+        from supervisor.xmlrpc import SupervisorTransport
+
+        transport = SupervisorTransport(None, None, f"unix://{_socket(self._directory)}")
+        self._proxy = ServerProxy("http://localhost", transport=transport)
+        try:
+            await asyncio.to_thread(self._proxy.supervisor.getState)
+        except (FileNotFoundError, ConnectionError):
+            return False
+        return True
 
     async def processes(self) -> list[Process]:
         """How every service is, in the order of their list."""

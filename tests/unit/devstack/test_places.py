@@ -33,14 +33,15 @@ def test_data_belong_to_one_stack_at_a_time(tmp_path: Path) -> None:
 
 
 def test_temporary_data_go_when_the_stack_does_unless_they_are_kept() -> None:
-    gone, kept = DataDirectory(), DataDirectory()
+    gone, later, kept = DataDirectory(), DataDirectory(), DataDirectory()
     gone.close()
-    kept.close(keep=True)
-    assert not gone.path.exists()
-    assert kept.path.exists()
-    os.utime(kept.path, (0, 0))
+    later.close(keep=True)
+    kept.close(for_good=True)
+    assert [one.path.exists() for one in (gone, later, kept)] == [False, True, True]
+    for one in (later, kept):
+        os.utime(one.path, (0, 0))
     remove_abandoned(kept.path.parent)
-    assert kept.path.exists()
+    assert [one.path.exists() for one in (later, kept)] == [False, True]
     kept.path.rmdir()
 
 
