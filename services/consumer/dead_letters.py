@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.consumer.decode import Poison
-from shared import metrics
+from shared import failpoints, metrics
 from shared.clock import NowMicros
 from shared.events import DeadLetter
 from shared.topics import DEAD_LETTERS
@@ -53,6 +53,7 @@ class DeadLetterPublisher:
             value = encode(dead_letter(one, self._reader, self._now_us()))
             sent.append(await self._producer.send(DEAD_LETTERS.name, value, headers=headers))
         await asyncio.gather(*sent)
+        failpoints.reach("dead-letters-kept")
         for one in poison:
             metrics.DEAD_LETTERS.labels(self._reader, one.topic).inc()
         for one in poison[:_LOGGED_PER_BATCH]:

@@ -16,7 +16,7 @@ from services.consumer.decode import Poison, read_batch
 from services.consumer.flood import Flood
 from services.consumer.journal import Journal
 from services.consumer.sinks.base import Sink, Written
-from shared import metrics
+from shared import failpoints, metrics
 from shared.clock import NowMicros
 from shared.errors import TapewatchError
 from shared.kafka import PartitionReader
@@ -95,6 +95,7 @@ class Consumer:
 
     async def _write(self, batch: Batch) -> None:
         written = await self.sink.write(batch)
+        failpoints.reach("stored")
         self.journal.wrote(batch, self.now_us())
         self.stored |= _ends(batch)
         self._refreshed_at = _now_s()

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.consumer.loop import Consumer
-from shared import metrics
+from shared import failpoints, metrics
 
 _EVERY_S = 1.0
 log = structlog.get_logger(__name__)
@@ -27,6 +27,7 @@ async def tell_progress(consumer: Consumer) -> None:
             continue
         try:
             await consumer.reader.advise(news)
+            failpoints.reach("advised")
             told |= news
         except KafkaError as error:
             log.warning("Kafka did not take the positions, which are advice only", reason=repr(error))

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import sys
 
@@ -31,6 +32,7 @@ def main() -> int:
         for fault in faults:
             console.print(f"{fault.code:4} {fault.name:32} {fault.says} ({fault.stage})", soft_wrap=True)
         return 0
+    logging.basicConfig(level=logging.CRITICAL)  # our own clients complain while their servers are away
     seed = random.randrange(1 << 31) if arguments.seed is None else arguments.seed
     console.print(f"seed {seed}: {len(faults)} faults at {arguments.rate:.0f} messages/s")
     outcomes = asyncio.run(_strike(arguments, faults, seed, console))

@@ -80,6 +80,18 @@ async def service_doubled(name: str, world: "World", _random: Random) -> Struck:
     return Struck(broken=[] if status == 0 else [f"the second copy was told to end and ended with {status}"])
 
 
+async def killed_at(moment: str, name: str, world: "World", _random: Random) -> Struck:
+    """In place of the service a copy runs that ends as by kill -9 at a moment in its code; three times."""
+    broken = []
+    await world.services.hold(name)
+    for _ in range(3):
+        status = await (await world.services.copy(name, FAILPOINT=moment)).ended()
+        if status != -signal.SIGKILL:
+            broken.append(f"{name} did not reach {moment!r} and ended with {status}")
+    await world.services.let_go(name)
+    return Struck(3, broken=broken)
+
+
 async def alert_worker_killed(world: "World", random: Random) -> Struck:
     """Killed while a market is falling: the alert comes all the same, once, and is resolved."""
     for _ in range(2):
@@ -122,6 +134,14 @@ FAULTS = [
     *(
         Fault("F1", f"{name}-killed", "kill -9 at random moments", strike, bound_s=2, quick=True)
         for name, strike in _each(CONSUMERS, killed, 3)
+    ),
+    *(
+        Fault("F2", f"{name}-killed-when-stored", "dies between the store's answer and all else", strike, bound_s=2)
+        for name, strike in _each(CONSUMERS, partial(killed_at, "stored"))
+    ),
+    *(
+        Fault("F3", f"{name}-killed-when-advised", "dies between the commit to Kafka and all else", strike, bound_s=2)
+        for name, strike in _each(CONSUMERS, partial(killed_at, "advised"))
     ),
     *(
         Fault("F4", f"{name}-killed", "kill -9", strike, bound_s=4, makes_gap=True, quick=True)

@@ -19,6 +19,8 @@ from tests.faults.world import World, behind, running_world
 
 _CALM_BEFORE_S = (1.0, 2.0)
 _CALM_AFTER_S = 1.5
+_CALM_AFTER_A_GAP_S = 4.0
+"""Until every market has told its ticker and book anew: newest wins, and no gap excuses a last one that is missing."""
 _GIVE_UP_AFTER_S = 90.0
 _POLL_S = 0.02
 _AWAY = (OSError, TimeoutError, KafkaError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -44,7 +46,7 @@ class Strikes:
         struck = await fault.strike(world, random)
         caught_up_s = await _caught_up(world)
         struck.broken += await struck.check(world)
-        await asyncio.sleep(_CALM_AFTER_S)
+        await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
         await world.market.pause()
         await world.at_rest()
         before, self.total = self.total, Totals.of(await world.count())

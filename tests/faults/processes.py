@@ -33,6 +33,11 @@ class Copy:
         """Its log so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    async def ended(self) -> int:
+        """Its exit status, once it ends by itself. Raises TimeoutError."""
+        await within(_SAID_WITHIN_S, lambda: self._process.returncode is not None, f"the end of {self._log}")
+        return await self._process.wait()
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, if it still runs, and give its exit status."""
         if self._process.returncode is None:
@@ -89,14 +94,17 @@ class Processes(Supervisor):
         """Start a service that was held."""
         await self._call("startProcess", name, False)
 
-    async def copy(self, name: str) -> Copy:
-        """Start a second copy of a service, with the same settings; it ends with the world at the latest."""
+    async def copy(self, name: str, **more: str) -> Copy:
+        """Start a second copy of a service, with the same settings and `more` of the environment.
+
+        It ends with the world at the latest.
+        """
         service = next(service for service in self._services if service.name == name)
         log = self._directory / f"{name}-copy-{len(self._copies)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *launch.wrapped([sys.executable, "-m", "services.cli", *service.arguments]),
-                env={**self._environment, **service.environment},
+                env={**self._environment, **service.environment, **more},
                 cwd=self._directory,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
