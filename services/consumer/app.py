@@ -40,9 +40,9 @@ async def consume(sink: str, shard: Shard, group: str | None, settings: Settings
         raise WrongUse(f"--group: {group!r} cannot be used, {name} is where lag monitors look: take another name")
     if group is not None and shard != Shard():
         raise WrongUse("--group and --shard both say which partitions are owned: give one of them")
+    topics = SINKS[sink].make(settings).topics  # a client that is not installed is told before anything is waited for
     metrics.serve(settings.metrics.port)
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
-    topics = SINKS[sink].make(settings).topics
     if group is None:
         await serve(sink, partitions_of(topics, shard), settings, stop)
     else:
