@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Fault, ServerProxy
+from xmlrpc.client import Fault
 
 from devstack import die_with_parent, launch
 from services.cli.demo.services import Service
+from services.cli.demo.unix_rpc import connect
 from shared.errors import TapewatchError
 
 STOP_LIMIT_S = 10
@@ -105,7 +106,7 @@ class Supervisor:
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()  # one call at a time on the one connection
-        self._proxy: Any = None
+        self._proxy: Any = connect(_socket(directory))
 
     async def start(self) -> None:
         """Start supervisor and with it every service. Raises TapewatchError when it does not come up."""
@@ -129,11 +130,7 @@ class Supervisor:
                 await asyncio.sleep(0.02)
 
     async def _answers(self) -> bool:
-        """Whether it listens: its socket is there a moment before. A connection that failed is of no more use."""
-        from supervisor.xmlrpc import SupervisorTransport
-
-        transport = SupervisorTransport(None, None, f"unix://{_socket(self._directory)}")
-        self._proxy = ServerProxy("http://localhost", transport=transport)
+        """Whether it listens: its socket is there a moment before it does."""
         try:
             await asyncio.to_thread(self._proxy.supervisor.getState)
         except (FileNotFoundError, ConnectionError):
@@ -163,6 +160,7 @@ class Supervisor:
 
     async def close(self) -> None:
         """Stop what still runs, and supervisor."""
+        self._proxy("close")()
         if self._process is None or self._process.returncode is not None:
             return
         self._process.terminate()

@@ -1,0 +1,54 @@
+"""Services kept alive: started again when killed, gone when their supervisor is."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from services.cli.demo.services import Service
+from services.cli.demo.supervision import Supervisor, count_restarts, cpu_seconds, resident_mb
+
+
+@pytest.fixture
+async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
+    """One service that needs no server: a simulator whose market never opens."""
+    service = Service("simulator", ("simulator", "--expect", "1000000"), {"TAPEWATCH_LOG__LEVEL": "error"})
+    found = Supervisor(tmp_path, [service], dict(os.environ))
+    await found.start()
+    yield found
+    await found.close()
+
+
+async def pid_of(supervisor: Supervisor, other_than: int = 0) -> int:
+    deadline = monotonic() + 20
+    while True:
+        [process] = await supervisor.processes()
+        if process.pid not in (0, other_than):
+            return process.pid
+        assert monotonic() < deadline, supervisor.said()
+
+
+async def test_a_killed_service_is_started_again_and_counted(supervisor: Supervisor) -> None:
+    first = await pid_of(supervisor)
+    os.kill(first, signal.SIGKILL)
+    second = await pid_of(supervisor, other_than=first)
+    assert count_restarts(supervisor.said(), supervisor.names) == {"simulator": 1}
+    assert (resident_mb(second) or 0) > 0
+    assert cpu_seconds(second) is not None
+    await supervisor.stop(supervisor.names)
+    assert [process.pid for process in await supervisor.processes()] == [0]
+    assert resident_mb(second) is None
+    assert cpu_seconds(second) is None
+
+
+async def test_services_die_with_a_supervisor_that_is_killed(supervisor: Supervisor, tmp_path: Path) -> None:
+    service = await pid_of(supervisor)
+    os.kill(int((tmp_path / "supervisor.pid").read_text()), signal.SIGKILL)
+    deadline = monotonic() + 10
+    while resident_mb(service):  # nothing, or nothing left of it
+        assert monotonic() < deadline
+        await asyncio.sleep(0.02)
