@@ -17,6 +17,7 @@ from shared.errors import TapewatchError
 
 STOP_LIMIT_S = 10
 _START_LIMIT_S = 15.0
+_LEAVE_LIMIT_S = 3.0
 _LOG_BYTES = 20 << 20
 _MAX_SOCKET_PATH = 100  # the kernel's limit is 108 bytes
 _SPAWNED = re.compile(r"spawned: '([^']+)' with pid \d+")
@@ -159,13 +160,13 @@ class Supervisor:
         return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
     async def close(self) -> None:
-        """Stop what still runs, and supervisor."""
+        """Stop what still runs, and supervisor. What does not heed is killed, which every service must bear."""
         self._proxy("close")()
         if self._process is None or self._process.returncode is not None:
             return
         self._process.terminate()
         try:
-            async with asyncio.timeout(STOP_LIMIT_S + 5):
+            async with asyncio.timeout(_LEAVE_LIMIT_S):
                 await self._process.wait()
         except TimeoutError:
             self._process.kill()
