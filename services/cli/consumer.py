@@ -12,7 +12,10 @@ def consumer(
     shard: Annotated[str, typer.Option(metavar="K/N", help="Own the partitions p with p mod N = K.")] = "0/1",
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Share partitions by a consumer group.")] = None,
 ) -> None:
-    """Write the tape into one store. A second copy stands by and takes over when the first is gone."""
+    """Write the tape into one store. A second copy stands by and takes over when the first is gone.
+
+    Example: tapewatch consumer postgres --shard 0/2
+    """
     from services.consumer.app import run
     from shared.partitioning import Shard
 

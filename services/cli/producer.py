@@ -12,7 +12,10 @@ def producer(
     exchange: Annotated[str, typer.Argument(help="upbit or binance.", metavar="upbit|binance")],
     shard: Annotated[str, typer.Option(help="Part k of n, from 0/n: the symbols of every n-th partition.")] = "0/1",
 ) -> None:
-    """Read one exchange and publish its trades, tickers and order books to Kafka."""
+    """Read one exchange and publish its trades, tickers and order books to Kafka.
+
+    Example: TAPEWATCH_UPBIT__SYMBOLS=KRW-BTC,KRW-ETH tapewatch producer upbit
+    """
     try:
         part = Shard.parse(shard)
     except ValueError as error:

@@ -30,7 +30,10 @@ def simulator(  # noqa: PLR0913, PLR0917  # one parameter a flag
         float, typer.Option(min=0.1, help="Binance hangs up after so long.")
     ] = 86_400.0,
 ) -> None:
-    """Run the simulated Upbit, Binance and Slack; print one JSON line that says where they are."""
+    """Run the simulated Upbit, Binance and Slack; print one JSON line that says where they are.
+
+    Example: tapewatch simulator --scenario calm --truth truth.jsonl
+    """
     import random
 
     from services.simulator.app import SimulatorOptions, serve

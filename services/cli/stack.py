@@ -36,7 +36,10 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
     foreground: Annotated[bool, typer.Option("--foreground", help="stay until Ctrl-C")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Start the servers and leave them running. A server whose address is set is used instead of started."""
+    """Start the servers and leave them running. A server whose address is set is used instead of started.
+
+    Example: tapewatch stack up --data /srv/tapewatch
+    """
     with _told():
         from devstack.keeper import Wish, current
         from devstack.stack import Options
@@ -55,7 +58,10 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
 
 @app.command()
 def down() -> None:
-    """Stop the servers that `up` started."""
+    """Stop the servers that `up` started.
+
+    Example: tapewatch stack down
+    """
     with _told():
         from devstack.keeper import take_down
 
@@ -64,7 +70,10 @@ def down() -> None:
 
 @app.command()
 def status(as_json: _Json = False) -> None:
-    """Show what runs and where. Exit status 3 when a server does not answer."""
+    """Show what runs and where. Exit status 3 when a server does not answer.
+
+    Example: tapewatch stack status --json
+    """
     with _told():
         from devstack.keeper import answers
 
@@ -77,7 +86,10 @@ def status(as_json: _Json = False) -> None:
 
 @app.command()
 def env() -> None:
-    """Print the settings that point to the servers, for `eval "$(tapewatch stack env)"`."""
+    """Print the settings that point to the servers.
+
+    Example: eval "$(tapewatch stack env)"
+    """
     with _told():
         for key, value in _running().environment.items():
             sys.stdout.write(f"export {key}={shlex.quote(value)}\n")

@@ -79,7 +79,7 @@ class Monitor:
     async def once(self) -> None:
         """Look at everything, each part on its own, so that a slow one does not hold up the others."""
         async with asyncio.TaskGroup() as group:
-            for look in (self._services, self._market, self._flows, self._alerts, self._prices):
+            for look in (self._services, self._stream, self._alerts, self._prices):
                 group.create_task(look())
 
     def market_opens(self) -> None:
@@ -110,6 +110,11 @@ class Monitor:
         before_s, at_s = self._cpu.get(pid, (used_s, now_s - 1))
         self._cpu[pid] = (used_s, now_s)
         return 100 * (used_s - before_s) / (now_s - at_s)
+
+    async def _stream(self) -> None:
+        """Downstream first, so that nothing seems to have been stored before it was published."""
+        await self._flows()
+        await self._market()
 
     async def _market(self) -> None:
         status, now_s = await self._stage.simulated.status(), monotonic()

@@ -22,15 +22,14 @@ EXCHANGES = {"upbit": "Upbit", "binance": "Binance", "binance_agg": "Binance"}
 
 def draw(picture: Picture, width: int) -> RenderableType:
     """The whole screen, side by side where the terminal is wide enough; what matters most is on top."""
-    parts = (_flows(picture), _prices(picture.prices), _services(picture.services), _latency(picture))
+    flows, services, latency = _flows(picture), _services(picture.services), _latency(picture)
+    prices = _prices(picture.prices)
     if width < _WIDE:
-        return Group(_header(picture), _alerts(picture), *parts)
+        return Group(_header(picture), _alerts(picture), flows, prices, services, latency)
     grid = Table.grid(expand=True, padding=(0, 4, 0, 0))
     grid.add_column(ratio=6)
     grid.add_column(ratio=5)
-    for place in range(0, len(parts), 2):
-        grid.add_row(*parts[place : place + 2])
-        grid.add_row()
+    grid.add_row(Group(flows, "", services), Group(prices, "", latency))
     return Group(_header(picture), _alerts(picture), grid)
 
 

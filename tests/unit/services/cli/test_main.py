@@ -11,10 +11,11 @@ from services.cli.main import app, missing_extra
 
 COMMANDS = [
     ["demo"],
-    ["stack"],
     ["stack", "up"],
+    ["stack", "down"],
+    ["stack", "status"],
+    ["stack", "env"],
     ["simulator"],
-    ["topics"],
     ["topics", "create"],
     ["db", "migrate"],
     ["producer"],
@@ -35,10 +36,11 @@ def tapewatch(*arguments: str, **environment: str) -> subprocess.CompletedProces
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself(command: list[str]) -> None:
+def test_every_command_explains_itself_by_an_example(command: list[str]) -> None:
     told = CliRunner().invoke(app, [*command, "--help"])
     assert told.exit_code == 0
     assert "Usage" in told.output
+    assert "Example: " in told.output
 
 
 def test_the_command_imports_no_service_until_one_is_wanted() -> None:
