@@ -168,7 +168,14 @@ FAULTS = [
         for name, strike in _each(CONSUMERS, consumer_doubled)
     ),
     *(
-        Fault("F7", f"{name}-doubled", "a second copy works beside the first", strike, bound_s=2)
+        Fault(
+            "F7",
+            f"{name}-doubled",
+            "a second copy works beside the first",
+            strike,
+            bound_s=2,
+            makes_gap=name in PRODUCERS,  # a copy that starts cannot know what the other one hears
+        )
         for name, strike in _each((*PRODUCERS, "alert-worker"), service_doubled)
     ),
 ]
