@@ -8,6 +8,7 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
 from services.consumer.sinks.base import PositionMoved
+from shared.clock import now_us
 from shared.events import Alert, DeadLetter, FeedEvent, Instrument, Ticker
 from shared.topics import ALERTS, DEAD_LETTERS, FEED, INSTRUMENTS, TICKERS, TRADES
 
@@ -106,7 +107,8 @@ async def test_the_same_id_of_two_symbols_is_two_trades(record, trade, batch):
 async def test_a_late_trade_of_yesterday_and_a_recording_of_2021_find_their_day(record, trade, batch):
     sink = await record.opened()
     days = [NEW_YEAR_US - 1, NEW_YEAR_US, NEW_YEAR_US + DAY_US - 1, NEW_YEAR_US + DAY_US, 1_617_580_800_000_000]
-    await sink.write(batch([trade(number, at_us) for number, at_us in enumerate(days)]))
+    received_at_us = now_us()  # played today, or the day of 2021 would be past its retention
+    await sink.write(batch([trade(n, at_us, received_at_us=received_at_us) for n, at_us in enumerate(days)]))
     where = "SELECT trade_id, tableoid::regclass::text FROM trade ORDER BY 1"
     assert await record.rows(where) == [
         (0, "trade_20251231"),
