@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 # On a terminal pip shows its progress; elsewhere it only complains.
 INSTALL := $(BIN)/pip --disable-pip-version-check --no-input $(shell [ -t 2 ] || echo --quiet) install
 
@@ -25,10 +27,10 @@ demo: setup  ## run the whole product on this machine
 
 test: $(VENV)/.dev  ## every check and every test
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 unit: $(VENV)/.dev  ## the tests that need no server, in seconds
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest -n 2 tests/unit $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import rule
 	$(BIN)/ruff format --check .
