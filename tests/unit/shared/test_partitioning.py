@@ -1,4 +1,5 @@
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.partitioner import murmur2 as murmur2_of_aiokafka
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,12 @@ def test_hash_is_that_of_the_python_client(data: bytes) -> None:
 @given(st.text(max_size=64), st.integers(1, 64))
 def test_a_key_has_one_partition_of_those_that_exist(key: str, partitions: int) -> None:
     assert 0 <= partition_of(key, partitions) < partitions
+
+
+@given(st.text(max_size=64), st.integers(1, 64))
+def test_a_key_goes_where_the_python_client_sends_it(key: str, partitions: int) -> None:
+    every = list(range(partitions))
+    assert partition_of(key, partitions) == DefaultPartitioner()(key.encode(), every, every)
 
 
 def test_symbols_spread_over_the_partitions() -> None:
