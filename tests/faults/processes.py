@@ -121,8 +121,6 @@ class Processes(Supervisor):
         for pid in (await self.pids()).values():
             _sent(pid, signal.SIGCONT)
         await super().close()
-        if self._proxy is not None:
-            self._proxy("close")()
 
 
 def _is_there(pid: int) -> bool:
