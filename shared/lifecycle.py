@@ -4,24 +4,32 @@ import asyncio
 import faulthandler
 import signal
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 
-from shared import logs
+from shared import health, logs
 from shared.errors import TapewatchError
+from shared.heartbeat import beat
+from shared.liveness import Liveness
 from shared.settings import Settings, load_settings, without_secrets
+from shared.systemd import Systemd
 
 STOP_WITHIN_S = 10
 """How long a service may take to bring its last batch home after SIGTERM."""
 
-Main = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, None]]
+_START_BEYOND_WAIT_S = 60
+
+Main = Callable[[Settings, asyncio.Event, Liveness], Coroutine[Any, Any, None]]
 log = structlog.get_logger(__name__)
 
 
 def run(service: str, main: Main) -> int:
-    """Run `main(settings, stop)` and return the exit code. `stop` is set by SIGTERM and SIGINT.
+    """Run `main(settings, stop, liveness)` and return the exit code. `stop` is set by SIGTERM and SIGINT.
+
+    `main` says in `liveness` whenever it gets on. When it does not for too long, the process ends.
 
     A TapewatchError ends the process with its one line and its code. Anything unforeseen ends it with a traceback in
     the log and code 1: the supervisor starts it again.
@@ -44,15 +52,32 @@ async def _until_stopped(settings: Settings, main: Main) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("starting")
-    running = asyncio.create_task(main(settings, stop), name="main")
-    await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    systemd, liveness = Systemd(), _liveness(settings)
+    close = health.serve(settings.metrics, liveness)
+    beating = asyncio.create_task(beat(liveness, systemd), name="heartbeat")
+    running = asyncio.create_task(main(settings, stop, liveness), name="main")
+    ending = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, ending, beating}, return_when=asyncio.FIRST_COMPLETED)
+    if beating.done():
+        running.cancel()
+        await asyncio.wait({running}, timeout=1)
+        beating.result()
+    beating.cancel()
+    if not running.done():
+        systemd.tell(STOPPING=1, STATUS="stopping")
     await asyncio.wait({running}, timeout=STOP_WITHIN_S)
+    close()
     if not running.done():
         running.cancel()
         await asyncio.wait({running}, timeout=1)
         raise TapewatchError(f"did not stop within {STOP_WITHIN_S} s of being told to")
     await running
     log.info("stopped")
+
+
+def _liveness(settings: Settings) -> Liveness:
+    start_within_s = settings.start.wait_s + _START_BEYOND_WAIT_S
+    return Liveness(time.monotonic, settings.liveness.within_s, start_within_s)
 
 
 def _ended_by(service: str, error: Exception) -> int:

@@ -3,9 +3,7 @@
 A service moves them; the endpoint on loopback shows them when METRICS__PORT is set.
 """
 
-from prometheus_client import Counter, Gauge, start_http_server
-
-from shared.errors import WrongUse
+from prometheus_client import Counter, Gauge
 
 FRAMES = Counter("tapewatch_frames_received_total", "WebSocket frames received", ["exchange"])
 EVENTS_PUBLISHED = Counter("tapewatch_events_published_total", "Records acknowledged by Kafka", ["topic"])
@@ -37,13 +35,3 @@ TRADES_IGNORED = Counter(
 ALERTS = Counter("tapewatch_alerts_total", "Alert records published", ["state", "kind"])
 ALERTS_SUPPRESSED = Counter("tapewatch_alerts_suppressed_total", "Alerts not told, by reason", ["reason"])
 SLACK_CALLS = Counter("tapewatch_slack_calls_total", "Calls to Slack by outcome", ["outcome"])
-
-
-def serve(port: int | None) -> None:
-    """Show the metrics on 127.0.0.1:`port`; None does nothing. Raises WrongUse when the port is taken."""
-    if port is None:
-        return
-    try:
-        start_http_server(port, addr="127.0.0.1")
-    except OSError as error:
-        raise WrongUse(f"TAPEWATCH_METRICS__PORT: 127.0.0.1:{port} cannot be listened on: {error.strerror}") from None

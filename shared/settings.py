@@ -107,9 +107,16 @@ class AlertsSettings(Section):
 
 
 class MetricsSettings(Section):
-    """The Prometheus endpoint of a service, on loopback; no port, no endpoint."""
+    """Where a service shows its metrics and whether it lives, on loopback; no port, no endpoint."""
 
+    host: str = "127.0.0.1"
     port: int | None = Field(default=None, ge=0, le=65535)
+
+
+class LivenessSettings(Section):
+    """How long a service may go without progress before it starts over."""
+
+    within_s: int = Field(default=30, ge=5, le=3600)
 
 
 class LogSettings(Section):
@@ -144,6 +151,7 @@ class Settings(Section):
     slack: SlackSettings = SlackSettings()
     alerts: AlertsSettings = AlertsSettings()
     metrics: MetricsSettings = MetricsSettings()
+    liveness: LivenessSettings = LivenessSettings()
     log: LogSettings = LogSettings()
     state: StateSettings = StateSettings()
     start: StartSettings = StartSettings()

@@ -3,12 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import TypeVar
 
 import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.alert_worker import snapshot
@@ -17,6 +19,7 @@ from services.alert_worker.topic_reader import partitions_of, read_topic
 from shared.clock import NowMicros, now_us
 from shared.events import Alert, DetectorSnapshot, Notification, Trade
 from shared.kafka import PartitionReader
+from shared.liveness import Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, DEAD_LETTERS, TRADES_IGNORED
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
@@ -36,6 +39,7 @@ _PUBLISHED_KEPT = 20_000
 """Ids of alerts that a restart would repeat: those since the oldest snapshot, which is minutes."""
 
 _READ_MS = 20
+_PROVE_EVERY_S, _PROVE_WITHIN_S = 5.0, 3.0
 _MOST_RECORDS = 2_000
 _ON_THE_WAY_US = 60_000
 """How long a record may take from its receipt to us before an idle partition's ticks close without it."""
@@ -44,8 +48,11 @@ _ON_THE_WAY_US = 60_000
 class Detection:
     """The watch over all partitions of the trades topic, until stopped."""
 
-    def __init__(self, settings: KafkaSettings, producer: AIOKafkaProducer, now: NowMicros = now_us) -> None:
-        self._settings, self._producer, self._now = settings, producer, now
+    def __init__(
+        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, now: NowMicros = now_us
+    ) -> None:
+        self._settings, self._producer, self._liveness, self._now = settings, producer, liveness, now
+        self._proved_at_s = 0.0
         self._reader = PartitionReader(settings, "alert-worker")
         self._watches = {partition: Partition() for partition in partitions_of(TRADES)}
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
@@ -103,11 +110,24 @@ class Detection:
             decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
             decided += self._run_on(batch)
             await self._publish(decided)
+            await self._tell_progress(bool(batch))
             # One partition at a time, so that no decision waits for all of them.
             if monotonic() >= next_save:
                 await self._save([turns[turn]])
                 turn = (turn + 1) % len(turns)
                 next_save = monotonic() + SNAPSHOT_EVERY_S / len(turns)
+
+    async def _tell_progress(self, moved: bool) -> None:
+        """Trades were judged; or now and then, Kafka says that there are none to judge. Its silence proves nothing."""
+        if moved:
+            self._liveness.moved("watching")
+        elif monotonic() - self._proved_at_s >= _PROVE_EVERY_S:
+            self._proved_at_s = monotonic()
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(_PROVE_WITHIN_S):
+                    ends = await self._reader.log_ends(list(self._watches))
+                if all(watch.position >= ends[partition] for partition, watch in self._watches.items()):
+                    self._liveness.moved("watching: no trades come")
 
     def _observe(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> list[Decided]:
         watch, decided = self._watches[partition], []

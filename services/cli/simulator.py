@@ -60,4 +60,4 @@ def simulator(  # noqa: PLR0913, PLR0917  # one parameter a flag
             lifetime_s=binance_lifetime_seconds,
         ),
     )
-    raise typer.Exit(lifecycle.run("simulator", lambda _, stop: serve(options, stop)))
+    raise typer.Exit(lifecycle.run("simulator", lambda _, stop, liveness: serve(options, stop, liveness)))

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 from aiokafka.structs import TopicPartition
 
+from services.consumer.advice import advise_kafka
 from services.consumer.dead_letters import DeadLetterPublisher
 from services.consumer.journal import Journal
 from services.consumer.loop import Consumer
@@ -15,10 +17,11 @@ from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
 from services.consumer.sinks import SINKS
 from services.consumer.start import find_starts, open_sink, unless_stopped
-from shared import lifecycle, metrics
+from shared import lifecycle
 from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.kafka import PartitionReader, make_producer, wait_until_reachable
+from shared.liveness import Liveness
 from shared.partitioning import Shard
 from shared.settings import Settings
 from shared.topic_ids import wait_for_topic_ids
@@ -27,13 +30,23 @@ from shared.topics import Topic
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Duty:
+    """Which sink, and which partitions: those of a shard, or those that the consumer group `group` gives us."""
+
+    sink: str
+    shard: Shard = field(default_factory=Shard)
+    group: str | None = None
+
+
 def run(sink: str, shard: Shard, group: str | None = None) -> int:
     """Serve one sink until stopped; returns the exit code."""
-    return lifecycle.run(f"consumer-{sink}", partial(consume, sink, shard, group))
+    return lifecycle.run(f"consumer-{sink}", partial(consume, Duty(sink, shard, group)))
 
 
-async def consume(sink: str, shard: Shard, group: str | None, settings: Settings, stop: asyncio.Event) -> None:
-    """Serve the partitions of a shard, or those that a consumer group gives us, until `stop` is set."""
+async def consume(duty: Duty, settings: Settings, stop: asyncio.Event, liveness: Liveness) -> None:
+    """Serve the duty until `stop` is set."""
+    sink, shard, group = duty.sink, duty.shard, duty.group
     if sink not in SINKS:
         raise WrongUse(f"there is no sink {sink!r}: there are {', '.join(SINKS)}")
     if group in (name := advice_group(sink), ""):
@@ -41,14 +54,13 @@ async def consume(sink: str, shard: Shard, group: str | None, settings: Settings
     if group is not None and shard != Shard():
         raise WrongUse("--group and --shard both say which partitions are owned: give one of them")
     topics = SINKS[sink].make(settings).topics  # a client that is not installed is told before anything is waited for
-    metrics.serve(settings.metrics.port)
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
     if group is None:
-        await serve(sink, partitions_of(topics, shard), settings, stop)
+        await serve(sink, partitions_of(topics, shard), settings, stop, liveness)
     else:
         await unless_stopped(stop, wait_for_topic_ids(settings.kafka, topics, settings.start.wait_s))
-        membership = Membership(settings.kafka, group, [topic.name for topic in topics])
-        await membership.serve(lambda owned, until: serve(sink, owned, settings, until), stop)
+        membership = Membership(settings.kafka, group, [topic.name for topic in topics], liveness)
+        await membership.serve(lambda owned, until: serve(sink, owned, settings, until, liveness), stop)
 
 
 def advice_group(sink: str) -> str:
@@ -64,7 +76,9 @@ def partitions_of(topics: Sequence[Topic], shard: Shard) -> list[TopicPartition]
     return owned
 
 
-async def serve(sink_name: str, owned: Collection[TopicPartition], settings: Settings, stop: asyncio.Event) -> None:
+async def serve(
+    sink_name: str, owned: Collection[TopicPartition], settings: Settings, stop: asyncio.Event, liveness: Liveness
+) -> None:
     """Own the partitions in the store, find where to start, and run the loop until `stop` is set.
 
     Raises Stopped when that was before the loop began, and whatever ended the loop.
@@ -73,7 +87,7 @@ async def serve(sink_name: str, owned: Collection[TopicPartition], settings: Set
     sink = row.make(settings)
     async with AsyncExitStack() as at_end:
         at_end.push_async_callback(sink.close)
-        stored = await open_sink(sink, owned, settings, stop)
+        stored = await open_sink(sink, owned, settings, stop, liveness)
         reader = PartitionReader(settings.kafka, name, group_id=advice_group(sink_name))
         at_end.push_async_callback(reader.close)
         await reader.connect()
@@ -87,6 +101,7 @@ async def serve(sink_name: str, owned: Collection[TopicPartition], settings: Set
         consumer = Consumer(sink, reader, dead_letters, journal, now_us, row.batch_records, positions)
         log.info("consuming", partitions=len(positions))
         async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(tell_progress(consumer))
+            beside = [tasks.create_task(one) for one in (tell_progress(consumer, liveness), advise_kafka(consumer))]
             await consumer.run(stop)
-            telling.cancel()
+            for one in beside:
+                one.cancel()

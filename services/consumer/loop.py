@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 class Consumer:
     """One sink's loop.
 
-    `positions` are the offsets to read next, `stored` those that the store acknowledged, by partition.
+    `positions` are the offsets to read next, `started_at` what they were at first, `stored` those that the store
+    acknowledged since, by partition.
     """
 
     sink: Sink
@@ -42,8 +43,12 @@ class Consumer:
     batch_records: int
     positions: dict[TopicPartition, int]
     stored: dict[TopicPartition, int] = field(default_factory=dict)
+    started_at: dict[TopicPartition, int] = field(init=False)
     _flood: Flood = field(default_factory=Flood)
     _refreshed_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.started_at = dict(self.positions)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Go on until `stop` is set; the batch in hand is written first. Raises what ended it.

@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from shared.errors import Stopped
 from shared.kafka import client_options
+from shared.liveness import Liveness
 from shared.settings import KafkaSettings
 
 Serve = Callable[[Collection[TopicPartition], asyncio.Event], Awaitable[None]]
@@ -24,8 +25,9 @@ log = structlog.get_logger(__name__)
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """One member of a group. Use it once."""
 
-    def __init__(self, settings: KafkaSettings, group: str, topics: Sequence[str]) -> None:
-        self._topics = topics
+    def __init__(self, settings: KafkaSettings, group: str, topics: Sequence[str], liveness: Liveness) -> None:
+        self._topics, self._liveness = topics, liveness
+        self._is_spare = False
         self._consumer = AIOKafkaConsumer(
             **client_options(settings, f"group-{group}"),
             group_id=group,
@@ -55,6 +57,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
         """Kafka takes a member that never asks for records for a dead one; its partitions are paused."""
         while True:
             await self._consumer.getmany(timeout_ms=_POLL_MS)
+            if self._is_spare:
+                self._liveness.moved("spare: the group gives us no partitions")
 
     async def _serve_each(self, serve: Serve) -> None:
         while True:
@@ -78,6 +82,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Let them be served. They are paused here, for the loop reads them with a client of its own."""
+        self._is_spare = not assigned
         for partition in assigned:
             self._consumer.seek(partition, 0)
         self._consumer.pause(*assigned)

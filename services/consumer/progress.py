@@ -1,41 +1,49 @@
-"""Once a second: how far behind we are, as a metric, and the stored positions committed to Kafka as advice.
-
-The commit is for lag monitors alone. Nothing reads it back, so its failure is logged and changes nothing.
-"""
+"""Once a second: how far behind we are, as a metric; and whether we get on, or prove that there is nothing to do."""
 
 import asyncio
 
-import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.consumer.loop import Consumer
-from shared import failpoints, metrics
+from shared import metrics
+from shared.liveness import Liveness
 
 _EVERY_S = 1.0
-log = structlog.get_logger(__name__)
+_PROVE_EVERY = 5
+_PROVE_WITHIN_S = 3.0
 
 
-async def tell_progress(consumer: Consumer) -> None:
+async def tell_progress(consumer: Consumer, liveness: Liveness) -> None:
     """Go on until cancelled."""
     told: dict[TopicPartition, int] = {}
+    looks = 0
     while True:
+        lag = _tell_lag(consumer)
+        moved = sum(end - told.get(p, consumer.started_at[p]) for p, end in consumer.stored.items())
+        told = dict(consumer.stored)
+        if moved:
+            liveness.moved(f"{moved / _EVERY_S:,.0f} records/s, {lag:,} behind")
+        elif looks % _PROVE_EVERY == 0 and await _is_idle(consumer):
+            liveness.moved("idle: everything in Kafka is stored")
+        looks += 1
         await asyncio.sleep(_EVERY_S)
-        _tell_lag(consumer)
-        news = dict(consumer.stored.items() - told.items())
-        if not news:
-            continue
-        try:
-            await consumer.reader.advise(news)
-            failpoints.reach("advised")
-            told |= news
-        except KafkaError as error:
-            log.warning("Kafka did not take the positions, which are advice only", reason=repr(error))
 
 
-def _tell_lag(consumer: Consumer) -> None:
+async def _is_idle(consumer: Consumer) -> bool:
+    """Whether Kafka says that its logs end where we are. Its silence proves nothing."""
+    try:
+        async with asyncio.timeout(_PROVE_WITHIN_S):
+            ends = await consumer.reader.log_ends(list(consumer.positions))
+    except (KafkaError, TimeoutError):
+        return False
+    return all(consumer.stored.get(p, consumer.started_at[p]) >= end for p, end in ends.items())
+
+
+def _tell_lag(consumer: Consumer) -> int:
     lags: dict[str, int] = {}
     for partition, position in consumer.positions.items():
         lags[partition.topic] = lags.get(partition.topic, 0) + consumer.reader.lag(partition, position)
     for topic, lag in lags.items():
         metrics.LAG_RECORDS.labels(consumer.sink.name, topic).set(lag)
+    return sum(lags.values())

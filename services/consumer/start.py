@@ -15,17 +15,19 @@ from services.consumer.sinks.base import Sink
 from shared.clock import now_us
 from shared.errors import Stopped, TapewatchError
 from shared.kafka import PartitionReader
+from shared.liveness import Liveness
 from shared.settings import KafkaSettings, Settings
 from shared.topic_ids import MissingTopic, read_topic_ids, wait_for_topic_ids
 from shared.topics import Topic
 
 T = TypeVar("T")
 _TOPIC_CHECK_S = 5.0
+_SAY_STANDBY_S = 1.0
 log = structlog.get_logger(__name__)
 
 
 async def open_sink(
-    sink: Sink, owned: Collection[TopicPartition], settings: Settings, stop: asyncio.Event
+    sink: Sink, owned: Collection[TopicPartition], settings: Settings, stop: asyncio.Event, liveness: Liveness
 ) -> Mapping[TopicPartition, int | None]:
     """Own the partitions in the store, once no other copy does; returns the positions that are stored.
 
@@ -34,10 +36,20 @@ async def open_sink(
     ids = await unless_stopped(stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s))
     opening = sink.open({partition: ids[partition.topic] for partition in owned})
     watching = asyncio.create_task(_until_made_anew(settings.kafka, sink.topics, ids))
+    standing_by = asyncio.create_task(_say_standby(sink, liveness))
     try:
         return await unless_stopped(stop, opening, watching)
     finally:
         watching.cancel()
+        standing_by.cancel()
+
+
+async def _say_standby(sink: Sink, liveness: Liveness) -> None:
+    """A copy that stands by is well: it has nothing to do for as long as the other one lives."""
+    while True:
+        if sink.is_standby:
+            liveness.moved("standby: another copy owns these partitions")
+        await asyncio.sleep(_SAY_STANDBY_S)
 
 
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *watching: "asyncio.Task[None]") -> T:

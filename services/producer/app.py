@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -12,15 +13,17 @@ from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing, Rate
 from services.producer.feed import Feed
 from services.producer.plan import Connection, connections, owned
+from services.producer.progress import tell_progress
 from services.producer.publisher import TOPICS_WRITTEN, Publisher
 from services.producer.rest import Rest
 from services.producer.selection import Selection, select
 from services.producer.session import Means
 from services.producer.tail import read_tail, unheard
 from services.producer.tokens import Budget
-from shared import kafka, lifecycle, metrics
+from shared import kafka, lifecycle
 from shared.clock import now_us
 from shared.errors import Stopped, WrongUse
+from shared.liveness import Liveness
 from shared.partitioning import Shard, symbol_key
 from shared.settings import BinanceSettings, Settings, UpbitSettings
 from shared.topic_ids import wait_for_topic_ids
@@ -35,14 +38,13 @@ log = structlog.get_logger(__name__)
 
 def run(exchange: str, shard: Shard) -> int:
     """Read one exchange until told to stop; returns the exit code."""
-    return lifecycle.run(f"producer-{exchange}", lambda settings, stop: produce(settings, stop, exchange, shard))
+    return lifecycle.run(f"producer-{exchange}", partial(produce, exchange, shard))
 
 
-async def produce(settings: Settings, stop: asyncio.Event, exchange: str, shard: Shard) -> None:
+async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio.Event, liveness: Liveness) -> None:
     """The whole life of a producer. Raises WrongUse, Unreachable, or whatever nobody foresaw."""
     if shard.count > TRADES.partitions:
         raise WrongUse(f"--shard {shard}: there are {TRADES.partitions} partitions to share, so at most as many shards")
-    metrics.serve(settings.metrics.port)
     own = _settings_of(settings, exchange)
     selection = await _unless_stopped(stop, _select(settings, exchange))
     await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
@@ -63,13 +65,14 @@ async def produce(settings: Settings, stop: asyncio.Event, exchange: str, shard:
     _publish_instruments(publisher, adapter, selection, plan)
     feeds = await _unless_stopped(stop, _feeds(settings, adapter, publisher, plan, shard))
     log.info("reading", exchange=exchange, shard=str(shard), symbols=len(selection.symbols), connections=len(plan))
-    await _until_stopped(publisher, feeds, stop)
+    await _until_stopped(publisher, feeds, stop, liveness)
 
 
-async def _until_stopped(publisher: Publisher, feeds: Sequence[Feed], stop: asyncio.Event) -> None:
+async def _until_stopped(publisher: Publisher, feeds: Sequence[Feed], stop: asyncio.Event, liveness: Liveness) -> None:
     """Run until told to stop; then hang up first and bring home what was received."""
     async with asyncio.TaskGroup() as group:
         publishing = group.create_task(publisher.run(), name="publisher")
+        telling = group.create_task(tell_progress(publisher, feeds, liveness), name="progress")
         reading = [group.create_task(feed.run()) for feed in feeds]
         await stop.wait()
         for feed in feeds:
@@ -78,6 +81,7 @@ async def _until_stopped(publisher: Publisher, feeds: Sequence[Feed], stop: asyn
         if not await publisher.drain(DRAIN_WITHIN_S):
             log.error("Kafka did not take everything in time; the next start writes a gap for it")
         publishing.cancel()
+        telling.cancel()
 
 
 async def _ended(reading: Sequence["asyncio.Task[None]"]) -> None:

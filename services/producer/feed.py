@@ -36,6 +36,12 @@ class Feed:
         self._why = "the producer was not running"
         self._session: Session | None = None
         self._stop = asyncio.Event()
+        self._is_up = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the exchange has confirmed the subscription of a connection that stands."""
+        return self._is_up
 
     async def hang_up(self) -> None:
         """End `run`: close the connection in good order, so that all that was sent to us by then is published."""
@@ -49,6 +55,7 @@ class Feed:
         while True:
             began_s = self._means.seconds()
             ending, heard = await self._line()
+            self._is_up = False
             if self._stop.is_set():
                 return
             data_for_s = self._means.seconds() - began_s if heard else 0.0
@@ -120,6 +127,7 @@ class Feed:
         log.info("connected", connection=work.name, streams=len(work.streams), symbols_with_gap=len(missed))
         means.announce(work, "connected", f"{len(work.streams)} streams", work.symbols)
         session.go_live()
+        self._is_up = True
 
     def _ended(self, session: Session, running: "asyncio.Task[None]") -> Ending:
         """Classify, tell, and remember up to when nothing is missing. Raises what nobody foresaw."""

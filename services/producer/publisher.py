@@ -69,6 +69,8 @@ class Publisher:
         self._lanes = lanes or Lanes()
         self._client: AIOKafkaProducer | None = None
         self._failure: BaseException | None = None
+        self.acknowledged = 0
+        """Records that Kafka has taken so far."""
         self._published = {topic.name: metrics.EVENTS_PUBLISHED.labels(topic.name) for topic in TOPICS_WRITTEN}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
@@ -94,6 +96,16 @@ class Publisher:
     def has_seen(self, kind: type[MarketEvent], symbol: str) -> bool:
         """Whether any such event of this symbol was ever published here."""
         return self._lanes.has_seen(kind, symbol)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether there is no client that Kafka answers."""
+        return self._client is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that came is acknowledged."""
+        return self._lanes.empty
 
     async def run(self) -> None:
         """Send until cancelled. Raises KafkaError when no new client can help."""
@@ -165,7 +177,9 @@ class Publisher:
         if error is not None:
             self._failed(error)
             return
-        self._published[lane.topic.name].inc(self._lanes.acknowledged(lane))
+        count = self._lanes.acknowledged(lane)
+        self.acknowledged += count
+        self._published[lane.topic.name].inc(count)
         self._settled.set()
         self._wake.set()
 

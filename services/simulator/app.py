@@ -34,6 +34,7 @@ from services.simulator.upbit.rest import UpbitRest
 from services.simulator.upbit.socket import UpbitLimits, UpbitSocket
 from shared.clock import now_us
 from shared.errors import WrongUse
+from shared.liveness import Liveness
 
 HOST = "127.0.0.1"
 log = structlog.get_logger(__name__)
@@ -164,7 +165,7 @@ def _book_depth(variant: Variant) -> int:
     return UNHEARD_DEPTH
 
 
-async def serve(options: SimulatorOptions, stop: asyncio.Event) -> None:
+async def serve(options: SimulatorOptions, stop: asyncio.Event, liveness: Liveness) -> None:
     """Run the simulator as a process: print one JSON line of addresses, then play until stopped."""
     simulator = Simulator(options)
     await simulator.start()
@@ -177,4 +178,15 @@ async def serve(options: SimulatorOptions, stop: asyncio.Event) -> None:
         symbols=options.symbols,
         expect=options.expect,
     )
-    await simulator.run(stop)
+    async with asyncio.TaskGroup() as group:
+        living = group.create_task(_live(simulator, liveness))
+        await simulator.run(stop)
+        living.cancel()
+
+
+async def _live(simulator: Simulator, liveness: Liveness) -> None:
+    """It waits for those who subscribe, and is well while its loop runs."""
+    while True:
+        counts = {exchange: len(simulator.connections(exchange)) for exchange in ("upbit", "binance")}
+        liveness.moved(", ".join(f"{count} connections to {exchange}" for exchange, count in counts.items()))
+        await asyncio.sleep(1)

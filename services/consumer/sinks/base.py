@@ -37,6 +37,11 @@ class Sink(Protocol):
     name: str
     topics: tuple[Topic, ...]
 
+    @property
+    def is_standby(self) -> bool:
+        """Whether `open` waits for another copy that lives."""
+        ...
+
     def refuses(self, event: Event) -> str | None:
         """Say why the store can never hold this valid event, None when it can. Pure; asked before the batch is made.
 

@@ -38,20 +38,21 @@ class Ownership:
         self._days = days
         self._standby = STANDBY.labels(reader=reader)
         self._keeping: asyncio.Task[None] | None = None
+        self.is_standby = False
 
     async def acquire(self, partitions: Iterable[TopicPartition]) -> None:
         """Return when every lock is ours. While another copy holds one we stand by, and say so once."""
         keys = lock_keys(partitions)
-        waiting = False
         while not await self._try(*keys):
-            if not waiting:
+            if not self.is_standby:
                 log.warning("standby: another copy owns partitions of this shard; it is ours when that copy is gone")
-            waiting = True
+            self.is_standby = True
             self._standby.set(1)
             await asyncio.sleep(_STANDBY_POLL_S)
         self._standby.set(0)
-        if waiting:
+        if self.is_standby:
             log.info("took over from the other copy")
+            self.is_standby = False
 
     def watch(self) -> None:
         """From now on ask every second whether the session lives, and look after the days."""

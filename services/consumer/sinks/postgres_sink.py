@@ -34,6 +34,11 @@ class PostgresSink:
         self._ownership: Ownership | None = None
         self._writer: Writer | None = None
 
+    @property
+    def is_standby(self) -> bool:
+        """See `Sink.is_standby`."""
+        return self._ownership is not None and self._ownership.is_standby
+
     def refuses(self, event: Event) -> str | None:
         """See `postgres_rows.unstorable`."""
         return unstorable(event)

@@ -58,6 +58,12 @@ class RedisSink:
         self._positions: dict[tuple[str, int], Position] = {}
         self._recent: dict[SymbolKey, RecentTrades] = {}
         self._standby = metrics.STANDBY.labels(reader=self.name)
+        self._waits_for: str | None = None
+
+    @property
+    def is_standby(self) -> bool:
+        """See `Sink.is_standby`."""
+        return self._waits_for is not None
 
     def refuses(self, event: Event) -> str | None:
         """See `redis_blob.refusal`."""
@@ -66,16 +72,16 @@ class RedisSink:
     async def open(self, topic_ids: Mapping[TopicPartition, str]) -> Mapping[TopicPartition, int | None]:
         """Wait for Redis and until no other copy owns one of the partitions; see `Sink.open`."""
         await self._connection.wait_until_reachable(self._wait_s)
-        waits_for = None
         while owner := await self._take(topic_ids):
-            if waits_for != owner:
+            if self._waits_for != owner:
                 log.warning("standby: another copy owns partitions of this shard", owner=owner)
-            waits_for = owner
+            self._waits_for = owner
             self._standby.set(1)
             await asyncio.sleep(_STANDBY_POLL_S)
         self._standby.set(0)
-        if waits_for:
-            log.info("took over from the other copy", owner=waits_for)
+        if self._waits_for:
+            log.info("took over from the other copy", owner=self._waits_for)
+            self._waits_for = None
         return {partition: self._positions[partition].next_offset for partition in topic_ids}
 
     async def _take(self, topic_ids: Mapping[TopicPartition, str]) -> str | None:

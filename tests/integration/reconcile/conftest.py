@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -14,13 +15,14 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from services.cli.stores import Stores
-from services.consumer.app import consume
+from services.consumer.app import Duty, consume
 from services.consumer.migrate import migrate
 from services.reconcile.app import reconcile
 from services.reconcile.report import Report, judge
 from shared.events import Event, OrderBook, Ticker, Trade
 from shared.kafka import make_producer
-from shared.partitioning import Shard, partition_of, symbol_key
+from shared.liveness import Liveness
+from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings, LogSettings, PostgresSettings, RedisSettings, Settings, StartSettings
 from shared.topics import TOPIC_OF_EVENT
 from shared.wire import HEADERS_OF_EVENT, encode
@@ -107,7 +109,7 @@ async def _fill_stores(settings: Settings, journals: list[Path]) -> None:
     async with asyncio.TaskGroup() as group, Stores.connect(settings) as stores:
         for sink, journal in zip(("redis", "postgres"), journals, strict=True):
             own = settings.model_copy(update={"log": LogSettings(batch_journal=journal)})
-            group.create_task(consume(sink, Shard(), None, own, stop))
+            group.create_task(consume(Duty(sink), own, stop, Liveness(monotonic, 30, 30)))
         while True:
             progress = await stores.progress()
             if not any(progress.behind_in_all(sink) for sink in ("redis", "postgres")):

@@ -25,7 +25,7 @@ log = structlog.get_logger("service")
 async def fail(error):
     raise error
 
-async def main(settings, stop):
+async def main(settings, stop, liveness):
 {body}
 
 sys.exit(lifecycle.run("sample", main))

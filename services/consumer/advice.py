@@ -1,0 +1,32 @@
+"""Once a second: the stored positions committed to Kafka as advice.
+
+The commit is for lag monitors alone. Nothing reads it back, so its failure is logged and changes nothing.
+"""
+
+import asyncio
+
+import structlog
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from services.consumer.loop import Consumer
+from shared import failpoints
+
+_EVERY_S = 1.0
+log = structlog.get_logger(__name__)
+
+
+async def advise_kafka(consumer: Consumer) -> None:
+    """Go on until cancelled."""
+    told: dict[TopicPartition, int] = {}
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        news = dict(consumer.stored.items() - told.items())
+        if not news:
+            continue
+        try:
+            await consumer.reader.advise(news)
+            failpoints.reach("advised")
+            told |= news
+        except KafkaError as error:
+            log.warning("Kafka did not take the positions, which are advice only", reason=repr(error))

@@ -1,0 +1,64 @@
+"""What a process shows of itself on METRICS__PORT: `/metrics`, and `/livez` and `/readyz` for whoever keeps it.
+
+Served by a thread, so that a loop that hangs is seen to hang.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from shared.errors import WrongUse
+from shared.liveness import Liveness
+from shared.settings import MetricsSettings
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """A probe a second is no news."""
+
+
+def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
+    """Listen; returns what ends it. Without a port nothing happens. Raises WrongUse when the port cannot be had."""
+    if settings.port is None:
+        return lambda: None
+    try:
+        server = make_server(settings.host, settings.port, _application(liveness), ThreadingWSGIServer, _Quiet)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        raise WrongUse(f"TAPEWATCH_METRICS__PORT: {where} cannot be listened on: {error.strerror}") from None
+    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    thread.start()
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return close
+
+
+def _application(liveness: Liveness) -> "WSGIApplication":
+    metrics = make_wsgi_app()
+    verdicts: dict[str, Callable[[], bool]] = {
+        "/livez": lambda: liveness.is_alive,
+        "/readyz": lambda: liveness.is_alive and liveness.is_ready,
+    }
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        verdict = verdicts.get(environ["PATH_INFO"])
+        if verdict is None:
+            page: Iterable[bytes] = metrics(environ, start_response)
+            return page
+        state = {"ready": liveness.is_ready, "still_s": round(liveness.still_s, 1), "status": liveness.status}
+        code = "200 OK" if verdict() else "503 Service Unavailable"
+        start_response(code, [("Content-Type", "application/json")])
+        return [json.dumps(state).encode() + b"\n"]
+
+    return answer

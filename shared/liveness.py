@@ -1,0 +1,59 @@
+"""Liveness means progress: a process lives while it gets on, or proves that there is nothing to get on with. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+STARTING = "starting"
+
+
+@dataclass
+class Liveness:
+    """What one process says of itself, and the judgement of it.
+
+    `seconds` is a clock that never goes back. Once ready, `within_s` may pass without progress; before, it is
+    `start_within_s`, for a start may wait long for what it needs, visibly and within bounds of its own.
+    """
+
+    seconds: Callable[[], float]
+    within_s: float
+    start_within_s: float
+    status: str = STARTING
+    is_ready: bool = False
+    moves: int = 0
+    _moved_at_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._moved_at_s = self.seconds()
+
+    def moved(self, status: str | None = None) -> None:
+        """Something went all the way, or it is proven that nothing waits: the first time makes the process ready."""
+        self._note(status)
+        self.is_ready = True
+
+    def waits(self, status: str) -> None:
+        """What the process waits for is away, which is seen, bounded and told: a restart would not help.
+
+        It makes nobody ready.
+        """
+        self._note(status)
+
+    def _note(self, status: str | None) -> None:
+        self._moved_at_s = self.seconds()
+        self.moves += 1
+        if status is not None:
+            self.status = status
+
+    @property
+    def still_s(self) -> float:
+        """Seconds since it last got on."""
+        return self.seconds() - self._moved_at_s
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether that is not too long ago."""
+        return self.still_s <= self.limit_s
+
+    @property
+    def limit_s(self) -> float:
+        """How long it may go without getting on now."""
+        return self.within_s if self.is_ready else self.start_within_s

@@ -1,0 +1,42 @@
+from shared.liveness import Liveness
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at_s = 100.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+def test_a_start_may_take_long_and_what_is_ready_may_not_stand_still() -> None:
+    clock = Clock()
+    liveness = Liveness(clock, within_s=30, start_within_s=660)
+    clock.at_s += 600
+    assert liveness.is_alive
+    assert not liveness.is_ready
+
+    liveness.moved("12 records/s")
+    assert liveness.is_ready
+    assert liveness.status == "12 records/s"
+    clock.at_s += 30
+    assert liveness.is_alive
+    clock.at_s += 1
+    assert not liveness.is_alive
+
+    liveness.moved()
+    assert liveness.is_alive
+    assert liveness.status == "12 records/s"
+
+
+def test_waiting_for_what_is_away_is_well_and_makes_nobody_ready() -> None:
+    clock = Clock()
+    liveness = Liveness(clock, within_s=30, start_within_s=60)
+    for _ in range(5):
+        clock.at_s += 50
+        liveness.waits("Kafka is away")
+    assert liveness.is_alive
+    assert not liveness.is_ready
+    assert liveness.status == "Kafka is away"
+    clock.at_s += 61
+    assert not liveness.is_alive
