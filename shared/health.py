@@ -5,6 +5,7 @@ Served by a thread, so that a loop that hangs is seen to hang.
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -45,7 +46,7 @@ def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
 
 
 def _application(liveness: Liveness) -> "WSGIApplication":
-    metrics = make_wsgi_app()
+    metrics, started_at = make_wsgi_app(), round(time.time(), 3)
     verdicts: dict[str, Callable[[], bool]] = {
         "/livez": lambda: liveness.is_alive,
         "/readyz": lambda: liveness.is_alive and liveness.is_ready,
@@ -56,7 +57,12 @@ def _application(liveness: Liveness) -> "WSGIApplication":
         if verdict is None:
             page: Iterable[bytes] = metrics(environ, start_response)
             return page
-        state = {"ready": liveness.is_ready, "still_s": round(liveness.still_s, 1), "status": liveness.status}
+        state = {
+            "started_at": started_at,
+            "ready": liveness.is_ready,
+            "still_s": round(liveness.still_s, 1),
+            "status": liveness.status,
+        }
         code = "200 OK" if verdict() else "503 Service Unavailable"
         start_response(code, [("Content-Type", "application/json")])
         return [json.dumps(state).encode() + b"\n"]

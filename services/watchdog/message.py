@@ -1,0 +1,118 @@
+"""A change as a message in Slack's Block Kit, within its limits (docs.slack.dev, Block Kit reference). Pure.
+
+Limits: header text 150 characters, a field 2,000, a section's text 3,000. No text from outside becomes markup.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from services.watchdog.changes import Change, ChangeKind
+from services.watchdog.wording import Wording
+
+HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT = 150, 2_000, 2_500
+OPENS: frozenset[ChangeKind] = frozenset({"down", "looping", "stopped", "not_started", "all_stopped"})
+CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started"})
+_KST = timezone(timedelta(hours=9))
+_EMOJI = {
+    "down": "🔴", "looping": "🔁", "stopped": "⏹️", "restarted": "🟡", "back": "✅", "started": "✅",
+    "not_started": "🔴", "all_stopped": "⏹️", "all_started": "✅", "rebooted": "🟡", "watchdog_back": "🟡",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Message:
+    """`text` says it all in a line. It is about `part`; `opens` begins an incident, `closes` ends it."""
+
+    part: str
+    text: str
+    blocks: list[dict[str, Any]]
+    opens: bool
+    closes: bool
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a message tells besides the change. `log` must hold no secrets."""
+
+    host: str
+    command: str
+    log: Sequence[str] = ()
+
+
+def render(change: Change, context: Context, wording: Wording) -> Message:
+    """The message of a change."""
+    line = f"{_EMOJI[change.kind]} {_headline(change, context, wording)}"
+    blocks: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(line, HEADER_LIMIT), "emoji": True}},
+        {"type": "section", "fields": [_field(*pair) for pair in _facts(change, context, wording)]},
+    ]
+    if context.log and change.kind not in CLOSES:
+        text = escape("\n".join(context.log)).replace("`", "'")[-LOG_LIMIT:]
+        blocks.append(_section(f"*{wording.log}*\n```{text}```"))
+    if change.kind in OPENS and context.command:
+        blocks.append(_section(wording.next.format(command=escape(context.command))))
+    return Message(change.part, escape(line), blocks, change.kind in OPENS, change.kind in CLOSES)
+
+
+def _headline(change: Change, context: Context, wording: Wording) -> str:
+    return wording.headlines[change.kind].format(
+        part=change.part,
+        host=context.host,
+        why=_why(change, wording),
+        away=duration(change.down_us or 0, wording),
+        status=change.status or "?",
+    )
+
+
+def _facts(change: Change, context: Context, wording: Wording) -> list[tuple[str, str]]:
+    facts = [(wording.host, context.host), (wording.since, _when(change.since_us))]
+    if change.end is not None and change.kind not in CLOSES:
+        facts.append((wording.why, _why(change, wording)))
+    if change.restarts:
+        facts.append((wording.restarts, str(change.restarts)))
+    if change.down_us is not None:
+        facts.append((wording.away, duration(change.down_us, wording)))
+    if change.status:
+        facts.append((wording.status, change.status))
+    return facts
+
+
+def _why(change: Change, wording: Wording) -> str:
+    end = change.end
+    return wording.ends["unknown"] if end is None else wording.ends[end.kind].format(detail=end.detail).strip()
+
+
+def _when(at_us: int) -> str:
+    at = datetime.fromtimestamp(at_us / 1_000_000, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC · {at.astimezone(_KST):%H:%M:%S} KST"
+
+
+def duration(us: int, wording: Wording) -> str:
+    """``90500000`` as ``90 s``, longer ones in minutes and hours."""
+    seconds = us / 1_000_000
+    if seconds < 10:
+        return wording.seconds.format(f"{seconds:.1f}")
+    if seconds < 180:
+        return wording.seconds.format(round(seconds))
+    if seconds < 3 * 3_600:
+        return wording.minutes.format(round(seconds / 60))
+    return wording.hours.format(round(seconds / 3_600))
+
+
+def _field(name: str, value: str) -> dict[str, str]:
+    return {"type": "mrkdwn", "text": _cut(f"*{name}*\n{escape(value)}", FIELD_LIMIT)}
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def escape(text: str) -> str:
+    """Make a text from outside harmless in Slack's mrkdwn (docs.slack.dev, formatting message text)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

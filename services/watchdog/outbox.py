@@ -1,0 +1,55 @@
+"""What is still to be told, and in which threads: kept on disk, so that no end of a process loses a message. Pure.
+
+Each way to people (Slack, a webhook) has an outbox of its own: one that fails does not hold up the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from services.watchdog.message import Message
+
+MOST_WAITING = 200
+"""Beyond it the oldest that neither opens nor ends an incident goes first; how many went is told."""
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """`threads`: the message that opened an incident that is not over, by part."""
+
+    waiting: Sequence[Message] = ()
+    threads: Mapping[str, str] = field(default_factory=dict)
+    given_up: int = 0
+
+
+def add(outbox: Outbox, messages: Sequence[Message]) -> Outbox:
+    """Let more messages wait."""
+    waiting, given_up = [*outbox.waiting, *messages], outbox.given_up
+    while len(waiting) > MOST_WAITING:
+        # The first may be on its way at this moment.
+        minor = next((i for i, one in enumerate(waiting) if i and not (one.opens or one.closes)), 1)
+        del waiting[minor]
+        given_up += 1
+    return replace(outbox, waiting=waiting, given_up=given_up)
+
+
+def first(outbox: Outbox, given_up: str) -> Message:
+    """What is to be told next; `given_up` says, with a brace for the number, how many were given up before it."""
+    message = outbox.waiting[0]
+    if not outbox.given_up:
+        return message
+    return replace(message, text=f"{message.text} {given_up.format(outbox.given_up)}")
+
+
+def thread_of(outbox: Outbox, message: Message) -> str | None:
+    """The thread that the message belongs to; None when it stands by itself."""
+    return outbox.threads.get(message.part)
+
+
+def told(outbox: Outbox, ts: str | None) -> Outbox:
+    """The first that waited is told; `ts` is its id where there is one."""
+    message, threads = outbox.waiting[0], dict(outbox.threads)
+    if message.closes:
+        threads.pop(message.part, None)
+    elif message.opens and ts is not None:
+        threads.setdefault(message.part, ts)
+    return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=0)

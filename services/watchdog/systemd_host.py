@@ -1,0 +1,69 @@
+"""Looks at the units of this host, and at what they last said, with systemd's own two commands."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from services.watchdog.memory import Sight
+from services.watchdog.observation import End
+from services.watchdog.units import PROPERTIES, end_of, is_wanted, read_units
+from shared.errors import Unreachable
+
+_ANSWER_WITHIN_S = 10.0
+_ENDS_LOOKED_AT = "20"
+
+
+class SystemdHost:
+    """`units` is a pattern as systemctl takes it, `own_unit` is left out; `target` starts and stops them all."""
+
+    def __init__(self, units: str, target: str, own_unit: str) -> None:
+        self._units, self._target, self._own_unit = units, target, own_unit
+
+    async def look(self, remembered: Iterable[str]) -> Sight:
+        """Everything as it is now. Raises Unreachable when systemd does not answer."""
+        properties = f"--property={','.join(PROPERTIES)}"
+        shown = await _output("systemctl", "show", properties, "--", self._units, self._target)
+        return Sight(read_units(shown, self._own_unit, remembered), _boot_id(), is_wanted(shown, self._target))
+
+    async def last_end(self, unit: str) -> End | None:
+        """How the unit last ended by the journal, which knows it after the next start as well."""
+        fields = "--output-fields=UNIT_RESULT,EXIT_CODE,EXIT_STATUS"
+        said = await _output("journalctl", "_PID=1", f"UNIT={unit}", "-o", "json", fields, "-n", _ENDS_LOOKED_AT, "-q")
+        result = code = status = ""
+        for line in said.splitlines():
+            entry = json.loads(line)
+            if "EXIT_CODE" in entry:
+                result, code, status = "", entry["EXIT_CODE"], entry.get("EXIT_STATUS", "")
+            result = entry.get("UNIT_RESULT", result)
+        return end_of(result, code, status)
+
+    async def last_lines(self, unit: str, count: int) -> list[str]:
+        """The last lines that the unit itself logged."""
+        return (await _output("journalctl", f"_SYSTEMD_UNIT={unit}", "-o", "cat", "-n", str(count), "-q")).splitlines()
+
+    def advice(self, unit: str) -> str:
+        """What to type next."""
+        return f"journalctl -u {unit} -n 100 --no-pager"
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+async def _output(*command: str) -> str:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+    except FileNotFoundError:
+        raise Unreachable(f"there is no {command[0]} here: without systemd give WATCHDOG__PROBES") from None
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            out, err = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise Unreachable(f"{command[0]} did not answer within {_ANSWER_WITHIN_S:.0f} s") from None
+    if process.returncode != 0:
+        raise Unreachable(f"{command[0]}: {err.decode(errors='replace').strip()[:300]}")
+    return out.decode(errors="replace")

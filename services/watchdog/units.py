@@ -1,0 +1,81 @@
+"""Parts as systemd units: what ``systemctl show`` prints of them, read. Pure. The same on systemd 252 and 257."""
+
+from collections.abc import Iterable, Mapping
+
+from services.watchdog.observation import End, Observation, Phase
+
+PROPERTIES = (
+    "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
+    "InvocationID", "StatusText",
+)  # fmt: skip
+_PHASES: Mapping[str, Phase] = {
+    "active": "up",
+    "reloading": "up",
+    "activating": "starting",
+    "deactivating": "down",
+    "failed": "down",
+    "inactive": "stopped",
+}
+_SIGNALS: Mapping[str, str] = {
+    "1": "HUP", "2": "INT", "3": "QUIT", "4": "ILL", "6": "ABRT", "7": "BUS", "8": "FPE", "9": "KILL", "11": "SEGV",
+    "13": "PIPE", "15": "TERM", "24": "XCPU", "31": "SYS",
+}  # fmt: skip
+_ENDS_OF_RESULT: Mapping[str, End] = {
+    "watchdog": End("hung"),
+    "oom-kill": End("memory"),
+    "timeout": End("timeout"),
+}
+
+
+def read_units(shown: str, own_unit: str, remembered: Iterable[str]) -> list[Observation]:
+    """The services in the output of ``systemctl show``, without ourselves and without what runs once and ends.
+
+    A unit that systemd has forgotten because nothing runs of it is stopped.
+    """
+    blocks = (dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n"))
+    found = {
+        block["Id"]: _observation(block)
+        for block in blocks
+        if block.get("Id", "").endswith(".service")
+        and block.get("LoadState") == "loaded"
+        and block.get("Type") != "oneshot"
+        and block["Id"] != own_unit
+    }
+    gone = [Observation(unit, "stopped") for unit in remembered if unit not in found]
+    return [*found.values(), *gone]
+
+
+def is_wanted(shown: str, target: str) -> bool:
+    """Whether the target that holds all units is meant to run."""
+    return any(f"Id={target}" in block and "ActiveState=inactive" not in block for block in shown.split("\n\n"))
+
+
+def _observation(block: Mapping[str, str]) -> Observation:
+    phase = _PHASES.get(block.get("ActiveState", ""), "down")
+    if block.get("SubState") == "auto-restart":
+        phase = "down"
+    restarts = block.get("NRestarts", "0")
+    return Observation(
+        part=block["Id"],
+        phase=phase,
+        incarnation=block.get("InvocationID", "") if phase in ("up", "starting") else "",
+        restarts=int(restarts) if restarts.isdigit() else 0,
+        end=end_of(block.get("Result", ""), block.get("ExecMainCode", ""), block.get("ExecMainStatus", "")),
+        status=block.get("StatusText", ""),
+    )
+
+
+def end_of(result: str, code: str, status: str) -> End | None:
+    """How the main process last ended; None when it did not. `code` as in siginfo: 1 exited, 2 killed, 3 dumped."""
+    if result in _ENDS_OF_RESULT:
+        return _ENDS_OF_RESULT[result]
+    if code in ("1", "exited"):
+        return End("exit", status)
+    if code in ("2", "3", "killed", "dumped"):
+        return End("signal", signal_name(status))
+    return None
+
+
+def signal_name(status: str) -> str:
+    """``9`` as ``KILL``; names stay what they are."""
+    return _SIGNALS.get(status, status)

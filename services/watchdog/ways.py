@@ -1,0 +1,92 @@
+"""The ways to people: Slack by a bot's token or an incoming webhook, and any other webhook. One call, one message."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from services.watchdog.message import Message
+
+CALL_WITHIN_S = 15.0
+
+
+class NotTold(Exception):
+    """It did not get through; to be tried again after `again_in_s`, or as the caller sees fit when that is None."""
+
+    def __init__(self, reason: str, again_in_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.again_in_s = again_in_s
+
+
+class Way(Protocol):
+    """One way to people."""
+
+    name: str
+
+    async def tell(self, message: Message, thread: str | None) -> str | None:
+        """Send it, into a thread if there is one; returns its id where there is one. Raises NotTold."""
+        ...
+
+
+class SlackBot:
+    """Posts to a channel. The message that began an incident is marked as over when it is."""
+
+    name = "slack"
+
+    def __init__(self, token: str, channel: str, api_url: str) -> None:
+        # Our own limit and our own tries: the library's would hide what is going on.
+        self._client = AsyncWebClient(token=token, base_url=api_url, timeout=int(CALL_WITHIN_S), retry_handlers=[])
+        self._channel = channel
+
+    async def tell(self, message: Message, thread: str | None) -> str | None:
+        """See `Way`."""
+        try:
+            answer = await self._client.chat_postMessage(
+                channel=self._channel, text=message.text, blocks=message.blocks, thread_ts=thread,
+                reply_broadcast=True if thread is not None and message.closes else None,
+                unfurl_links=False, unfurl_media=False,
+            )  # fmt: skip
+        except SlackApiError as error:
+            raise _not_told(error) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotTold(f"{type(error).__name__}: {error}"[:300]) from None
+        return str(answer["ts"])
+
+
+class Webhook:
+    """Posts JSON to an address: Slack's incoming webhook takes it, and so does whoever reads ``text``."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name, self._url = name, url
+
+    async def tell(self, message: Message, _thread: str | None) -> str | None:
+        """See `Way`; gives no id."""
+        body = {"text": message.text, "blocks": message.blocks}
+        timeout = aiohttp.ClientTimeout(total=CALL_WITHIN_S)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as http,
+                http.post(self._url, json=body) as answer,
+            ):
+                if answer.status >= 300:
+                    raise NotTold(f"status {answer.status}", _seconds(answer.headers))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotTold(type(error).__name__) from None  # the text of the error may hold the address, a secret
+        return None
+
+
+def _not_told(error: SlackApiError) -> NotTold:
+    response = error.response
+    if not hasattr(response, "status_code"):
+        return NotTold(str(error)[:300])
+    data = response.data if isinstance(response.data, dict) else {}
+    return NotTold(str(data.get("error", f"status {response.status_code}")), _seconds(response.headers))
+
+
+def _seconds(headers: Mapping[str, Any]) -> float | None:
+    value = {str(name).lower(): value for name, value in headers.items()}.get("retry-after")
+    text = str(value[0] if isinstance(value, (list, tuple)) and value else value)
+    return float(math.ceil(float(text))) if text.replace(".", "", 1).isdigit() else None

@@ -1,0 +1,74 @@
+"""Stories of one part, a look a second: what happens to it, and what people hear."""
+
+from collections.abc import Iterable
+
+from services.watchdog.changes import Change, Part, look
+from services.watchdog.observation import End, Observation, Phase
+
+S = 1_000_000
+KILLED = End("signal", "KILL")
+
+
+def told(*story: tuple[int, Phase, str] | tuple[int, Phase, str, End]) -> list[tuple[int, Change]]:
+    """Play `(seconds, phase, incarnation, end)` one after another; the changes with the second of their telling."""
+    part, second, heard = Part(), 0, []
+    for seconds, phase, incarnation, *end in story:
+        for _ in range(seconds):
+            step = look(part, Observation("consumer", phase, incarnation, end=end[0] if end else None), second * S)
+            part = step.part
+            if step.change is not None:
+                heard.append((second, step.change))
+            second += 1
+    return heard
+
+
+def kinds(heard: Iterable[tuple[int, Change]]) -> list[tuple[int, str]]:
+    return [(second, change.kind) for second, change in heard]
+
+
+def test_what_is_up_and_stays_up_needs_no_word() -> None:
+    assert told((5, "starting", "a"), (600, "up", "a")) == []
+
+
+def test_down_is_told_after_some_seconds_and_back_with_how_long_it_took() -> None:
+    heard = told((10, "up", "a"), (30, "down", "", KILLED), (10, "up", "b"))
+    assert kinds(heard) == [(15, "down"), (40, "back")]
+    assert heard[0][1].end == KILLED
+    assert heard[0][1].since_us == 10 * S
+    assert heard[1][1].down_us == 30 * S
+
+
+def test_a_restart_within_seconds_is_one_message() -> None:
+    heard = told((10, "up", "a"), (2, "starting", "b", KILLED), (60, "up", "b"))
+    assert kinds(heard) == [(12, "restarted")]
+    assert (heard[0][1].down_us, heard[0][1].end, heard[0][1].restarts) == (2 * S, KILLED, 1)
+
+
+def test_a_restart_that_nobody_saw_is_told_as_well() -> None:
+    assert kinds(told((10, "up", "a"), (10, "up", "b"))) == [(10, "restarted")]
+
+
+def test_a_short_silence_of_the_same_process_is_no_news() -> None:
+    assert told((10, "up", "a"), (4, "down", "a"), (10, "up", "a")) == []
+
+
+def test_a_crash_loop_is_told_once_and_its_end_once() -> None:
+    crashes = [(1, "up", name) for name in "bcdefghij"]
+    heard = told((10, "up", "a"), *crashes, (100, "up", "k"))
+    assert kinds(heard) == [(10, "restarted"), (11, "restarted"), (12, "looping"), (79, "back")]
+
+
+def test_what_loops_without_ever_being_ready_is_told_as_a_loop() -> None:
+    heard = told((10, "up", "a"), *((3, "starting", name) for name in "bcdef"), (70, "up", "g"))
+    assert kinds(heard) == [(15, "down"), (16, "looping"), (85, "back")]
+
+
+def test_stopped_by_somebody_and_started_again() -> None:
+    heard = told((10, "up", "a"), (600, "stopped", ""), (5, "up", "b"))
+    assert kinds(heard) == [(15, "stopped"), (610, "started")]
+    assert heard[1][1].down_us == 600 * S
+
+
+def test_a_start_that_does_not_come_to_its_end_is_told_after_a_minute() -> None:
+    heard = told((100, "starting", "a"), (10, "up", "a"))
+    assert kinds(heard) == [(60, "not_started"), (100, "back")]

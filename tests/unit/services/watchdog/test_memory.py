@@ -1,0 +1,62 @@
+"""Stories of a whole host, a look a second."""
+
+from services.watchdog.changes import Change
+from services.watchdog.memory import Memory, Sight, observe
+from services.watchdog.observation import Observation, Phase
+
+S = 1_000_000
+
+
+class Host:
+    def __init__(self) -> None:
+        self.second = 1_000
+        self.memory = Memory()
+        self.heard: list[Change] = []
+
+    def goes(self, seconds: int, *phases: Phase, run: str = "a", boot: str = "first", wanted: bool = True) -> None:
+        parts = [Observation(name, phase, f"{name}{run}") for name, phase in zip("xyz", phases, strict=False)]
+        for _ in range(seconds):
+            self.memory, changes = observe(self.memory, Sight(parts, boot, wanted), self.second * S)
+            self.heard += changes
+            self.second += 1
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(change.part, change.kind) for change in self.heard]
+
+
+def test_the_whole_set_stopped_on_purpose_is_one_message_and_one_when_it_is_back() -> None:
+    host = Host()
+    host.goes(10, "up", "up", "up")
+    host.goes(3, "stopped", "up", "up", wanted=False)
+    host.goes(60, "stopped", "stopped", "stopped", wanted=False)
+    host.goes(5, "starting", "up", "starting", run="b")
+    host.goes(60, "up", "up", "up", run="b")
+    assert host.told() == [("tapewatch", "all_stopped"), ("tapewatch", "all_started")]
+    assert host.heard[1].down_us == 68 * S
+
+
+def test_a_reboot_is_one_message_that_names_what_did_not_come_back() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.second += 30
+    host.goes(90, "up", "starting", run="b", boot="second")
+    host.goes(5, "up", "up", run="b", boot="second")
+    assert host.told() == [("tapewatch", "rebooted"), ("y", "back")]
+    assert "y not up" in host.heard[0].status
+    assert host.heard[0].down_us == 91 * S
+
+
+def test_one_part_down_says_nothing_of_the_others() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(10, "up", "down")
+    host.goes(10, "up", "up", run="b")
+    assert host.told()[:1] == [("y", "down")]
+
+
+def test_a_watchdog_that_was_away_says_so() -> None:
+    host = Host()
+    host.goes(10, "up")
+    host.second += 60
+    host.goes(10, "up")
+    assert host.told() == [("watchdog", "watchdog_back")]

@@ -1,0 +1,55 @@
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from services.simulator.slack.validate import check_message
+from services.watchdog.changes import Change
+from services.watchdog.message import Context, render
+from services.watchdog.observation import End
+from services.watchdog.wording import ENGLISH, KOREAN, WORDINGS, Wording
+
+S = 1_000_000
+AT_US = 1_790_000_000 * S
+CONTEXT = Context("vm1", "journalctl -u x", ["last <words>", "```broken``` <!channel>"])
+
+
+def test_one_line_says_what_where_and_why() -> None:
+    down = render(Change("consumer", "down", AT_US, AT_US - 5 * S, End("signal", "KILL"), restarts=3), CONTEXT, ENGLISH)
+    assert down.text == "🔴 DOWN · consumer on vm1: killed by signal KILL"
+    assert (down.opens, down.closes) == (True, False)
+    back = render(Change("consumer", "back", AT_US, AT_US, down_us=90 * S), CONTEXT, ENGLISH)
+    assert back.text == "✅ BACK · consumer on vm1 after 90 s"
+    assert (back.opens, back.closes) == (False, True)
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
+def test_every_message_is_one_that_slack_takes_and_nothing_in_it_is_markup(wording: Wording) -> None:
+    for kind in wording.headlines:
+        change = Change("<!channel>" * 30, kind, AT_US, AT_US, End("exit", "<1>"), 2, 5 * S, "<@U1> behind")
+        message = render(change, CONTEXT, wording)
+        check_message(message.text, message.blocks, [])
+        assert not any("<!" in text or "<@" in text for text in (message.text, *_mrkdwn(message.blocks)))
+
+
+def _mrkdwn(part: Any) -> Iterator[str]:
+    """Every text that Slack reads as markup."""
+    if isinstance(part, list):
+        for one in part:
+            yield from _mrkdwn(one)
+    elif isinstance(part, dict):
+        if part.get("type") == "mrkdwn":
+            yield part["text"]
+        yield from _mrkdwn(list(part.values()))
+
+
+def test_both_languages_have_every_word() -> None:
+    for field in fields(Wording):
+        english, korean = getattr(ENGLISH, field.name), getattr(KOREAN, field.name)
+        if isinstance(english, str):
+            assert english
+            assert korean
+            assert english != korean
+        else:
+            assert english.keys() == korean.keys()

@@ -1,0 +1,68 @@
+from services.watchdog.observation import End, Observation
+from services.watchdog.units import end_of, is_wanted, read_units
+
+SHOWN = """\
+Id=tapewatch-consumer@redis.service
+Type=notify
+LoadState=loaded
+ActiveState=active
+SubState=running
+Result=success
+ExecMainCode=0
+ExecMainStatus=0
+NRestarts=2
+InvocationID=0123abcd
+StatusText=1,200 records/s, 0 behind
+
+Id=tapewatch-producer@upbit.service
+Type=notify
+LoadState=loaded
+ActiveState=activating
+SubState=auto-restart
+Result=signal
+ExecMainCode=2
+ExecMainStatus=9
+NRestarts=7
+InvocationID=9999
+StatusText=
+
+Id=tapewatch-setup.service
+Type=oneshot
+LoadState=loaded
+ActiveState=inactive
+
+Id=tapewatch-watchdog.service
+Type=notify
+LoadState=loaded
+ActiveState=active
+
+Id=tapewatch.target
+LoadState=loaded
+ActiveState=active
+"""
+
+
+def test_services_are_read_and_ourselves_and_oneshots_left_out() -> None:
+    assert read_units(SHOWN, "tapewatch-watchdog.service", []) == [
+        Observation(
+            "tapewatch-consumer@redis.service", "up", "0123abcd", restarts=2, status="1,200 records/s, 0 behind"
+        ),
+        Observation("tapewatch-producer@upbit.service", "down", restarts=7, end=End("signal", "KILL")),
+    ]
+
+
+def test_a_unit_that_systemd_forgot_is_stopped() -> None:
+    assert read_units("", "own.service", ["a.service"]) == [Observation("a.service", "stopped")]
+
+
+def test_whether_the_set_is_meant_to_run_is_the_targets_state() -> None:
+    assert is_wanted(SHOWN, "tapewatch.target")
+    assert not is_wanted(SHOWN.removesuffix("active\n") + "inactive\n", "tapewatch.target")
+
+
+def test_ends_by_result_and_by_how_the_process_went() -> None:
+    assert end_of("watchdog", "3", "6") == End("hung")
+    assert end_of("oom-kill", "2", "9") == End("memory")
+    assert end_of("exit-code", "1", "3") == End("exit", "3")
+    assert end_of("signal", "killed", "KILL") == End("signal", "KILL")
+    assert end_of("success", "0", "0") is None
