@@ -147,13 +147,15 @@ class Publisher:
 
     async def _send_waiting(self, client: AIOKafkaProducer) -> int:
         now_ms, records = self._now_us() // 1000, 0
-        feed = self._lanes.of(FeedEvent)
-        feed_first = any(lane.waiting or lane.in_flight for lane in feed)
         for lane in list(self._lanes.lanes.values()):
-            if lane.waiting and not lane.in_flight and not (feed_first and lane.topic.event is Trade):
+            if lane.waiting and not lane.in_flight and not (lane.topic.event is Trade and self._feed_comes_first()):
                 await self._send(client, lane, now_ms)
                 records += len(lane.in_flight)
         return records
+
+    def _feed_comes_first(self) -> bool:
+        """Asked anew for every batch of trades: while one is handed over, a gap may be told, and trades after it."""
+        return any(lane.waiting or lane.in_flight for lane in self._lanes.of(FeedEvent))
 
     async def _send(self, client: AIOKafkaProducer, lane: Lane, now_ms: int) -> None:
         batch = client.create_batch()

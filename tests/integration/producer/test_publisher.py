@@ -127,6 +127,30 @@ async def test_news_of_a_feed_is_acknowledged_before_later_trades_are_sent(groun
     assert len(await ground.held(TRADES)) == 600
 
 
+async def test_news_of_a_feed_goes_first_also_when_it_comes_while_trades_are_handed_over(ground):
+    steps = []
+    async with _publishing(ground.kafka) as (publisher, clients, _):
+        publisher.announce(FeedEvent(kind="connected", exchange="upbit", reason="", at_us=now_us()))
+        publisher.publish([_trade(0), _trade(1), _trade(2)])
+        assert await publisher.drain(10)
+        send_batch = clients[-1].send_batch
+
+        async def interrupted(*arguments, **options):
+            if steps == [("sent", TRADES.name)]:
+                publisher.announce(FeedEvent(kind="gap", exchange="upbit", reason="", at_us=now_us()))
+                publisher.publish([_trade(4), _trade(5)])
+            return await send_batch(*arguments, **options)
+
+        clients[-1].send_batch = interrupted
+        _recorded(clients[-1], steps)
+        publisher.publish([_trade(3)])
+        assert await publisher.drain(10)
+    after = steps.index(("acknowledged", FEED.name))
+    assert ("sent", FEED.name) in steps[:after]
+    assert steps[:after].count(("sent", TRADES.name)) == 1
+    assert steps[after:].count(("sent", TRADES.name)) == 2
+
+
 async def test_at_its_bounds_trades_end_in_a_gap_and_books_in_their_newest(ground, stack):
     lanes = Lanes(max_trade_bytes=100_000, max_newest_bytes=20_000)
     async with _publishing(ground.kafka, lanes) as (publisher, _, _):
