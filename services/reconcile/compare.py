@@ -135,8 +135,8 @@ def states_in_kafka(
     """Compare one symbol's tickers, or books where `depths` is given (see `facts.same_book`), with the truth.
 
     They carry no id, so each copy is matched by everything it says: with the next publication of that content, so
-    that equal ones in a row are told apart by their order. One that is missing was conflated if a newer one of its
-    symbol arrived, and is lost otherwise.
+    that equal ones in a row are told apart by their order; a repeat is one of the last of them. One that is missing
+    was conflated if a newer one of its symbol arrived, and is lost otherwise.
     """
     result = StatesInKafka(Counts(expected=len(published)))
     matcher = _Matcher(published, depths)
@@ -147,7 +147,7 @@ def states_in_kafka(
             result.counts.wrong += 1
             continue
         fresh = [order for order in candidates if order not in result.arrived]
-        order = next((order for order in fresh if order > newest), (fresh or candidates)[0])
+        order = next((order for order in fresh if order > newest), (fresh or candidates[-1:])[0])
         result.counts.duplicated += not fresh
         result.counts.out_of_order += bool(fresh) and order < newest
         result.arrived.setdefault(order, []).append(copy)

@@ -18,13 +18,15 @@ _MARKET: dict[Channel, tuple[Topic, type[Trade | Ticker | OrderBook]]] = {
     "orderbook": (ORDERBOOKS, OrderBook),
 }
 _WAIT_MS = 1_000
+_CLOCKS_DIFFER_BY_US = 60_000_000
+"""The broker stamps records with its own clock, and events carry ours."""
 
 
 async def read_log(settings: KafkaSettings, since_us: int) -> Log:
-    """Read the market topics from start to end; what was received before `since_us` belongs to an earlier run."""
+    """Read the market topics up to their end; what was received before `since_us` belongs to an earlier run."""
     log = Log()
     for channel, (topic, _) in _MARKET.items():
-        async for records in _batches(settings, topic):
+        async for records in _batches(settings, topic, max(0, since_us - _CLOCKS_DIFFER_BY_US)):
             _add(log, channel, records, since_us)
     return log
 
@@ -61,8 +63,8 @@ async def read_alerts(settings: KafkaSettings, since_us: int) -> tuple[list[Aler
     )
 
 
-async def _batches(settings: KafkaSettings, topic: Topic) -> AsyncIterator[list[ConsumerRecord]]:
-    """Everything between a topic's start and the end that it has now, each partition in its order."""
+async def _batches(settings: KafkaSettings, topic: Topic, since_us: int = 0) -> AsyncIterator[list[ConsumerRecord]]:
+    """Everything that a topic took in from `since_us` to now, each partition in its order."""
     partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
     consumer = AIOKafkaConsumer(
         **client_options(settings, "reconcile"),
@@ -73,11 +75,16 @@ async def _batches(settings: KafkaSettings, topic: Topic) -> AsyncIterator[list[
     await consumer.start()
     try:
         consumer.assign(partitions)
-        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-        waiting = {partition for partition in partitions if starts[partition] < ends[partition]}
+        ends = await consumer.end_offsets(partitions)
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, since_us // 1000))
+        waiting = set()
+        for partition in partitions:
+            first = found.get(partition)
+            if first is not None and first.offset < ends[partition]:
+                consumer.seek(partition, first.offset)
+                waiting.add(partition)
         while waiting:
-            found = await consumer.getmany(*waiting, timeout_ms=_WAIT_MS)
-            for records in found.values():
+            for records in (await consumer.getmany(*waiting, timeout_ms=_WAIT_MS)).values():
                 yield records
             # Not by the records: a compacted log may end before its end.
             waiting = {one for one in waiting if await consumer.position(one) < ends[one]}
