@@ -16,7 +16,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test unit check bench faults lock clean
+.PHONY: help setup demo test unit check bench faults soak lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: $(VENV)/.dev  ## cpu-µs a message, as ratios within one run
 
 faults: $(VENV)/.dev  ## every fault strikes the whole product (SEED=… ONLY=F13,redis-emptied RATE=… ARGS=…)
 	$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(RATE),--rate $(RATE)) $(ARGS)
+
+soak: $(VENV)/.dev  ## kill -9 at random moments, counted; goes on where it was interrupted (KILLS=1000 SEED=… ARGS=--fresh)
+	$(BIN)/python -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \

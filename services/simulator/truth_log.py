@@ -24,7 +24,8 @@ class TruthLog:
         self._file: IO[str] | None = None
         if path is not None:
             try:
-                self._file = path.open("w", encoding="utf-8")
+                path.write_bytes(b"")
+                self._file = path.open("a", encoding="utf-8")  # a reader may cut off what it has compared
             except OSError as error:
                 raise WrongUse(f"--truth: cannot write {path}: {error.strerror}") from None
 

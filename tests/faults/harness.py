@@ -44,7 +44,7 @@ class Strikes:
         restarts = world.services.restarts()
         world.watch.peaks()
         struck = await fault.strike(world, random)
-        caught_up_s = await _caught_up(world)
+        caught_up_s = await caught_up(world)
         struck.broken += await struck.check(world)
         await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
         await world.market.pause()
@@ -84,7 +84,7 @@ async def strike_all(
     return outcomes
 
 
-async def _caught_up(world: World) -> float | None:
+async def caught_up(world: World) -> float | None:
     """Seconds from now until both stores are live again; None when they are not within the limit.
 
     Live: Redis shows a trade of each exchange that was received after now, and both stores have everything that

@@ -30,13 +30,19 @@ class Watch:
         found, self._peak_mb = self._peak_mb, {}
         return found
 
+    async def sizes(self) -> dict[str, float]:
+        """Memory in MB of each service now."""
+        sizes = {name: resident_mb(pid) for name, pid in (await self._processes.pids()).items()}
+        return {name: size_mb for name, size_mb in sizes.items() if size_mb}
+
     async def open_files(self) -> dict[str, int]:
         """Descriptors that each service has open now."""
-        counts = {name: _count(pid) for name, pid in (await self._processes.pids()).items()}
+        counts = {name: count_open_files(pid) for name, pid in (await self._processes.pids()).items()}
         return {name: count for name, count in counts.items() if count}
 
 
-def _count(pid: int) -> int:
+def count_open_files(pid: int) -> int:
+    """Descriptors of a process; 0 when it is gone."""
     try:
         return len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except FileNotFoundError:

@@ -107,7 +107,7 @@ async def running_world(stage: StageName, *, rate: float, seed: int, keep: bool 
         raise
     finally:
         await asyncio.to_thread(stop_together, servers.all)
-        home.close(keep=kept)
+        home.close(for_good=kept)
 
 
 @asynccontextmanager

@@ -1,0 +1,98 @@
+"""One period of a soak: blows under load, the calm after them, the count in a pause, and the forgetting."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import TypeVar
+
+from services.cli.demo.supervision import resident_mb
+from shared.clock import now_us
+from tests.faults.consumers import PRODUCERS
+from tests.faults.harness import caught_up
+from tests.faults.ledger import Totals
+from tests.faults.stores import down_for
+from tests.faults.watch import count_open_files
+from tests.faults.world import World
+from tests.soak.blows import SERVICES, Blow, killed
+from tests.soak.forget import forget_lines, forget_rows
+from tests.soak.record import Period
+from tests.soak.verdict import broken_in
+
+T = TypeVar("T")
+_CALM_S = 8.0
+"""Every market says something new meanwhile: the next period begins with what was said in this calm."""
+
+
+async def run_period(world: World, blows: Sequence[Blow], number: int, tell: Callable[[Blow], None]) -> Period:
+    """Let these blows fall on a world that flows, and count what they cost. `number` is the world's."""
+    began_s, published, restarts = monotonic(), await world.market.published(), world.services.restarts()
+    await world.market.resume()
+    opened_s = monotonic()
+    for one in blows:
+        await asyncio.sleep(one.pause_s)
+        await strike(world, one)
+        tell(one)
+    caught_up_s = await caught_up(world)
+    calm_since_us = now_us()
+    await asyncio.sleep(_CALM_S)
+    await world.market.pause()
+    flowed_s = monotonic() - opened_s
+    await world.at_rest()
+    async with _producers_frozen(world):
+        cost = Totals.of(await world.count())
+    period = Period(
+        world=number,
+        blows=len(blows),
+        kills=dict(Counter(killed(blows))),
+        published=await world.market.published() - published,
+        lost=cost.lost,
+        doubled=cost.doubled,
+        out_of_order=cost.out_of_order,
+        wrong=cost.wrong,
+        in_gaps=cost.gapped,
+        gaps=cost.gaps,
+        caught_up_s=caught_up_s,
+        restarts=world.services.restarts() - restarts,
+        flowed_s=flowed_s,
+        seconds=monotonic() - began_s,
+        memory_mb=await world.watch.sizes() | _of_servers(world, resident_mb),
+        open_files=await world.watch.open_files() | _of_servers(world, count_open_files),
+    )
+    period.broken += broken_in(period)
+    if not period.broken:
+        forget_lines(world.market.truth, calm_since_us)
+        await forget_rows(world.settings.postgres.dsn.get_secret_value(), calm_since_us)
+    return period
+
+
+@asynccontextmanager
+async def _producers_frozen(world: World) -> AsyncIterator[None]:
+    """A count takes longer than a market may be silent: reconnecting meanwhile, they would change what is counted."""
+    for name in PRODUCERS:
+        await world.services.strike(name, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for name in PRODUCERS:
+            await world.services.strike(name, signal.SIGCONT)
+
+
+def _of_servers(world: World, figure: Callable[[int], T | None]) -> dict[str, T]:
+    """A figure of the servers that are one process each."""
+    found = {"redis": figure(world.redis.pid), "kafka": figure(world.kafka[0].pid)}
+    return {name: value for name, value in found.items() if value}
+
+
+async def strike(world: World, blow: Blow) -> None:
+    """Kill every target at once; servers come back before this returns, services by their supervisor."""
+    await asyncio.gather(*(_kill(world, target, blow.away_s) for target in blow.targets))
+
+
+async def _kill(world: World, target: str, away_s: float) -> None:
+    if target in SERVICES:
+        await world.services.strike(target)
+    else:
+        await down_for(world.redis if target == "redis" else world.postgres, away_s)

@@ -1,0 +1,69 @@
+"""Which invariants a soak broke: in one period, and as a trend over all of them. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from tests.soak.blows import SERVICES
+from tests.soak.record import Period, Record
+from tests.soak.slope import slope
+
+MOST_MEMORY_MB = 300.0
+CATCH_UP_WITHIN_S = 60.0
+"""After blow upon blow, on a machine that others may use too; how long it really was stands in the table."""
+MOST_GROWTH_MB = 20.0
+"""Of any process over a whole soak; the alert worker's windows fill in its first half hour."""
+MOST_MORE_FILES = 8.0
+_TREND_NEEDS_PERIODS = 8
+_OURS = frozenset({*SERVICES, "alert-worker"})
+
+
+def broken_in(period: Period) -> Iterator[str]:
+    """A sentence for each invariant that did not hold in a period."""
+    for name in ("lost", "doubled", "out_of_order", "wrong"):
+        if count := getattr(period, name):
+            yield f"{count} {name.replace('_', ' ')}"
+    if period.caught_up_s is None:
+        yield "never caught up"
+    elif period.caught_up_s > CATCH_UP_WITHIN_S:
+        yield f"caught up after {period.caught_up_s:.1f} s instead of {CATCH_UP_WITHIN_S:.0f} s"
+    if period.published == 0:
+        yield "nothing was published, so nothing is proven"
+    for name, size_mb in period.memory_mb.items():
+        if name in _OURS and size_mb > MOST_MEMORY_MB:
+            yield f"{name} took {size_mb:.0f} MB"
+
+
+def growth(periods: Sequence[Period], figure: str) -> dict[str, float]:
+    """Of each process, by how much `figure` grew from the first period to the last, by its slope.
+
+    Periods are compared within one world only, and the longest world speaks for all.
+    """
+    longest = _longest_world(periods)
+    found = {}
+    for name in sorted({name for one in longest for name in getattr(one, figure)}):
+        points = [
+            (float(place), float(getattr(one, figure)[name]))
+            for place, one in enumerate(longest)
+            if name in getattr(one, figure)
+        ]
+        found[name] = slope(points) * max(0, len(longest) - 1)
+    return found
+
+
+def _longest_world(periods: Sequence[Period]) -> list[Period]:
+    worlds: dict[int, list[Period]] = {}
+    for one in periods:
+        worlds.setdefault(one.world, []).append(one)
+    return max(worlds.values(), key=len, default=[])
+
+
+def broken(record: Record) -> list[str]:
+    """Everything that did not hold, the trends among it once there are enough periods for one."""
+    found = list(record.broken)
+    if len(_longest_world(record.periods)) >= _TREND_NEEDS_PERIODS:
+        for name, grown_mb in growth(record.periods, "memory_mb").items():
+            if name in _OURS and grown_mb > MOST_GROWTH_MB:
+                found.append(f"the memory of {name} grew by {grown_mb:.1f} MB")
+        for name, more in growth(record.periods, "open_files").items():
+            if name in _OURS and more > MOST_MORE_FILES:
+                found.append(f"the open files of {name} grew by {more:.0f}")
+    return found
