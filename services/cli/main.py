@@ -11,6 +11,7 @@ import typer
 
 from services.cli import (
     alert_worker,
+    backtest,
     consumer,
     db,
     producer,
@@ -46,6 +47,7 @@ app.command("consumer")(consumer.consumer)
 app.command("alert-worker")(alert_worker.alert_worker)
 app.command("watchdog")(watchdog.watchdog)
 app.command("deadman")(watchdog.deadman)
+app.command("backtest")(backtest.backtest)
 app.command("status")(status.status)
 app.command("tail")(tail.tail)
 app.command("reconcile")(reconcile.reconcile)

@@ -12,6 +12,7 @@ PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_te
 (PURE,) = (one for one in PYPROJECT["tool"]["importlinter"]["contracts"] if one["name"].startswith("Pure modules"))
 # Read or write files, with nothing but the standard library.
 FILES = {
+    "services.alert_worker.backtest.history_files",
     "services.consumer.journal",
     "services.consumer.sinks.owner",
     "services.simulator.recordings.files",

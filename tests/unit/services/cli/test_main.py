@@ -21,6 +21,7 @@ COMMANDS = [
     ["producer"],
     ["consumer"],
     ["alert-worker"],
+    ["backtest"],
     ["status"],
     ["tail"],
     ["reconcile"],

@@ -1,0 +1,46 @@
+"""The picture of an episode of a backtest: its candles, what was told, and the labelled event. Imports matplotlib."""
+
+from collections.abc import Sequence
+
+from services.alert_worker.backtest.labels import Event
+from services.alert_worker.backtest.minutes import MINUTE_US
+from services.alert_worker.backtest.series import Series
+from services.alert_worker.charts.picture import Bar, Chart, Mark, Tone, draw
+from shared.events import Alert
+
+_BEFORE_US, _AFTER_US = 20 * MINUTE_US, 40 * MINUTE_US
+_WORDS = {"open": "told", "escalate": "again", "resolve": "over"}
+
+
+def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event]) -> bytes:
+    """The PNG. `alerts` are those of the episode, in order; times outside the hour around its opening are left out."""
+    first = alerts[0]
+    opened_us = (first.event_at_us or first.started_at_us) // MINUTE_US * MINUTE_US
+    from_us, to_us = opened_us - _BEFORE_US, opened_us + _AFTER_US
+    bars = [
+        Bar(bar.ended_us - MINUTE_US, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        for bar in series.bars
+        if from_us <= bar.ended_us - MINUTE_US < to_us
+    ]
+    marks = [Mark(event.crossed_us, f"{_signed(event.direction)}1 % crossed") for event in events]
+    marks += [_mark(alert) for alert in alerts if from_us <= (alert.event_at_us or 0) <= to_us][:6]
+    return draw(
+        Chart(
+            title=f"{series.symbol} on {series.exchange}: {first.kind}, {first.change_pct} %",
+            quote=series.quote,
+            bars=bars,
+            from_us=from_us,
+            to_us=to_us,
+            marks=marks,
+            reference=None if first.price_before is None else float(first.price_before),
+        )
+    )
+
+
+def _mark(alert: Alert) -> Mark:
+    tone: Tone = "resolved" if alert.state == "resolve" else alert.severity
+    return Mark(alert.event_at_us or 0, f"{_WORDS[alert.state]} {alert.change_pct} %", tone)
+
+
+def _signed(direction: int) -> str:
+    return "+" if direction > 0 else "−"

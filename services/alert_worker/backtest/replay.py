@@ -1,0 +1,24 @@
+"""The very code that watches the live tape, over trades of another time."""
+
+from collections.abc import Iterable, Iterator
+
+from services.alert_worker.backtest.series import Seen
+from services.alert_worker.partition import Partition
+from shared.events import Alert, Trade
+
+RUN_OUT_US = 1_000_000
+
+
+def replay(trades: Iterable[Trade], seen: Seen) -> Iterator[Alert]:
+    """Every alert that the trades, in the order of their arrival, would have raised; `seen` takes them in as well.
+
+    At the end the clock runs on for a second, so that what was traded last is decided too.
+    """
+    watch, newest_us = Partition(), 0
+    for offset, trade in enumerate(trades):
+        seen.add(trade)
+        newest_us = max(newest_us, trade.received_at_us)
+        for decided in watch.observe(trade, offset):
+            yield decided.alert
+    for decided in watch.run_on(newest_us + RUN_OUT_US):
+        yield decided.alert

@@ -1,0 +1,139 @@
+"""How good a rule was on one symbol: which events it told, how long after, and how much else it said."""
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from statistics import median
+
+from services.alert_worker.backtest.labels import Event
+from services.alert_worker.backtest.minutes import MINUTE_US
+from services.alert_worker.backtest.naive_rules import FIXED, NAIVE_RULES, firings
+from services.alert_worker.backtest.series import Series
+from shared.events import Alert
+
+OURS = "tapewatch"
+CALM_AWAY_US = 6 * 60 * MINUTE_US
+"""Calm is what lies further than this from every labelled event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Somebody was told at a time. `direction` 0 where the rule knows none; `opens` unless it belongs to a message."""
+
+    at_us: int
+    direction: int
+    opens: bool = True
+
+
+@dataclass(slots=True)
+class Score:
+    """Sums over symbols; figures are made of them at the end."""
+
+    rule: str
+    events: int = 0
+    missed: int = 0
+    delays_s: list[float] = field(default_factory=list)
+    """From the crossing of one per cent to the first word of that direction; 0 when it came before."""
+    later_than_fixed: int = 0
+    """Events that the fixed rule told before this one did."""
+    told: int = 0
+    episodes: int = 0
+    again: int = 0
+    """Episodes of an event beyond its first."""
+    calm_told: int = 0
+    calm_episodes: int = 0
+    days: float = 0.0
+    calm_days: float = 0.0
+
+    def add(self, other: "Score") -> None:
+        """Take in another symbol's or history's."""
+        self.delays_s += other.delays_s
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    @property
+    def recall(self) -> float | None:
+        """Fraction of the events that were told; None without any."""
+        return 1 - self.missed / self.events if self.events else None
+
+    def delay_s(self, fraction: float) -> float | None:
+        """The delay that this fraction of the told events does not exceed; None without any."""
+        ordered = sorted(self.delays_s)
+        if not ordered:
+            return None
+        return median(ordered) if fraction == 1 / 2 else ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
+
+
+_SUMS = (
+    "events", "missed", "later_than_fixed", "told", "episodes", "again", "calm_told", "calm_episodes", "days",
+    "calm_days",
+)  # fmt: skip
+
+
+def told_by_us(alerts: Iterable[Alert]) -> list[Told]:
+    """What people heard from our alerts: openings and escalations; that it is over is no alert."""
+    return [
+        Told(alert.event_at_us or 0, 1 if alert.direction == "up" else -1, alert.state == "open")
+        for alert in alerts
+        if alert.state != "resolve" and alert.data_quality not in {"stale", "backfilled"}
+    ]
+
+
+def compare(series: Series, events: Sequence[Event], alerts: Iterable[Alert]) -> list[Score]:
+    """Ours first, then each naive rule, on one symbol."""
+    rules = {OURS: told_by_us(alerts)}
+    rules |= {rule.name: [Told(*one) for one in firings(rule, series.bars)] for rule in NAIVE_RULES}
+    yardstick = Yardstick(
+        events=events,
+        fixed_us=[first_word(event, rules[FIXED]) for event in events],
+        days=series.days,
+        calm=_calm_minutes(series, events),
+    )
+    return [score(name, told, yardstick) for name, told in rules.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What a rule on one symbol is measured by: the events and when the fixed rule told each, and the calm minutes."""
+
+    events: Sequence[Event]
+    fixed_us: Sequence[int | None]
+    days: float
+    calm: Set[int]
+
+
+def score(rule: str, told: Sequence[Told], yardstick: Yardstick) -> Score:
+    """One rule on one symbol."""
+    found = Score(rule, len(yardstick.events), days=yardstick.days, calm_days=len(yardstick.calm) / 1440)
+    for event, fixed_us in zip(yardstick.events, yardstick.fixed_us, strict=True):
+        first_us = first_word(event, told)
+        if first_us is None:
+            found.missed += 1
+        else:
+            found.delays_s.append(max(0, first_us - event.crossed_us) / 1e6)
+        found.later_than_fixed += fixed_us is not None and (first_us is None or first_us > fixed_us)
+        found.again += max(0, sum(one.opens and _is_about(event, one) for one in told) - 1)
+    found.told, found.episodes = len(told), sum(one.opens for one in told)
+    in_calm = [one for one in told if one.at_us // MINUTE_US in yardstick.calm]
+    found.calm_told, found.calm_episodes = len(in_calm), sum(one.opens for one in in_calm)
+    return found
+
+
+def first_word(event: Event, told: Sequence[Told]) -> int | None:
+    """When the event was first told; None when it was not."""
+    return next((one.at_us for one in told if _is_about(event, one)), None)
+
+
+def _is_about(event: Event, one: Told) -> bool:
+    return one.direction in {0, event.direction} and event.began_us <= one.at_us <= event.ended_us
+
+
+def _calm_minutes(series: Series, events: Sequence[Event]) -> set[int]:
+    """The calm minutes with a price, since the epoch."""
+    wild = {
+        minute
+        for event in events
+        for minute in range(
+            (event.began_us - CALM_AWAY_US) // MINUTE_US, (event.ended_us + CALM_AWAY_US) // MINUTE_US + 1
+        )
+    }
+    return {bar.ended_us // MINUTE_US - 1 for bar in series.bars} - wild
