@@ -110,7 +110,7 @@ def gap_event(gap: Gap, exchange: str, connection: str | None, reason: str, at_u
 
 
 class Dropped:
-    """Trades that were given up because Kafka was away for too long; bounded by the number of symbols."""
+    """What was given up because Kafka was away for too long, as one gap; bounded by the number of symbols."""
 
     def __init__(self) -> None:
         self._symbols: set[str] = set()
@@ -119,9 +119,16 @@ class Dropped:
     def note(self, trade: Trade) -> None:
         """One trade is lost."""
         first, last = sorted((trade.traded_at_us, trade.received_at_us))
-        self._from_us = min(self._from_us, first) if self._symbols else first
-        self._to_us = max(self._to_us, last)
-        self._symbols.add(trade.symbol)
+        self._add((trade.symbol,), first, last)
+
+    def note_gap(self, event: FeedEvent) -> None:
+        """The record of a gap of these symbols cannot be kept for itself."""
+        self._add(event.symbols or (), event.from_us or 0, event.to_us or 0)
+
+    def _add(self, symbols: Iterable[str], from_us: int, to_us: int) -> None:
+        self._from_us = min(self._from_us, from_us) if self._symbols else from_us
+        self._to_us = max(self._to_us, to_us)
+        self._symbols.update(symbols)
 
     def __bool__(self) -> bool:
         return bool(self._symbols)

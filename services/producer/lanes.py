@@ -1,7 +1,8 @@
 """What waits for Kafka, by partition and in order, within bounds; what gives way at a bound, and how it is told. Pure.
 
 Trades are kept until the bound, and then new ones are given up until half of it is free again: one gap tells of them.
-Tickers and books give way to newer ones of their symbol. What is about the feeds themselves is always kept.
+Tickers and books give way to newer ones of their symbol. What is about the feeds themselves is kept to a bound too, and
+then gaps are put together into the one that tells of the trades.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.producer.gaps import Dropped, Gap
-from shared.events import Event, OrderBook, Ticker, Trade
+from shared.events import Event, FeedEvent, OrderBook, Ticker, Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import DEAD_LETTERS, TOPIC_OF_EVENT, Topic
 from shared.wire import HEADERS_OF_EVENT, encode
@@ -19,6 +20,8 @@ RECORD_OVERHEAD_BYTES = 120
 MAX_TRADE_BYTES = 128 << 20
 MAX_NEWEST_BYTES = 16 << 20
 MAX_DEAD_LETTERS_WAITING = 64
+MAX_FEED_BYTES = 16 << 20
+"""Hours of connections that come and go while Kafka is away."""
 
 Record = tuple[bytes, bytes]
 """Key and value."""
@@ -60,7 +63,12 @@ class _Slot:
 class Lanes:
     """Everything that waits for Kafka."""
 
-    def __init__(self, max_trade_bytes: int = MAX_TRADE_BYTES, max_newest_bytes: int = MAX_NEWEST_BYTES) -> None:
+    def __init__(
+        self,
+        max_trade_bytes: int = MAX_TRADE_BYTES,
+        max_newest_bytes: int = MAX_NEWEST_BYTES,
+        max_feed_bytes: int = MAX_FEED_BYTES,
+    ) -> None:
         self.lanes: dict[tuple[str, int], Lane] = {}
         self.dropped = Dropped()
         self.conflated: Counter[str] = Counter()
@@ -68,7 +76,8 @@ class Lanes:
         self._max_trade_bytes = max_trade_bytes
         self._max_newest_bytes = max_newest_bytes
         self._conflate_at_bytes = max_newest_bytes
-        self._bytes: dict[type[Event], int] = {Trade: 0, Ticker: 0, OrderBook: 0}
+        self._max_feed_bytes = max_feed_bytes
+        self._bytes: dict[type[Event], int] = {Trade: 0, Ticker: 0, OrderBook: 0, FeedEvent: 0}
         self._slots: dict[type[Event], dict[str, _Slot]] = {Trade: {}, Ticker: {}, OrderBook: {}}
 
     def put(self, event: Trade | Ticker | OrderBook) -> None:
@@ -86,20 +95,25 @@ class Lanes:
             self._conflate_all()
 
     def put_record(self, topic: Topic, key: str, event: Event) -> bool:
-        """Let any other record wait. False: too many dead letters wait already; the caller counts it."""
+        """Let any other record wait. False: too many wait already. The caller counts a dead letter that is given up;
+        of a gap that is, another one tells.
+        """
         lane = self._lane(topic, partition_of(key, topic.partitions))
         if topic is DEAD_LETTERS and len(lane.waiting) >= MAX_DEAD_LETTERS_WAITING:
             return False
-        lane.waiting.append((key.encode(), encode(event)))
+        value = encode(event)
+        if isinstance(event, FeedEvent):
+            if self._bytes[FeedEvent] >= self._max_feed_bytes:
+                self._give_up(event)
+                return False
+            self._bytes[FeedEvent] += len(value) + RECORD_OVERHEAD_BYTES
+        lane.waiting.append((key.encode(), value))
         return True
 
-    def has_seen(self, kind: type[Event], symbol: str) -> bool:
-        """Whether such an event of this symbol was ever put."""
-        return symbol in self._slots[kind]
-
     def end_of_dropping(self) -> Gap | None:
-        """The gap of the trades given up, once there is room again; trades are kept from then on."""
-        if self.dropped and self._bytes[Trade] <= self._max_trade_bytes // 2:
+        """The gap of all that was given up, once there is room again; trades are kept from then on."""
+        has_room = self._bytes[Trade] <= self._max_trade_bytes // 2 and self._bytes[FeedEvent] < self._max_feed_bytes
+        if self.dropped and has_room:
             return self.dropped.gap()
         return None
 
@@ -118,6 +132,11 @@ class Lanes:
     def empty(self) -> bool:
         """Whether nothing waits and nothing is on its way."""
         return not any(lane.waiting or lane.in_flight for lane in self.lanes.values())
+
+    def _give_up(self, event: FeedEvent) -> None:
+        self.conflated["feed"] += 1
+        if event.kind == "gap":
+            self.dropped.note_gap(event)
 
     def _conflate_all(self) -> None:
         for lane in self.of(Ticker, OrderBook):

@@ -93,10 +93,6 @@ class Publisher:
             metrics.GAPS.labels(event.exchange).inc()
         self.put(FEED, event.exchange, event)
 
-    def has_seen(self, kind: type[MarketEvent], symbol: str) -> bool:
-        """Whether any such event of this symbol was ever published here."""
-        return self._lanes.has_seen(kind, symbol)
-
     @property
     def is_away(self) -> bool:
         """Whether there is no client that Kafka answers."""

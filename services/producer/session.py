@@ -87,6 +87,7 @@ class Session:
         self._deliver: Callable[[list[MarketEvent]], None] = self.early.extend
         self._frames = self._counted = self._invalid = 0
         self._unacknowledged: set[int] | None = None
+        self._unserved = {(_EVENT_OF_CHANNEL[stream.channel], stream.symbol) for stream in work.streams}
         self._socket: ClientConnection | None = None
 
     async def run(self) -> None:
@@ -141,6 +142,8 @@ class Session:
             elif parsed:
                 self.data_frames += 1
                 self.last = parsed[-1]
+                if self._unserved:
+                    self._note_served(parsed)
                 if self._unacknowledged is None:
                     self._confirm()
                 self._deliver(parsed)
@@ -177,8 +180,8 @@ class Session:
                 raise Stale(f"the subscription is not confirmed after {age_s} s")
             if flood.look(self._frames, self._invalid):
                 self._means.announce(self.work, "degraded", f"{self._invalid} frames that cannot be read, nearly all")
-            if conduct.snapshot_s is not None and age_s == conduct.snapshot_s:
-                self._report_unserved(conduct.snapshot_s)
+            if age_s == conduct.first_data_s:
+                self._report_unserved(conduct.first_data_s)
             if conduct.rotate_s is not None and age_s >= conduct.rotate_s:
                 self.leave.set()
 
@@ -207,13 +210,16 @@ class Session:
             offset_us = max(0, self.last.received_at_us - self.last.traded_at_us)
             self.clock_offset_us = offset_us if self.clock_offset_us is None else min(self.clock_offset_us, offset_us)
 
+    def _note_served(self, events: list[MarketEvent]) -> None:
+        for event in events:
+            self._unserved.discard((type(event), event.symbol))
+
     def _report_unserved(self, within_s: int) -> None:
         if self.confirmed_at_us is None:
             return
-        has_seen = self._means.publisher.has_seen
-        silent = [s.symbol for s in self.work.streams if not has_seen(_EVENT_OF_CHANNEL[s.channel], s.symbol)]
-        if silent:
-            unserved = list(dict.fromkeys(silent))
+        unserved = sorted({symbol for _, symbol in self._unserved})
+        self._unserved.clear()
+        if unserved:
             log.warning("subscribed and not served", connection=self.work.name, symbols=unserved)
             reason = f"nothing within {within_s} s of subscribing"
             self._means.announce(self.work, "degraded", reason, unserved)

@@ -5,10 +5,11 @@ import struct
 
 from aiohttp import web
 
+from services.simulator.drip import Drip
 from services.simulator.framing import Deflate, frame
 
 MAX_UNSENT_BYTES = 8 << 20
-_CLOSE, _PING = 0x8, 0x9
+_CLOSE, _PING, _PONG = 0x8, 0x9, 0xA
 _CLOSE_WITHIN_S = 1.0
 
 
@@ -43,6 +44,7 @@ class Connection:
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
         self._is_closing = False
+        self._drip: Drip | None = None
         self.is_mute = False
         self.sent_messages = 0
         self.last_sent_s = 0.0
@@ -72,6 +74,8 @@ class Connection:
         if self._deflate is not None:
             data = frame(self._opcode, self._deflate.compress(message.payload), compressed=True)
         waiting = self._unsent_bytes + self._transport.get_write_buffer_size()
+        if self._drip is not None:
+            waiting += self._drip.waiting_bytes
         if waiting + len(data) > self.max_unsent_bytes:
             self.abort()
             return False
@@ -88,16 +92,40 @@ class Connection:
     def flush(self) -> None:
         """Give everything that waits to the kernel."""
         if self._unsent and not self._transport.is_closing():
-            self._transport.write(b"".join(self._unsent))
+            self._write(b"".join(self._unsent))
             self.last_sent_s = asyncio.get_running_loop().time()
         self._unsent.clear()
         self._unsent_bytes = 0
 
     def ping(self, payload: bytes) -> None:
         """Send a ping."""
+        self._control(_PING, payload)
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping."""
+        self._control(_PONG, payload)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
         self.flush()
         if not self.is_mute and self.is_open:
-            self._transport.write(frame(_PING, payload))
+            self._write(frame(opcode, payload))
+
+    def drip(self, bytes_per_s: int) -> None:
+        """Let only so many bytes a second leave from now on, whatever they are."""
+        self.flow()
+        self._drip = Drip(self._transport, bytes_per_s)
+
+    def flow(self) -> None:
+        """Let everything leave at once again."""
+        if self._drip is not None:
+            self._drip.end()
+            self._drip = None
+
+    def _write(self, data: bytes) -> None:
+        if self._drip is None:
+            self._transport.write(data)
+        else:
+            self._drip.write(data)
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame, and hang up a second later if the client does not.
@@ -107,18 +135,25 @@ class Connection:
         self.flush()
         if self.is_open:
             self._is_closing = True
-            self._transport.write(frame(_CLOSE, struct.pack("!H", code) + reason.encode()))
+            self._write(frame(_CLOSE, struct.pack("!H", code) + reason.encode()))
             asyncio.get_running_loop().call_later(_CLOSE_WITHIN_S, self._transport.close)
 
     def abort(self) -> None:
         """Hang up without a close frame; the client sees code 1006."""
         self._unsent.clear()
         self._unsent_bytes = 0
+        if self._drip is not None:
+            self._drip.drop()
         self._transport.abort()
+
+    def end(self) -> None:
+        """The client has hung up: a trickle ends where it is, inside a frame, so nothing more can be said in order."""
+        if self._drip is not None:
+            self.abort()
 
     def reset_inside_a_frame(self, payload: bytes) -> None:
         """Send the first half of a frame and hang up."""
         self.flush()
         data = frame(self._opcode, payload)
-        self._transport.write(data[: len(data) // 2])
+        self._write(data[: len(data) // 2])
         self._transport.close()

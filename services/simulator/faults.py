@@ -17,6 +17,7 @@ class FaultError(ValueError):
 
 
 Order = dict[str, Any]
+_DAY_MS = 86_400_000
 
 
 class Faults:
@@ -82,6 +83,27 @@ class Faults:
         _mark(connections, "is_mute", _seconds(order, None))
         return len(connections)
 
+    def slow_drip(self, order: Order) -> int:
+        """Bytes leave a few at a time and frames in pieces; after `seconds`, if given, all that waits follows."""
+        connections = self._connections(order)
+        bytes_per_s, seconds = _whole(order, "bytes_per_s", 500, 1, 1_000_000), _seconds(order, None)
+        for connection in connections:
+            connection.drip(bytes_per_s)
+        if seconds is not None:
+            for connection in connections:
+                asyncio.get_running_loop().call_later(seconds, connection.flow)
+        return len(connections)
+
+    def clock_skew(self, order: Order) -> int:
+        """An exchange's clock goes wrong by `ahead_ms`, negative for behind; after `seconds`, if given, it is right."""
+        exchange, found = str(order.get("exchange")), len(self._feeds(order))
+        ahead_ms, seconds = _whole(order, "ahead_ms", None, -_DAY_MS, _DAY_MS), _seconds(order, None)
+        if not self._source.set_clock_ahead(exchange, ahead_ms):
+            raise FaultError("a recording tells its own times")
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, self._source.set_clock_ahead, exchange, 0)
+        return found
+
     def reset(self, order: Order) -> int:
         """Connections break inside a frame."""
         connections = self._connections(order)
@@ -91,9 +113,7 @@ class Faults:
 
     def close(self, order: Order) -> int:
         """Connections are closed with `code`."""
-        code = order.get("code", 1001)
-        if not isinstance(code, int) or not 1000 <= code <= 4999:
-            raise FaultError("code must be a whole number from 1000 to 4999")
+        code = _whole(order, "code", 1001, 1000, 4999)
         connections = self._connections(order)
         for connection in connections:
             connection.close(code, str(order.get("reason", ""))[:100])
@@ -120,16 +140,16 @@ class Faults:
 
     def id_gap(self, order: Order) -> int:
         """A Binance market leaves out `count` trade ids."""
-        count = order.get("count", 5)
-        if not isinstance(count, int) or count < 1 or not self._source.skip_ids(str(order.get("symbol")), count):
-            raise FaultError("symbol must be a market of binance, count at least 1, and no recording playing")
+        count = _whole(order, "count", 5, 1, 10_000)
+        if not self._source.skip_ids(str(order.get("symbol")), count):
+            raise FaultError("symbol must be a market of binance, and no recording playing")
         return count
 
     def slack(self, order: Order) -> int:
         """The next `count` calls of Slack fail: kind is error, hang, cut or refuse."""
-        kind, count = order.get("kind"), order.get("count", 1)
-        if kind not in ("error", "hang", "cut", "refuse") or not isinstance(count, int) or count < 1:
-            raise FaultError("kind must be error, hang, cut or refuse, and count at least 1")
+        kind, count = order.get("kind"), _whole(order, "count", 1, 1, 1_000_000)
+        if kind not in ("error", "hang", "cut", "refuse"):
+            raise FaultError("kind must be error, hang, cut or refuse")
         self._slack.plan_fault(
             SlackFault(
                 kind,
@@ -146,6 +166,8 @@ FAULTS: dict[str, Callable[[Faults, Order], int]] = {
     "silence_symbol": Faults.silence,
     "duplicate": Faults.duplicate,
     "half_open": Faults.half_open,
+    "slow_drip": Faults.slow_drip,
+    "clock_skew": Faults.clock_skew,
     "reset": Faults.reset,
     "close": Faults.close,
     "server_shutdown": Faults.server_shutdown,
@@ -162,6 +184,13 @@ def _seconds(order: Order, default: float | None) -> float | None:
     if not isinstance(seconds, int | float) or not 0 <= seconds <= 86_400:
         raise FaultError("seconds must be between 0 and 86400")
     return float(seconds)
+
+
+def _whole(order: Order, name: str, default: int | None, lowest: int, highest: int) -> int:
+    number = order.get(name, default)
+    if not isinstance(number, int) or not lowest <= number <= highest:
+        raise FaultError(f"{name} must be a whole number from {lowest} to {highest}")
+    return number
 
 
 def _mark(things: list[Any], attribute: str, seconds: float | None) -> None:

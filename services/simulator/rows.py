@@ -136,3 +136,9 @@ class Source(Protocol):
 
     def skip_ids(self, symbol: str, count: int) -> bool:
         """Leave a hole in a Binance market's trade ids; False where that cannot be."""
+
+    def set_clock_ahead(self, exchange: str, milliseconds: int) -> bool:
+        """Let an exchange's clock go wrong by so much; False where times are told as they were recorded."""
+
+    def clock_ahead_ms(self, exchange: str) -> int:
+        """How far an exchange's clock is ahead of the right one, or behind."""

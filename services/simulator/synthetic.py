@@ -79,6 +79,7 @@ class SyntheticSource:
         self._market = Market(instruments, rate, seed, scenario, epoch_ms)
         self._desks = {desk.instrument.symbol: desk for desk in self._market.desks}
         self._instruments = list(instruments)
+        self._clock_ahead_ms: dict[str, int] = {}
         self._shown = {(i.exchange, i.symbol): _Shown(i, Minutes(i, seed, epoch_ms)) for i in instruments}
         self._keys = {
             (i, record): (i.exchange, channel, i.symbol)
@@ -164,6 +165,14 @@ class SyntheticSource:
             return False
         desk.skip_ids(count)
         return True
+
+    def set_clock_ahead(self, exchange: str, milliseconds: int) -> bool:
+        self._clock_ahead_ms[exchange] = milliseconds
+        self._market.set_clock_ahead(exchange, milliseconds)
+        return True
+
+    def clock_ahead_ms(self, exchange: str) -> int:
+        return self._clock_ahead_ms.get(exchange, 0)
 
 
 def _listed(i: Instrument) -> Listed:

@@ -26,6 +26,7 @@ from services.cli.demo.stage import Stage, demo_directory, everything, servers
 from services.cli.report_table import show_report
 from services.reconcile.app import reconcile
 from services.reconcile.report import Report, judge
+from services.simulator.recordings.files import find_set
 from services.simulator.scenarios import SCENARIOS
 from shared.errors import TapewatchError, WrongUse
 from shared.settings import without_secrets
@@ -137,6 +138,8 @@ def _check(options: DemoOptions) -> None:
         raise WrongUse(f"--scenario {options.scenario}: choose one of {', '.join(SCENARIOS)}")
     if options.speed != 1 and not options.recordings:
         raise WrongUse("--speed: only recordings can be played faster; give --recordings, or --rate for the market")
+    for prefix in options.recordings:
+        find_set(prefix)
     for name, file in (("--report", options.report), ("--screenshot", options.screenshot)):
         if file is not None:
             _check_writable(name, file)

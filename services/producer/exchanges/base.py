@@ -81,19 +81,19 @@ class Conduct:
 
     `text_ping` is sent every `text_ping_s`; `ping_s` is the period of our own RFC 6455 pings. `rotate_s`: how long a
     connection is used before a fresh one replaces it. `silent_s`: longer without any frame means a dead connection,
-    None where quiet connections are silent. `snapshot_s`: every stream sends something within this time of being
-    subscribed, None where it need not.
+    None where quiet connections are silent. `first_data_s`: a stream that has sent nothing so long after it was
+    subscribed is told: no exchange says that it does not serve a name.
     """
 
     connects: tuple[Rate, ...]
     messages: tuple[Rate, ...]
     streams_a_connection: int
     ping_s: float
+    first_data_s: int
     rotate_s: float | None = None
     text_ping: str | None = None
     text_ping_s: float = 30.0
     silent_s: float | None = None
-    snapshot_s: int | None = None
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ class Binance:
         messages=(Rate(1, 0.3),),  # five a second are allowed, and pings and pongs count
         streams_a_connection=300,
         ping_s=20.0,
+        first_data_s=300,  # there are no snapshots, and a market may be quiet for minutes
         rotate_s=23 * _HOUR_S,  # the exchange cuts at 24 hours
     )
 

@@ -154,7 +154,7 @@ class Upbit:
         text_ping="PING",
         text_ping_s=30.0,
         silent_s=45.0,
-        snapshot_s=10,
+        first_data_s=10,  # each begins with a snapshot
     )
 
     def __init__(self, options: AdapterOptions) -> None:

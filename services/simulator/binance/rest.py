@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from aiohttp import web
@@ -81,7 +82,7 @@ class BinanceRest:
         return _refused(429, int(self._weight.free_in_s(now_s)) + 1)
 
     def _time(self, request: web.Request) -> Any:
-        now_us = time.time_ns() // 1000
+        now_us = time.time_ns() // 1000 + self._source.clock_ahead_ms(EXCHANGE) * 1000
         return {"serverTime": now_us if _zeros(request) else now_us // 1000}
 
     def _exchange_info(self, request: web.Request) -> Any:
@@ -89,7 +90,7 @@ class BinanceRest:
         status = request.query.get("symbolStatus")
         return {
             "timezone": "UTC",
-            "serverTime": time.time_ns() // 1_000_000,
+            "serverTime": time.time_ns() // 1_000_000 + self._source.clock_ahead_ms(EXCHANGE),
             "rateLimits": [
                 {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_A_MINUTE},
                 {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
@@ -125,7 +126,7 @@ class BinanceRest:
         return [_trade(row) for row in rows if row.trade_id >= from_id][: _limit(request)]
 
     def _agg_trades(self, request: web.Request) -> Any:
-        rows = self._source.trades(EXCHANGE, self._symbol(request))
+        rows = _with_markers(self._source.trades(EXCHANGE, self._symbol(request)))
         from_id = _whole(request, "fromId", None)
         if from_id is not None:
             found = [row for row in rows if row.trade_id - 500_000_000 >= from_id][: _limit(request)]
@@ -322,13 +323,26 @@ def _trade(row: TradeRow) -> dict[str, Any]:
     }
 
 
+def _with_markers(rows: list[TradeRow]) -> list[TradeRow]:
+    """Where ids were left out, the history of aggregates has rows that stand for no trade."""
+    found = rows[:1]
+    for before, row in pairwise(rows):
+        found += (
+            TradeRow(missing, "0", "0", before.is_buy, before.traded_ms)
+            for missing in range(before.trade_id + 1, row.trade_id)
+        )
+        found.append(row)
+    return found
+
+
 def _agg_trade(row: TradeRow, micros: bool) -> dict[str, Any]:
+    is_marker = row.quantity == "0"
     return {
         "a": row.trade_id - 500_000_000,
-        "p": _eight(row.price),
-        "q": _eight(row.quantity),
-        "f": row.trade_id,
-        "l": row.trade_id,
+        "p": "0" if is_marker else _eight(row.price),
+        "q": "0" if is_marker else _eight(row.quantity),
+        "f": -1 if is_marker else row.trade_id,
+        "l": -1 if is_marker else row.trade_id,
         "T": row.traded_ms * (1000 if micros else 1),
         "m": not row.is_buy,
         "M": True,

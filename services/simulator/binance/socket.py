@@ -48,7 +48,7 @@ class BinanceSocket:
         """Serve one connection until it ends."""
         if not self._connects.take(asyncio.get_running_loop().time()):
             return web.json_response({"code": -1003, "msg": "Too many requests."}, status=429)
-        response = web.WebSocketResponse(max_msg_size=1 << 20, timeout=1.0, autoping=False)
+        response = web.WebSocketResponse(max_msg_size=1 << 20, timeout=1.0, autoping=False, autoclose=False)
         await response.prepare(request)
         is_combined = request.path.startswith("/stream")
         client = Client(Connection.of(request, response, TEXT), self._hub, self._limits, is_combined, _micros(request))
@@ -104,8 +104,7 @@ class Client:
             if not self._messages.take(self._loop.time()):
                 self.connection.close(1008, "Too many requests")
             elif message.type is WSMsgType.PING:
-                if not self.connection.is_mute:
-                    await response.pong(message.data)
+                self.connection.pong(bytes(message.data))
             elif message.type is WSMsgType.PONG:
                 if bytes(message.data) == self._last_ping:
                     self._pong_s = self._loop.time()
@@ -117,6 +116,7 @@ class Client:
     def end(self) -> None:
         """Forget the connection."""
         self._hub.leave(self.connection)
+        self.connection.end()
         self._ping_timer.cancel()
         self._end_timer.cancel()
 

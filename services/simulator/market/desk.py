@@ -44,7 +44,8 @@ class Walk:
 
 
 class Desk:
-    """All that changes about one instrument. `epoch_ms` is when the market opened, Unix milliseconds."""
+    """All that changes about one instrument. `epoch_ms` is when the market opened, Unix milliseconds;
+    `clock_ahead_ms` is how wrong the exchange's clock is."""
 
     def __init__(
         self, instrument: Instrument, walk: Walk, moves: Sequence[Move], rng: random.Random, epoch_ms: int
@@ -54,6 +55,7 @@ class Desk:
         self._moves = [move for move in moves if move.concerns(instrument.exchange, instrument.base)]
         self._rng = rng
         self.epoch_ms = epoch_ms
+        self.clock_ahead_ms = 0
         self._lag_ms = _UPBIT_LAG_MS if instrument.exchange == "upbit" else _BINANCE_LAG_MS
         self._sizes = _size_pool(instrument, rng)
         self._bid_gaps, self._ask_gaps = _gaps(instrument, rng), _gaps(instrument, rng)
@@ -175,12 +177,13 @@ class Desk:
 
     def now_ms(self, seconds: float) -> int:
         """Turn seconds since the market opened into Unix milliseconds."""
-        return self.epoch_ms + int(seconds * 1000)
+        return self.epoch_ms + self.clock_ahead_ms + int(seconds * 1000)
 
     def _trade_id(self, traded_ms: int) -> int:
         if self.instrument.exchange != "upbit":
             self._next_id += 1
             return self._next_id - 1
+        traded_ms -= self.clock_ahead_ms  # a clock that goes back must not give an id twice
         self._ids_in_ms = self._ids_in_ms + 1 if traded_ms == self._id_ms else 0
         self._id_ms = traded_ms
         return traded_ms * self._ids_per_ms + self._ids_in_ms

@@ -45,7 +45,8 @@ def read_recordings(prefixes: tuple[Path, ...]) -> Recording:
     return recording
 
 
-def _read_set(prefix: Path, recording: Recording) -> None:
+def find_set(prefix: Path) -> tuple[str, list[Path]]:
+    """A set's exchange and files. Raises WrongUse with one line where there is none."""
     exchange = _exchange_of(prefix)
     files = sorted(
         path
@@ -54,6 +55,11 @@ def _read_set(prefix: Path, recording: Recording) -> None:
     )
     if not files:
         raise WrongUse(f"--recordings {prefix}: no file begins like this")
+    return exchange, files
+
+
+def _read_set(prefix: Path, recording: Recording) -> None:
+    exchange, files = find_set(prefix)
     played: list[_Line] = []
     for path in files:
         channel = next((c for c in _SKIPPED_CHANNELS if path.name.split(".")[0].endswith(f"_{c}")), None)

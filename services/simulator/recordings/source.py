@@ -81,6 +81,12 @@ class RecordedSource:
     def skip_ids(self, symbol: str, count: int) -> bool:
         return False
 
+    def set_clock_ahead(self, exchange: str, milliseconds: int) -> bool:
+        return False
+
+    def clock_ahead_ms(self, exchange: str) -> int:
+        return 0
+
 
 def _venue(exchange: str) -> str:
     return "binance" if exchange == "binance_agg" else exchange

@@ -58,7 +58,7 @@ class UpbitSocket:
             return _too_many("origin")
         if not self._connects.take(now_s):
             return _too_many("websocket")
-        response = web.WebSocketResponse(max_msg_size=1 << 20, timeout=1.0)
+        response = web.WebSocketResponse(max_msg_size=1 << 20, timeout=1.0, autoping=False, autoclose=False)
         response.headers["limit-by-ip"] = "Yes"
         response.headers["remaining-req"] = f"group=websocket; min=300; sec={self._connects.left(now_s)}"
         await response.prepare(request)
@@ -99,6 +99,11 @@ class Client:
     async def serve(self, response: web.WebSocketResponse) -> None:
         """Read until the client or a rule ends the connection."""
         async for message in response:
+            if message.type is WSMsgType.PING:
+                self.connection.pong(bytes(message.data))
+                continue
+            if message.type is WSMsgType.PONG:
+                continue
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 break
             self._received_s = self._loop.time()
@@ -109,6 +114,7 @@ class Client:
     def end(self) -> None:
         """Forget the connection."""
         self._hub.leave(self.connection)
+        self.connection.end()
         for timer in (self._idle_timer, self._up_timer, *self._timers):
             if timer is not None:
                 timer.cancel()

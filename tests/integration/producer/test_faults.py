@@ -73,6 +73,69 @@ async def test_a_cut_connection_is_a_gap_and_a_new_connection(ground, compare, u
     assert {one.event.exchange for one in feed if one.event.kind == "gap"} == set(BOTH)
 
 
+async def test_lines_that_drip_lose_nothing_while_they_stand_and_leave_a_gap_when_they_break(
+    ground, compare, unexplained, end_of
+):
+    market = await ground.market(rate=1500)
+    producers = [await ground.producer(exchange) for exchange in BOTH]
+    await ground.until_more(150)
+    for exchange in BOTH:
+        await market.control("fault", fault="slow_drip", exchange=exchange, bytes_per_s=3000, seconds=2)
+    await ground.until_more(1500)
+    held = await ground.held(FEED)
+    assert [one.event for one in held if one.event.kind == "gap"] == [], "the lines stood"
+    for exchange in BOTH:
+        await market.control("fault", fault="slow_drip", exchange=exchange, bytes_per_s=3000)
+    await asyncio.sleep(2)
+    for exchange in BOTH:
+        await market.control("fault", fault="reset", exchange=exchange)
+    await ground.until_more(300)
+    truth = await market.stop()
+    assert [await end_of(producer) for producer in producers] == [0, 0]
+    result = compare(truth, await ground.held(TRADES))
+    assert {trade["exchange"] for trade in result.lost} == set(BOTH), "what was still on its way is lost"
+    assert unexplained(result.lost, await ground.held(FEED)) == []
+    assert result.wrong == []
+    assert result.out_of_order == []
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
+async def test_a_gap_covers_what_was_missed_whatever_the_exchanges_clock_says(
+    ground, compare, unexplained, end_of, ahead_ms
+):
+    market = await ground.market(rate=1500)
+    producers = [await ground.producer(exchange) for exchange in BOTH]
+    await ground.until_more(150)
+    for exchange in BOTH:
+        await market.control("fault", fault="clock_skew", exchange=exchange, ahead_ms=ahead_ms)
+    await ground.until_more(300)
+    for exchange in BOTH:
+        await market.control("fault", fault="reset", exchange=exchange)
+    await ground.until_more(300)
+    truth = await market.stop()
+    assert [await end_of(producer) for producer in producers] == [0, 0]
+    result = compare(truth, await ground.held(TRADES))
+    feed = await ground.held(FEED)
+    assert unexplained(result.lost, feed) == []
+    assert result.wrong == []
+    assert result.out_of_order == []
+    assert {one.event.exchange for one in feed if one.event.kind == "gap"} == set(BOTH)
+
+
+async def test_a_symbol_that_is_listed_and_never_served_is_told(ground, end_of):
+    await ground.market(expect=0)
+    producer = await ground.producer("upbit", UPBIT__SYMBOLS="KRW-BTC,BTC-ETH", UPBIT__CHANNELS="trade")
+
+    async def told():
+        return any(one.event.kind == "degraded" for one in await ground.held(FEED))
+
+    await ground.until(told)
+    assert await end_of(producer) == 0
+    [event] = [one.event for one in await ground.held(FEED) if one.event.kind == "degraded"]
+    assert event.symbols == ["BTC-ETH"]
+    assert event.reason == "nothing within 10 s of subscribing"
+
+
 async def test_a_planned_cut_loses_nothing_and_is_no_gap(ground, compare, end_of):
     market = await ground.market(rate=1500)
     producers = [await ground.producer(name) for name in BOTH]

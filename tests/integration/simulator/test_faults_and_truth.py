@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -85,6 +86,59 @@ async def test_a_half_open_connection_gets_nothing_and_is_not_closed(simulate: A
     assert heard[-10:] == [0] * 10
 
 
+async def test_a_line_that_drips_brings_everything_late_and_in_order(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=2)
+    async with connect(running.url["binance_websocket_url"] + STREAMS, ping_interval=0.05) as client:
+        await client.recv()
+        await running.control("fault", fault="slow_drip", exchange="binance", bytes_per_s=2_000, seconds=0.6)
+        await asyncio.sleep(0.5)
+        [line] = running.simulator.connections("binance")
+        sent = line.sent_messages
+        arrived = 1 + len(client.recv_messages.frames)
+        assert arrived < sent / 2, "most of what was said is still on its way"
+        await running.until(lambda: running.simulator.hub.published["trade"] > 800)
+        frames, truth = await gather(client, running)
+    assert client.close_code == 1000
+    assert len(frames) + 1 == len(truth)
+    ids = [(f["s"], str(f["t"])) for f in frames]
+    assert ids == [(line["symbol"], line["trade_id"]) for line in truth[1:]]
+
+
+async def test_who_leaves_a_line_that_drips_gets_no_close_frame(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=0)
+    async with connect(running.url["upbit_websocket_url"], ping_interval=None) as client:
+        await client.send('[{"ticket":"t"},{"type":"trade","codes":["KRW-BTC"]}]')
+        await client.recv()
+        await running.control("fault", fault="slow_drip", exchange="upbit", bytes_per_s=100)
+        published = running.simulator.hub.published["trade"]
+        await running.until(lambda: running.simulator.hub.published["trade"] > published + 100)
+        await client.close()
+        assert client.protocol.close_rcvd is None
+    await running.until(lambda: not running.simulator.connections("upbit"))
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
+async def test_a_clock_that_is_wrong_tells_wrong_times_and_right_ids(simulate: Any, ahead_ms: int) -> None:
+    running = await simulate(symbols=1, rate=2_000.0, expect=0)
+    hub = running.simulator.hub
+    await running.until(lambda: hub.published["trade"] > 100)
+    for exchange in ("upbit", "binance"):
+        await running.control("fault", fault="clock_skew", exchange=exchange, ahead_ms=ahead_ms, seconds=0.3)
+    told = await running.get(running.url["binance_rest_url"] + "/api/v3/time")
+    assert abs(told["serverTime"] - ahead_ms - time.time() * 1000) < 5_000
+    await asyncio.sleep(0.4)
+    published = hub.published["trade"]
+    await running.until(lambda: hub.published["trade"] > published + 300)
+    trades = [line for line in await running.stop() if line["channel"] == "trade"]
+    for exchange in ("upbit", "binance"):
+        own = [line for line in trades if line["exchange"] == exchange]
+        off_s = [(line["traded_at_us"] - line["published_at_us"]) / 1e6 for line in own]
+        assert any(abs(off - ahead_ms / 1000) < 5 for off in off_s)
+        assert abs(off_s[0]) < 5
+        assert abs(off_s[-1]) < 5
+        assert len({line["trade_id"] for line in own}) == len(own)
+
+
 async def test_heard_counts_the_connections(simulate: Any) -> None:
     running = await simulate(symbols=2, rate=1_000.0, expect=2)
     address = running.url["binance_websocket_url"]
@@ -116,6 +170,11 @@ async def test_an_id_gap_is_a_hole_in_the_ids_and_not_in_the_truth(simulate: Any
     truth = await running.stop()
     ids = [int(line["trade_id"]) for line in truth if (line["exchange"], line["channel"]) == ("binance", "trade")]
     assert ids[-1] - ids[0] + 1 == len(ids) + 7
+    first = ids[0] - 500_000_000
+    address = running.url["binance_rest_url"] + "/api/v3/aggTrades"
+    rows = await running.get(address, symbol="BTCUSDT", fromId=first, limit=1000)
+    assert [row["a"] for row in rows] == list(range(first, first + len(rows)))
+    assert [(row["p"], row["q"], row["l"]) for row in rows if row["f"] == -1] == [("0", "0", -1)] * 7
 
 
 async def test_resets_closes_and_shutdowns(simulate: Any) -> None:
@@ -151,6 +210,9 @@ async def test_malformed_frames_arrive_as_they_are(simulate: Any) -> None:
         {"fault": "nope"},
         {"fault": "close"},
         {"fault": "close", "exchange": "upbit", "code": 7},
+        {"fault": "slow_drip", "exchange": "upbit", "bytes_per_s": 0},
+        {"fault": "clock_skew", "exchange": "upbit"},
+        {"fault": "clock_skew", "exchange": "nope", "ahead_ms": 5},
         {"fault": "silence_symbol", "exchange": "upbit", "symbol": "KRW-NOPE"},
         {"fault": "malformed", "exchange": "upbit"},
         {"fault": "slack", "kind": "nope"},

@@ -81,3 +81,21 @@ def test_a_demo_that_cannot_be_is_refused_before_anything_starts(scenario: str) 
     assert done.stderr.startswith(f"tapewatch demo: --scenario {scenario}: choose one of flash-crash")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--scenario", "nope"], "--scenario nope: choose one of"),
+        (["--recordings", "/nowhere/upbit/2021"], "--recordings /nowhere/upbit/2021: no file begins like this"),
+        (["--recordings", "/nowhere/binance_usdm/2021"], "futures cannot be played"),
+        (["--speed", "2"], "--speed: only recordings can be played faster"),
+        (["--report", "/nowhere/report.json"], "--report: cannot write /nowhere/report.json"),
+    ],
+)
+def test_the_demo_says_what_is_wrong_before_it_starts_anything(arguments: list[str], says: str) -> None:
+    done = tapewatch("demo", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr

@@ -1,12 +1,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.producer.gaps import Gap, gap_event
 from services.producer.lanes import MAX_DEAD_LETTERS_WAITING, RECORD_OVERHEAD_BYTES, Lanes
 from services.producer.rejects import dead_letter
 from shared import wire
-from shared.events import OrderBook, Ticker, Trade
+from shared.events import FeedEvent, OrderBook, Trade
 from shared.partitioning import partition_of
-from shared.topics import DEAD_LETTERS, ORDERBOOKS, TRADES
+from shared.topics import DEAD_LETTERS, FEED, ORDERBOOKS, TRADES
 
 
 def _trade(number, symbol="KRW-BTC"):
@@ -49,8 +50,6 @@ def test_a_record_has_its_symbols_key_and_partition():
     assert lane.partition == partition_of("upbit:KRW-BTC", 8)
     assert lane.waiting[0][0] == b"upbit:KRW-BTC"
     assert lane.headers == [("schema", b"trade/1")]
-    assert lanes.has_seen(Trade, "KRW-BTC")
-    assert not lanes.has_seen(Ticker, "KRW-BTC")
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["put", "take", "back", "ack"])), max_size=60))
@@ -127,6 +126,27 @@ def test_dead_letters_that_wait_are_few():
     letter = dead_letter(b"x", "y", exchange="upbit", connection="c", suppressed=0, at_us=1)
     taken = [lanes.put_record(DEAD_LETTERS, "upbit", letter) for _ in range(MAX_DEAD_LETTERS_WAITING + 3)]
     assert taken.count(True) == MAX_DEAD_LETTERS_WAITING
+
+
+def test_what_is_about_the_feeds_is_bounded_and_the_gaps_given_up_become_one():
+    lanes = Lanes(max_feed_bytes=20_000)
+    gaps = [Gap((f"S{number % 7}",), number, number + 5) for number in range(100, 1000)]
+    taken = [lanes.put_record(FEED, "upbit", gap_event(gap, "upbit", "c", "cut", 1)) for gap in gaps]
+    (lane,) = lanes.of(FeedEvent)
+    kept = taken.count(True)
+    assert len(lane.waiting) == kept
+    assert sum(len(value) for _, value in lane.waiting) < 21_000
+    assert lanes.conflated == {"feed": 900 - kept}
+    assert lanes.end_of_dropping() is None
+    lane.take(kept)
+    lanes.acknowledged(lane)
+    told = lanes.end_of_dropping()
+    assert told is not None
+    given_up = gaps[kept:]
+    assert set(told.symbols) == {symbol for gap in given_up for symbol in gap.symbols}
+    assert told.from_us <= min(gap.from_us for gap in given_up)
+    assert told.to_us == max(gap.to_us for gap in given_up)
+    assert lanes.end_of_dropping() is None
 
 
 def test_empty_means_that_kafka_has_everything():
