@@ -37,12 +37,13 @@ class Tail:
 
     `last`: each symbol's last stream trade. `cut_us`: by partition of the trades topic, when the oldest record that
     was read was received; absent where the whole partition was read. `connected_us`: when each symbol's connection
-    last was confirmed; everything missed before that has its gap already.
+    last was confirmed; everything missed before that has its gap already. `together`: the symbols of that connection.
     """
 
     last: dict[str, Heard] = field(default_factory=dict)
     cut_us: dict[int, int] = field(default_factory=dict)
     connected_us: dict[str, int] = field(default_factory=dict)
+    together: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def clock_offset_us(self) -> int:
         """How far the exchange's clock is behind ours; large when an old recording is played. Never negative.
@@ -52,13 +53,26 @@ class Tail:
         return max(0, min((h.received_at_us - h.traded_at_us for h in self.last.values()), default=0))
 
     def heard_until_us(self, exchange: str, symbol: str) -> int | None:
-        """Up to when nothing of this symbol is missing in Kafka; None when it was never subscribed."""
-        known = [self.connected_us.get(symbol)]
-        if symbol in self.last:
-            known.append(self.last[symbol].complete_until_us(self.clock_offset_us()))
-        else:
-            known.append(self.cut_us.get(partition_of(symbol_key(exchange, symbol), TRADES.partitions)))
-        return max((us for us in known if us is not None), default=None)
+        """Up to when nothing of this symbol is missing in Kafka; None when it was never subscribed.
+
+        Where it has no trade of its own in the tail, one of its connection and partition speaks for it: what came
+        before that on one line was written before that into one partition. That the tail begins later than the last
+        connection proves nothing: the producer may have ended in between. Only where nothing else is known, it counts.
+        """
+        offset_us, partition = self.clock_offset_us(), _partition(exchange, symbol)
+        witnesses = [symbol] if symbol in self.last else self.together.get(symbol, ())
+        heard_us = [
+            self.last[one].complete_until_us(offset_us)
+            for one in witnesses
+            if one in self.last and _partition(exchange, one) == partition
+        ]
+        if symbol in self.connected_us:
+            heard_us.append(self.connected_us[symbol])
+        return max(heard_us, default=self.cut_us.get(partition))
+
+
+def _partition(exchange: str, symbol: str) -> int:
+    return partition_of(symbol_key(exchange, symbol), TRADES.partitions)
 
 
 @dataclass(frozen=True)
@@ -144,4 +158,6 @@ def note_connected(tail: Tail, events: Sequence[FeedEvent], exchange: str) -> No
     """Add what the feed topic says about connections; `events` oldest first."""
     for event in events:
         if event.kind == "connected" and event.channel == "trade" and event.exchange == exchange:
-            tail.connected_us |= dict.fromkeys(event.symbols or (), event.at_us)
+            symbols = tuple(event.symbols or ())
+            tail.connected_us |= dict.fromkeys(symbols, event.at_us)
+            tail.together |= dict.fromkeys(symbols, symbols)

@@ -62,11 +62,32 @@ def test_what_a_lagging_line_still_had_on_its_way_lies_in_the_gap(offset_s, lag_
     assert gap.from_us <= NOW_US - lag_s * S - LATE_US
 
 
-def test_a_symbol_that_the_tail_does_not_reach_is_heard_until_where_the_tail_begins():
+def test_where_nothing_else_is_known_a_symbol_is_heard_until_where_the_tail_begins():
     partition = partition_of(symbol_key("upbit", "QUIET"), 8)
     assert Tail(cut_us={partition: 30}).heard_until_us("upbit", "QUIET") == 30
     assert Tail(cut_us={(partition + 1) % 8: 30}).heard_until_us("upbit", "QUIET") is None
-    assert Tail(cut_us={partition: 30}, connected_us={"QUIET": 40}).heard_until_us("upbit", "QUIET") == 40
+
+
+def test_that_the_tail_begins_after_the_last_connection_is_no_proof_of_hearing():
+    tail = Tail(cut_us={partition_of(symbol_key("upbit", "QUIET"), 8): 50}, connected_us={"QUIET": 40})
+    assert tail.heard_until_us("upbit", "QUIET") == 40
+
+
+def test_a_trade_of_the_same_connection_and_partition_speaks_for_a_quiet_symbol():
+    names = [f"S{number}" for number in range(40)]
+    quiet, *others = names
+    partition = partition_of(symbol_key("upbit", quiet), 8)
+    near = next(name for name in others if partition_of(symbol_key("upbit", name), 8) == partition)
+    far = next(name for name in others if partition_of(symbol_key("upbit", name), 8) != partition)
+    tail = Tail(last={near: Heard(60, 60), far: Heard(90, 90)}, cut_us={partition: 50})
+    note_connected(tail, [_connected(40, quiet, near, far)], "upbit")
+    assert tail.heard_until_us("upbit", quiet) == 60
+    note_connected(tail, [_connected(45, quiet, far)], "upbit")
+    assert tail.heard_until_us("upbit", quiet) == 45
+
+
+def _connected(at_us, *symbols):
+    return FeedEvent(kind="connected", exchange="upbit", channel="trade", at_us=at_us, reason="", symbols=list(symbols))
 
 
 def test_the_clock_of_a_recording_is_found_and_an_old_repeat_does_not_move_it():
