@@ -16,7 +16,7 @@ from tests.faults.ledger import Totals
 from tests.faults.stores import down_for
 from tests.faults.watch import count_open_files
 from tests.faults.world import World
-from tests.soak.blows import SERVICES, Blow, killed
+from tests.soak.blows import SERVICES, TARGETS, Blow, killed
 from tests.soak.forget import forget_lines, forget_rows
 from tests.soak.record import Period
 from tests.soak.verdict import broken_in
@@ -31,12 +31,15 @@ async def run_period(world: World, blows: Sequence[Blow], number: int, tell: Cal
     began_s, published, restarts = monotonic(), await world.market.published(), world.services.restarts()
     await world.market.resume()
     opened_s = monotonic()
-    for one in blows:
-        await asyncio.sleep(one.pause_s)
-        await strike(world, one)
-        tell(one)
+    async with asyncio.TaskGroup() as group:
+        blow_upon_blow = Striking(world)
+        for one in blows:
+            await asyncio.sleep(one.pause_s)
+            for target in one.targets:
+                group.create_task(blow_upon_blow.kill(target, one.away_s))
+            tell(one)
     caught_up_s = await caught_up(world)
-    calm_since_us = now_us()
+    calm_since_us = await _silence(world)
     await asyncio.sleep(_CALM_S)
     await world.market.pause()
     flowed_s = monotonic() - opened_s
@@ -86,13 +89,26 @@ def _of_servers(world: World, figure: Callable[[int], T | None]) -> dict[str, T]
     return {name: value for name, value in found.items() if value}
 
 
-async def strike(world: World, blow: Blow) -> None:
-    """Kill every target at once; servers come back before this returns, services by their supervisor."""
-    await asyncio.gather(*(_kill(world, target, blow.away_s) for target in blow.targets))
+async def _silence(world: World) -> int:
+    """A time at which everything said so far has arrived, and after which nothing had been said; the market goes on."""
+    await world.market.pause()
+    await world.at_rest()
+    at_us = now_us()
+    await world.market.resume()
+    return at_us
 
 
-async def _kill(world: World, target: str, away_s: float) -> None:
-    if target in SERVICES:
-        await world.services.strike(target)
-    else:
-        await down_for(world.redis if target == "redis" else world.postgres, away_s)
+class Striking:
+    """Kills targets of a world; one that is still coming back from the last blow is killed once it is there."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._turns = {target: asyncio.Lock() for target in TARGETS}
+
+    async def kill(self, target: str, away_s: float) -> None:
+        """kill -9; a server is started again after `away_s`, a service by its supervisor."""
+        async with self._turns[target]:
+            if target in SERVICES:
+                await self._world.services.strike(target)
+            else:
+                await down_for(self._world.redis if target == "redis" else self._world.postgres, away_s)
