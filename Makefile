@@ -16,7 +16,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test unit check bench faults soak lock clean
+.PHONY: help setup demo test unit check bench faults soak test-systemd lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ faults: $(VENV)/.dev  ## every fault strikes the whole product (SEED=… ONLY=F1
 
 soak: $(VENV)/.dev  ## kill -9 at random moments, counted; goes on where it was interrupted (KILLS=1000 SEED=… ARGS=--fresh)
 	$(BIN)/python -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+test-systemd: $(VENV)/.dev  ## the services on a booted systemd (root; needs systemd-container and debootstrap)
+	$(BIN)/pytest -x tests/systemd $(ARGS)
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \

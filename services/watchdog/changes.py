@@ -50,6 +50,8 @@ class Part:
     up_since_us: int | None = None
     restarts_at_us: tuple[int, ...] = ()
     restarts: int = 0
+    counted: int = 0
+    """What its keeper's own counter said."""
     end: End | None = None
 
 
@@ -72,13 +74,16 @@ class _Look:
     def __post_init__(self) -> None:
         before, seen, now_us = self.before, self.seen, self.now_us
         self.has_restarted = bool(before.incarnation and seen.incarnation and seen.incarnation != before.incarnation)
-        restarts = before.restarts_at_us + ((now_us,) if self.has_restarted else ())
+        # Between two looks there may have been several; who keeps the process counts them all.
+        count = max(seen.restarts - before.counted, int(self.has_restarted)) if before.incarnation else 0
+        restarts = before.restarts_at_us + (now_us,) * min(count, _RESTARTS_KEPT)
         is_up = seen.phase == "up"
         self.after = replace(
             before,
             incarnation=seen.incarnation or before.incarnation,
             restarts_at_us=tuple(at for at in restarts if at > now_us - LOOP_WITHIN_US)[-_RESTARTS_KEPT:],
-            restarts=before.restarts + self.has_restarted,
+            restarts=before.restarts + count,
+            counted=seen.restarts,
             not_up_since_us=None if is_up else now_us if before.not_up_since_us is None else before.not_up_since_us,
             up_since_us=None if not is_up else now_us if self._begins(before) else before.up_since_us,
             end=seen.end or before.end,

@@ -90,6 +90,7 @@ def _as_it_is(seen: Observation, now_us: int) -> Part:
         told="up" if is_up else "down",
         since_us=now_us,
         known=seen.incarnation,
+        counted=seen.restarts,
         incarnation=seen.incarnation,
         not_up_since_us=None if is_up else now_us,
         up_since_us=now_us if is_up else None,

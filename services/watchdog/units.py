@@ -1,12 +1,12 @@
 """Parts as systemd units: what ``systemctl show`` prints of them, read. Pure. The same on systemd 252 and 257."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from services.watchdog.observation import End, Observation, Phase
 
 PROPERTIES = (
     "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
-    "InvocationID", "StatusText",
+    "InvocationID", "StatusText", "Job",
 )  # fmt: skip
 _PHASES: Mapping[str, Phase] = {
     "active": "up",
@@ -32,10 +32,9 @@ def read_units(shown: str, own_unit: str, remembered: Iterable[str]) -> list[Obs
 
     A unit that systemd has forgotten because nothing runs of it is stopped.
     """
-    blocks = (dict(line.partition("=")[::2] for line in block.splitlines()) for block in shown.split("\n\n"))
     found = {
         block["Id"]: _observation(block)
-        for block in blocks
+        for block in _blocks(shown)
         if block.get("Id", "").endswith(".service")
         and block.get("LoadState") == "loaded"
         and block.get("Type") != "oneshot"
@@ -46,8 +45,17 @@ def read_units(shown: str, own_unit: str, remembered: Iterable[str]) -> list[Obs
 
 
 def is_wanted(shown: str, target: str) -> bool:
-    """Whether the target that holds all units is meant to run."""
-    return any(f"Id={target}" in block and "ActiveState=inactive" not in block for block in shown.split("\n\n"))
+    """Whether the target that holds all units is meant to run: it does, or is on its way there."""
+    for block in _blocks(shown):
+        if block.get("Id") == target:
+            return block.get("ActiveState") != "inactive" or block.get("Job", "0") not in ("", "0")
+    return False
+
+
+def _blocks(shown: str) -> Iterator[dict[str, str]]:
+    """The properties of each unit."""
+    for block in shown.split("\n\n"):
+        yield dict(line.partition("=")[::2] for line in block.splitlines())
 
 
 def _observation(block: Mapping[str, str]) -> Observation:

@@ -58,6 +58,15 @@ def test_a_crash_loop_is_told_once_and_its_end_once() -> None:
     assert kinds(heard) == [(10, "restarted"), (11, "restarted"), (12, "looping"), (79, "back")]
 
 
+def test_restarts_that_nobody_saw_are_counted_by_who_keeps_the_process() -> None:
+    part, kinds_told = Part(), []
+    for second, restarts in enumerate((0, 0, 4)):
+        step = look(part, Observation("consumer", "up", f"run{restarts}", restarts), second * S)
+        part = step.part
+        kinds_told += [step.change.kind] if step.change else []
+    assert kinds_told == ["looping"]
+
+
 def test_what_loops_without_ever_being_ready_is_told_as_a_loop() -> None:
     heard = told((10, "up", "a"), *((3, "starting", name) for name in "bcdef"), (70, "up", "g"))
     assert kinds(heard) == [(15, "down"), (16, "looping"), (85, "back")]

@@ -57,7 +57,9 @@ def test_a_unit_that_systemd_forgot_is_stopped() -> None:
 
 def test_whether_the_set_is_meant_to_run_is_the_targets_state() -> None:
     assert is_wanted(SHOWN, "tapewatch.target")
-    assert not is_wanted(SHOWN.removesuffix("active\n") + "inactive\n", "tapewatch.target")
+    stopped = SHOWN.removesuffix("active\n") + "inactive\n"
+    assert not is_wanted(stopped, "tapewatch.target")
+    assert is_wanted(stopped + "Job=812\n", "tapewatch.target")
 
 
 def test_ends_by_result_and_by_how_the_process_went() -> None:

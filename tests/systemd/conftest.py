@@ -1,0 +1,166 @@
+"""The whole product, installed by its own installer on a booted systemd; servers, exchanges and Slack outside it."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from devstack.stack import ServerAddresses, Stack
+from services.cli.demo.database import bring_up_to_date, create_writer
+from shared.settings import load_settings
+from tests.systemd.machine import Machine, build_wheels
+
+REPOSITORY = Path(__file__).parents[2]
+PRODUCERS = ("tapewatch-producer@upbit", "tapewatch-producer@binance")
+DATA = (*PRODUCERS, "tapewatch-consumer@redis", "tapewatch-consumer@postgres", "tapewatch-alert-worker")
+UNITS = ("tapewatch-setup", *DATA, "tapewatch-watchdog")
+_SYMBOLS = {"UPBIT": "KRW-BTC,KRW-ETH", "BINANCE": "BTCUSDT,ETHUSDT"}
+
+
+@dataclass
+class Installed:
+    """The machine with the product running on it, and what the simulated Slack's ops channel got to read."""
+
+    machine: Machine
+    addresses: dict[str, str]
+    stack: Stack
+
+    def ops(self) -> list[dict[str, Any]]:
+        """Messages of the ops channel, replies among them, oldest first."""
+        with urlopen(f"{self.addresses['control_url']}/slack", timeout=30) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["channels"]["tapewatch-ops"]
+        return found
+
+    def told(self, since: int) -> list[str]:
+        """The texts from the `since`-th message on."""
+        return [message["text"] for message in self.ops()[since:]]
+
+    def until_told(self, since: int, *beginnings: str, within_s: float = 60.0) -> float:
+        """Wait until the messages after `since` begin like this, in this order; seconds that it took."""
+
+        def holds() -> bool:
+            told = self.told(since)
+            return len(told) >= len(beginnings) and all(map(str.startswith, told, beginnings))
+
+        began = monotonic()
+        while not holds():
+            assert monotonic() - began < within_s, f"told was {self.told(since)} instead of {beginnings}"
+            sleep(0.2)
+        return monotonic() - began
+
+    def until_one_begins(self, since: int, beginning: str, within_s: float = 90.0) -> dict[str, Any]:
+        """Wait until one of the messages after `since` begins like this; that message."""
+        began = monotonic()
+        while True:
+            messages = self.ops()[since:]
+            found = [message for message in messages if message["text"].startswith(beginning)]
+            if found:
+                return found[0]
+            assert monotonic() - began < within_s, f"told was {self.told(since)} instead of {beginning}"
+            sleep(0.2)
+
+    def until_active(self, *units: str, within_s: float = 120.0) -> None:
+        """Wait until they are ready: the first record went all the way, or nothing waits."""
+        for unit in units:
+            self.machine.until(
+                lambda unit=unit: self.machine.show(unit, "ActiveState") == "active", f"active {unit}", within_s
+            )
+
+    def restarts(self) -> dict[str, int]:
+        """How often systemd started each data service again."""
+        return {unit: int(self.machine.show(unit, "NRestarts")) for unit in DATA}
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """Everything up and ready, known to the watchdog."""
+    directory = tmp_path_factory.mktemp("systemd")
+    wheels = build_wheels(REPOSITORY, directory)
+    with Stack(given=ServerAddresses()) as stack:
+        simulator, addresses = _simulator(directory)
+        machine = Machine(directory, {wheels: "/wheels", REPOSITORY / "deploy": "/deploy"})
+        try:
+            machine.boot()
+            _install(machine, stack, addresses, directory)
+            machine.run("systemctl", "start", "--no-block", "tapewatch.target", "tapewatch-watchdog")
+            one = Installed(machine, addresses, stack)
+            one.until_active("tapewatch-watchdog")
+            _open_market(addresses, one)
+            one.until_active(*DATA)
+            yield one
+        finally:
+            machine.close()
+            simulator.terminate()
+            simulator.communicate(timeout=30)
+
+
+def _simulator(directory: Path) -> tuple["subprocess.Popen[bytes]", dict[str, str]]:
+    options = ["--scenario", "calm", "--rate", "100", "--symbols", "2", "--expect", "1000000"]
+    with (directory / "simulator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.cli", "simulator", *options, "--truth", str(directory / "truth.jsonl")],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")},
+        )
+    assert process.stdout is not None
+    return process, json.loads(process.stdout.readline())
+
+
+def _open_market(addresses: dict[str, str], one: Installed) -> None:
+    def subscribed() -> bool:
+        with urlopen(f"{addresses['control_url']}/status", timeout=30) as answer:
+            return bool(json.load(answer)["subscriptions"] >= 12)
+
+    one.machine.until(subscribed, "subscriptions", 120)
+    urlopen(Request(f"{addresses['control_url']}/start", method="POST"), timeout=30).close()
+
+
+def _install(machine: Machine, stack: Stack, addresses: dict[str, str], directory: Path) -> None:
+    [wheel] = machine.run("/bin/sh", "-c", "ls /wheels/tapewatch-*.whl").split()
+    machine.run("/deploy/systemd/install.sh", wheel, *UNITS, within_s=300, PIP_NO_INDEX="1", PIP_FIND_LINKS="/wheels")
+    owner = {"TAPEWATCH_POSTGRES__DSN": stack.postgres_dsn}
+    bring_up_to_date(load_settings(owner).postgres)
+    asyncio.run(create_writer(load_settings(owner).postgres, directory / "writer.dsn"))
+    secrets = {
+        "owner/dsn": stack.postgres_dsn,
+        "postgres/dsn": (directory / "writer.dsn").read_text(encoding="utf-8"),
+        "redis/url": stack.redis_url,
+        "slack/bot_token": "xoxb-simulated",
+    }
+    for name, secret in secrets.items():
+        file = machine.root / "etc/tapewatch/credentials" / name
+        file.touch(mode=0o600)
+        file.write_text(secret, encoding="utf-8")
+    settings = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": stack.kafka_bootstrap_servers,
+        "TAPEWATCH_SLACK__API_URL": addresses["slack_api_url"],
+        "TAPEWATCH_SLACK__CHANNEL": "#tapewatch",
+        "TAPEWATCH_SLACK__OPS_CHANNEL": "#tapewatch-ops",
+    }
+    for exchange, symbols in _SYMBOLS.items():
+        for kind in ("WEBSOCKET", "REST"):
+            settings[f"TAPEWATCH_{exchange}__{kind}_URL"] = addresses[f"{exchange}_{kind}_url".lower()]
+        settings[f"TAPEWATCH_{exchange}__SYMBOLS"] = settings[f"TAPEWATCH_{exchange}__ORDERBOOK_SYMBOLS"] = symbols
+    lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+    (machine.root / "etc/tapewatch/tapewatch.env").write_text(lines, encoding="utf-8")
+
+
+Tell = Callable[..., None]
+
+
+@pytest.fixture
+def before(installed: Installed) -> Iterator[int]:
+    """How many messages the ops channel has when the test begins, all being well; afterwards all is well again."""
+    installed.until_active(*DATA, "tapewatch-watchdog")
+    yield len(installed.ops())
+    installed.until_active(*DATA, "tapewatch-watchdog")

@@ -1,0 +1,131 @@
+"""What happens to services on a real systemd, and what the ops channel got to read of it, and when."""
+
+import signal
+import subprocess
+from time import monotonic, sleep
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.systemd.conftest import DATA, PRODUCERS, Installed
+
+pytestmark = pytest.mark.timeout(420)
+TOLD_WITHIN_S = 20.0
+REDIS = "tapewatch-consumer@redis"
+
+
+def test_status_lines_say_what_each_is_at(installed: Installed) -> None:
+    said = {unit: installed.machine.show(unit, "StatusText") for unit in DATA}
+    assert all("records/s" in said[unit] for unit in DATA if unit != "tapewatch-alert-worker"), said
+    assert "up" in installed.machine.show("tapewatch-watchdog", "StatusText")
+    assert installed.machine.ask("systemd-analyze", "verify", "--man=no", *(f"{unit}.service" for unit in DATA)) == ""
+
+
+def test_a_crash_is_one_message_within_seconds(installed: Installed, before: int) -> None:
+    installed.machine.kill(REDIS, signal.SIGKILL)
+    took_s = installed.until_told(
+        before, "🟡 RESTARTED · tapewatch-consumer@redis.service on vm1: killed by signal KILL"
+    )
+    assert took_s < TOLD_WITHIN_S
+    sleep(3)
+    assert len(installed.told(before)) == 1
+
+
+def test_a_hang_is_ended_by_the_watchdog_and_told_as_one(installed: Installed, before: int) -> None:
+    installed.machine.kill(REDIS, signal.SIGSTOP)
+    took_s = installed.until_told(before, "🟡 RESTARTED · tapewatch-consumer@redis.service on vm1: hung")
+    assert took_s < TOLD_WITHIN_S
+
+
+def test_stopped_by_a_person_and_started_again(installed: Installed, before: int) -> None:
+    began = monotonic()
+    installed.machine.run("systemctl", "stop", REDIS)
+    installed.until_told(before, "⏹️ STOPPED · tapewatch-consumer@redis.service on vm1")
+    assert monotonic() - began < TOLD_WITHIN_S
+    installed.machine.run("systemctl", "start", REDIS)
+    took_s = installed.until_told(before, "⏹️ STOPPED", "✅ STARTED · tapewatch-consumer@redis.service on vm1 after")
+    assert took_s < TOLD_WITHIN_S
+    stopped, started = installed.ops()[before:]
+    assert started["thread_ts"] == stopped["ts"]
+
+
+def test_a_crash_loop_is_told_once_and_ends_once(installed: Installed, before: int) -> None:
+    with installed.machine.drop_in(REDIS, "[Service]\nEnvironment=TAPEWATCH_REDIS__STREAM_CAP=nonsense\n"):
+        installed.machine.run("systemctl", "restart", "--no-block", REDIS)
+        loop = installed.until_one_begins(before, "🔁 CRASH LOOP · tapewatch-consumer@redis.service on vm1")
+        assert "exit status 2" in loop["text"]
+        assert "TAPEWATCH_REDIS__STREAM_CAP" in str(loop["blocks"])
+        count = len(installed.told(before))
+        sleep(20)
+        assert len(installed.told(before)) == count
+    installed.machine.run("systemctl", "restart", REDIS)
+    back = installed.until_one_begins(before, "✅ BACK · tapewatch-consumer@redis.service on vm1 after", within_s=120)
+    assert back["thread_ts"]
+
+
+def test_the_target_stopped_on_purpose_is_one_message(installed: Installed, before: int) -> None:
+    installed.machine.run("systemctl", "stop", "tapewatch.target")
+    installed.until_told(before, "⏹️ STOPPED · tapewatch on vm1, all parts")
+    sleep(10)
+    assert len(installed.told(before)) == 1
+    installed.machine.run("systemctl", "start", "--no-block", "tapewatch.target")
+    installed.until_told(before, "⏹️ STOPPED · tapewatch", "✅ STARTED · tapewatch on vm1 after", within_s=120)
+    assert len(installed.told(before)) == 2
+
+
+def test_a_watchdog_that_is_killed_is_back_and_still_watches(installed: Installed, before: int) -> None:
+    installed.machine.kill("tapewatch-watchdog", signal.SIGKILL)
+    installed.until_active("tapewatch-watchdog")
+    installed.machine.until(lambda: "up" in installed.machine.show("tapewatch-watchdog", "StatusText"), "a look")
+    installed.machine.kill(REDIS, signal.SIGKILL)
+    installed.until_told(before, "🟡 RESTARTED · tapewatch-consumer@redis.service on vm1")
+
+
+def test_a_stopped_producer_restarts_nobody_else(installed: Installed, before: int) -> None:
+    restarts = installed.restarts()
+    installed.machine.run("systemctl", "stop", PRODUCERS[0])
+    sleep(90)  # three times what anybody may stand still
+    assert installed.restarts() == restarts
+    assert [text[:20] for text in installed.told(before)] == ["⏹️ STOPPED · tapewatch-producer@upbit.service"[:20]]
+    installed.machine.run("systemctl", "start", PRODUCERS[0])
+    installed.until_told(before, "⏹️ STOPPED", "✅ STARTED · tapewatch-producer@upbit.service on vm1")
+
+
+def test_a_start_waits_for_kafka_and_does_not_loop(installed: Installed, before: int) -> None:
+    kafka = installed.stack.kafka
+    assert kafka is not None
+    installed.machine.run("systemctl", "stop", REDIS)
+    kafka.kill(signal.SIGKILL)
+    kafka.wait()
+    try:
+        installed.machine.run("systemctl", "start", "--no-block", REDIS)
+        sleep(120)  # longer than the 90 s within which a start that says nothing is ended
+        assert installed.machine.show(REDIS, "ActiveState") == "activating"
+        assert installed.machine.show(REDIS, "NRestarts") == "0"
+    finally:
+        kafka.start()
+    installed.until_active(*DATA)
+    assert installed.machine.show(REDIS, "NRestarts") == "0"
+
+
+def test_a_reboot_is_one_message(installed: Installed, before: int) -> None:
+    installed.machine.reboot()
+    installed.until_active(*DATA, "tapewatch-watchdog")
+    installed.until_told(before, "🟡 HOST IS BACK · vm1 was away for", within_s=120)
+    sleep(10)
+    assert len(installed.told(before)) == 1
+
+
+def test_no_secret_is_in_the_journal(installed: Installed) -> None:
+    said = installed.machine.run("journalctl", "--no-pager", "-o", "cat")
+    for secret in ("xoxb-simulated", installed.stack.postgres_dsn.split("@")[0].rsplit(":", 1)[-1]):
+        assert secret not in said
+    assert "starting" in said
+
+
+def test_the_market_goes_on(installed: Installed) -> None:
+    """Last: after all drills what is published still arrives."""
+    urlopen(Request(f"{installed.addresses['control_url']}/pause", method="POST"), timeout=30).close()
+    installed.until_active(*DATA)
+    with pytest.raises(subprocess.CalledProcessError):
+        installed.machine.run("systemctl", "is-failed", *DATA)

@@ -1,0 +1,22 @@
+"""The unit files themselves, checked by systemd's own tools."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=[unit.name for unit in UNITS])
+def test_the_sandbox_is_tight(unit: Path) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(unit)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-300:]
+    assert done.stderr == ""
+
+
+def test_there_are_units_to_check() -> None:
+    assert len(UNITS) == 5
