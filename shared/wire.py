@@ -1,6 +1,7 @@
 """Event to record value and back. Every record carries a header `schema`, such as ``trade/1``."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -73,6 +74,26 @@ def decode(event_type: type[E], value: bytes | None) -> E:
     return event  # type: ignore[return-value]  # the decoder of event_type gives nothing else
 
 
+def decode_all(event_type: type[E], values: Sequence[bytes | None]) -> list[E] | None:
+    """Read the values of many records, for half of what `decode` costs each.
+
+    None says that one of them needs the closer look of `decode`, which may refuse it or not.
+    """
+    if None in values:
+        return None
+    try:
+        events = list(map(_decoders[event_type].decode, values))  # type: ignore[arg-type]  # none of them is None
+    except _DECODING_ERRORS:
+        return None
+    if b"\\" in b"".join(values):  # type: ignore[arg-type]
+        return None
+    if event_type is Trade:
+        sound = _are_usual_trades(events)  # type: ignore[arg-type]
+    else:
+        sound = not any(map(_FAULT_OF_EVENT.get(event_type, _no_fault), events))
+    return events if sound else None  # type: ignore[return-value]  # the decoder of event_type gives nothing else
+
+
 def check_schema(event_type: type, headers: Iterable[tuple[str, bytes]]) -> None:
     """Raise InvalidRecord without a `schema` header, UnknownSchema when it names another version of the event."""
     expected = HEADERS_OF_EVENT[event_type]
@@ -105,6 +126,16 @@ def _holds_nul(value: bytes) -> bool:
 
 def _no_fault(_: Any) -> str | None:
     return None
+
+
+_ABOVE_ZERO = r"(?:0\.(?=0*[1-9])[0-9]{1,18}|[1-9][0-9]{0,18}(?:\.[0-9]{1,18})?)"
+_USUAL_TRADES = re.compile(rf"(?:{_ABOVE_ZERO} {_ABOVE_ZERO} [1-9][0-9]{{0,17}}\n)*+")
+
+
+def _are_usual_trades(trades: Sequence[Trade]) -> bool:
+    """Whether no trade has a fault. One match is cheaper than many; it leaves out what is sound and rare."""
+    lines = "".join([f"{trade.price} {trade.quantity} {trade.trade_id}\n" for trade in trades])
+    return lines.count("\n") == len(trades) and _USUAL_TRADES.fullmatch(lines) is not None
 
 
 def _trade_fault(trade: Trade) -> str | None:

@@ -110,6 +110,65 @@ def test_a_trade_that_no_store_could_hold_is_refused(changes: dict[str, Any]) ->
         decoded(**changes)
 
 
+_odd_text = st.text("0123456789. \n-eE１\0\\", max_size=24)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional=dict.fromkeys(("price", "quantity", "trade_id", "symbol"), _odd_text)),
+        max_size=5,
+    )
+)
+def test_read_together_no_trade_gets_in_that_is_refused_alone(changes: list[dict[str, str]]) -> None:
+    values = [json.dumps(TRADE | change).encode() for change in changes]
+    together = wire.decode_all(Trade, values)
+    if together is None:
+        assert changes
+    else:
+        assert together == [wire.decode(Trade, value) for value in values]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"price": "1 1", "quantity": "1"},
+        {"price": "1 1 1\n1", "quantity": "1"},
+        {"price": "0"},
+        {"quantity": "0.000"},
+        {"quantity": "0." + "0" * 17 + "10"},
+        {"price": "01"},
+        {"price": "1."},
+        {"trade_id": "1\n"},
+        {"trade_id": "9223372036854775808"},
+        {"symbol": "KRW\0BTC"},
+    ],
+    ids=str,
+)
+def test_one_unsound_trade_among_sound_ones_is_noticed(changes: dict[str, Any]) -> None:
+    values = [json.dumps(TRADE | change).encode() for change in ({}, changes, {})]
+    assert wire.decode_all(Trade, values) is None
+    assert wire.decode_all(Trade, [*values[:1], None]) is None
+
+
+@name_of_type
+@given(data=st.data())
+def test_read_together_events_are_what_they_are_alone(event_type: Any, events: Any, data: st.DataObject) -> None:
+    values = [wire.encode(event) for event in data.draw(st.lists(events[event_type], max_size=3))]
+    together = wire.decode_all(event_type, values)
+    assert together is None or together == [wire.decode(event_type, value) for value in values]
+
+
+def test_what_exchanges_send_every_day_is_read_together() -> None:
+    usual: list[dict[str, str]] = [
+        {},
+        {"price": "0.00000012", "trade_id": "3735683259"},
+        {"price": "1", "quantity": "184.50000000"},
+    ]
+    events = wire.decode_all(Trade, [json.dumps(TRADE | change).encode() for change in usual])
+    assert events is not None
+    assert [event.price for event in events] == ["93421000", "0.00000012", "1"]
+
+
 def test_the_spelling_of_nul_is_refused_and_a_backslash_is_not() -> None:
     event = FeedEvent(kind="gap", exchange="upbit", reason="the text \\u0000, not the character", at_us=1)
     assert wire.decode(FeedEvent, wire.encode(event)) == event

@@ -1,5 +1,5 @@
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ KEY = (TRADES.name, HOME)
 class Record:
     offset: int
     value: bytes | None
-    headers: list[tuple[str, bytes]] = field(default_factory=lambda: list(HEADERS_OF_EVENT[Trade]))
+    headers: Sequence[tuple[str, bytes]] = tuple(HEADERS_OF_EVENT[Trade])
 
 
 def admit_all(_: object) -> None:
@@ -59,6 +59,15 @@ def test_the_unreadable_are_told_apart_and_the_rest_goes_on(make_trade: Callable
     assert poison[1].reason == "the record has no value"
     assert poison[2].schema is None
     assert poison[4].schema == "ticker/1"
+
+
+def test_headers_in_another_order_or_company_are_read_too(make_trade: Callable[..., Trade]) -> None:
+    headers = [("traceparent", b"00"), ("schema", b"trade/1")]
+    records = [Record(0, encode(make_trade(1))), Record(1, encode(make_trade(2)), headers)]
+
+    batch, poison = read_batch({KEY: records}, {KEY: 0}, admit_all)
+
+    assert (batch.slices[0].offsets, poison) == ([0, 1], [])
 
 
 def test_a_slice_can_hold_nothing_but_unreadable_records() -> None:
