@@ -113,7 +113,7 @@ class Writer:
         done = await self._market.fetchrow(
             *self._moves(batch),
             self._owner,
-            *postgres_rows.trade_columns(trades, self._ids),
+            *postgres_rows.trade_arrays(trades, self._ids),
             *postgres_rows.ticker_columns(tickers, self._ids),
         )
         if done is None or done["moved"] != len(batch.slices):

@@ -27,12 +27,15 @@ inserted AS (
         t.trade_id,
         timestamptz 'epoch' + t.traded_at_us * interval '1 microsecond',
         timestamptz 'epoch' + t.received_at_us * interval '1 microsecond',
-        t.price::numeric,
-        t.quantity::numeric,
+        t.price,
+        t.quantity,
         t.side,
         t.origin
-    FROM unnest($6::int[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[])
-        AS t (instrument_id, trade_id, traded_at_us, received_at_us, price, quantity, side, origin)
+    -- Arrays in their spelling, for the sake of the one who sends them.
+    FROM unnest(
+        $6::text::int[], $7::text::bigint[], $8::text::bigint[], $9::text::bigint[],
+        $10::text::numeric[], $11::text::numeric[], $12::text::text[], $13::text::text[]
+    ) AS t (instrument_id, trade_id, traded_at_us, received_at_us, price, quantity, side, origin)
     WHERE (SELECT count(*) FROM moved) = cardinality($1::text[])
     -- No target: the key is each day's own.
     ON CONFLICT DO NOTHING

@@ -29,28 +29,28 @@ def gap(**fields):
     return FeedEvent(**{"kind": "gap", "exchange": "upbit", "reason": "cut", "at_us": 5, "from_us": 1} | fields)
 
 
-def test_trades_become_columns_with_decimals_as_they_were_spelled():
+def test_trades_become_arrays_with_decimals_as_they_were_spelled():
     other = trade(exchange="upbit", symbol="KRW-BTC", origin="backfill", trade_id="13")
-    assert postgres_rows.trade_columns([trade(), other], IDS) == (
-        [7, 9],
-        [12, 13],
-        [NEW_YEAR_US, NEW_YEAR_US],
-        [NEW_YEAR_US + 5, NEW_YEAR_US + 5],
-        ["93421.50", "93421.50"],
-        ["0.10", "0.10"],
-        ["sell", "sell"],
-        ["stream", "backfill"],
+    assert postgres_rows.trade_arrays([trade(), other], IDS) == (
+        "{7,9}",
+        "{12,13}",
+        f"{{{NEW_YEAR_US},{NEW_YEAR_US}}}",
+        f"{{{NEW_YEAR_US + 5},{NEW_YEAR_US + 5}}}",
+        "{93421.50,93421.50}",
+        "{0.10,0.10}",
+        "{sell,sell}",
+        "{stream,backfill}",
     )
 
 
-def test_nothing_becomes_empty_columns():
-    assert postgres_rows.trade_columns([], IDS) == ([], [], [], [], [], [], [], [])
+def test_nothing_becomes_empty_arrays():
+    assert postgres_rows.trade_arrays([], IDS) == ("{}",) * 8
     assert postgres_rows.ticker_columns([], IDS) == ([], [], [], [], [], [])
 
 
 def test_a_trade_without_an_instrument_is_not_passed_over():
     with pytest.raises(KeyError):
-        postgres_rows.trade_columns([trade(symbol="ETHUSDT")], IDS)
+        postgres_rows.trade_arrays([trade(symbol="ETHUSDT")], IDS)
 
 
 def test_the_newest_ticker_of_an_instrument_and_minute_is_kept_and_a_tie_replaces():
