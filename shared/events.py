@@ -115,7 +115,10 @@ class FeedEvent(Struct, frozen=True, kw_only=True):
 
 
 class Alert(Struct, frozen=True, kw_only=True):
-    """One state change of an episode. Ids are deterministic: the same trades give the same ids."""
+    """One state change of an episode. Ids are deterministic: the same trades give the same ids.
+
+    `suppressed_by` says why nobody is told of it, such as ``mute``; it is a record all the same.
+    """
 
     alert_id: Name
     episode_id: Name
@@ -143,6 +146,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     volume_ratio: DecimalText | None = None
     divergence_pct: SignedDecimalText | None = None
     data_quality: DataQuality = "ok"
+    suppressed_by: Name | None = None
     members: list[Name] = field(default_factory=list)
 
 
@@ -152,7 +156,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     ``intent`` is written before a message is sent and ``sent`` after it, so that a crash between the two is seen.
     `alert_id` is the newest alert that this step tells. `alert_ids` are those that the message at `channel`/`ts`
     tells for certain, oldest first, bounded by the notifier. Alerts before `settled_offset` of their topic, of
-    whatever episode, needed nothing more when this was written.
+    whatever episode, needed nothing more when this was written. One message may tell of many episodes: then
+    `episode_id` names the message and `episodes` are those. `file_id` is the chart that it shows.
     """
 
     episode_id: Name
@@ -165,6 +170,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     channel: str | None = None
     ts: str | None = None
     reason: Text | None = None
+    episodes: list[Name] = field(default_factory=list)
+    file_id: str | None = None
 
 
 class Instrument(Struct, frozen=True, kw_only=True):

@@ -40,6 +40,10 @@ def _split_pairs(value: object) -> object:
 Probes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_split_pairs)]
 
 
+_HOUR = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
+HoursText = Annotated[str, Field(pattern=f"^{_HOUR}-{_HOUR}$")]
+
+
 class Section(BaseModel):
     """A group of settings; a key that it does not know is an error."""
 
@@ -113,10 +117,22 @@ class SlackSettings(Section):
     api_url: str = "https://slack.com/api/"
 
 
+class WebhookSettings(Section):
+    """A webhook of one's own instead of Slack: every message as JSON, signed with the secret."""
+
+    url: SecretStr | None = None
+    secret: SecretStr | None = None
+
+
 class AlertsSettings(Section):
-    """The language of messages."""
+    """The language of messages, and when people want to hear what. Quiet hours are Korean time, as 22:30-08:00."""
 
     language: Literal["en", "ko"] = "en"
+    greeting: bool = Field(default=True, description="a first message after the installation, once")
+    daily_digest: bool = Field(default=True, description="a message at 09:10 Korean time")
+    quiet_notice: HoursText | None = None
+    quiet_warning: HoursText | None = None
+    quiet_danger: HoursText | None = None
 
 
 class MetricsSettings(Section):
@@ -176,6 +192,7 @@ class Settings(Section):
     binance: BinanceSettings = BinanceSettings()
     orderbook: OrderbookSettings = OrderbookSettings()
     slack: SlackSettings = SlackSettings()
+    webhook: WebhookSettings = WebhookSettings()
     alerts: AlertsSettings = AlertsSettings()
     metrics: MetricsSettings = MetricsSettings()
     liveness: LivenessSettings = LivenessSettings()

@@ -14,10 +14,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.alert_worker import snapshot
+from services.alert_worker.mutes import Mutes
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.topic_reader import partitions_of, read_topic
 from shared.clock import NowMicros, now_us
-from shared.events import Alert, DetectorSnapshot, Notification, Trade
+from shared.events import Alert, Control, DetectorSnapshot, Notification, Trade
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, DEAD_LETTERS, TRADES_IGNORED
@@ -49,9 +50,11 @@ class Detection:
     """The watch over all partitions of the trades topic, until stopped."""
 
     def __init__(
-        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, now: NowMicros = now_us
-    ) -> None:
+        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes,
+        now: NowMicros = now_us,
+    ) -> None:  # fmt: skip
         self._settings, self._producer, self._liveness, self._now = settings, producer, liveness, now
+        self._mutes = mutes
         self._proved_at_s = 0.0
         self._reader = PartitionReader(settings, "alert-worker")
         self._watches = {partition: Partition() for partition in partitions_of(TRADES)}
@@ -158,9 +161,13 @@ class Detection:
             is_stale = at_us - (alert.event_at_us or 0) - delay_us > STALE_AFTER_US
             if is_stale:
                 ALERTS_SUPPRESSED.labels("stale").inc()
+            is_muted = self._mutes.holds(alert, at_us)
+            if is_muted:
+                ALERTS_SUPPRESSED.labels("mute").inc()
             record = msgspec.structs.replace(
-                alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality
-            )
+                alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality,
+                suppressed_by="mute" if is_muted else alert.suppressed_by,
+            )  # fmt: skip
             await self._producer.send_and_wait(
                 ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
             )
@@ -187,7 +194,7 @@ class Detection:
         return future
 
 
-E = TypeVar("E", Trade, Alert, DetectorSnapshot, Notification)
+E = TypeVar("E", Trade, Alert, DetectorSnapshot, Notification, Control)
 
 
 def read_event(event: type[E], record: ConsumerRecord) -> E | None:

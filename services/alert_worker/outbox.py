@@ -1,19 +1,42 @@
-"""What is still to be told, and what was: alerts and notification records in, the next action out. Pure."""
+"""What is still to be told, and what was: alerts and notification records in, the next thing to do out. Pure.
+
+Most severe first. Many at once become one message: four or more of a direction (a storm), what waited while nobody
+could be told (late), what quiet hours held back (morning). Nothing is left out: what a message stands for is counted.
+"""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Literal
 
-from shared.events import Alert, Notification
+from services.alert_worker.messages.message import Message, Picture
+from services.alert_worker.quiet_hours import QuietHours, kst_day
+from shared.events import Alert, Notification, Severity
 
 TOLD_KEPT = 20
-EPISODES_KEPT = 1_000
+HISTORY_KEPT = 8
+EPISODES_KEPT = 3_000
+GROUPS_KEPT = 50
 UNTOLD_QUALITIES = frozenset({"stale", "backfilled"})
+
+MANY = 4
+GROUP_OPEN_US = 60_000_000
+"""A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
+MOST_MEMBERS = 1_000
+MOST_DETAILS = 60
+LATE_US = 60_000_000
+_BETWEEN_ANSWERS_US, _BETWEEN_FULL_ANSWERS_US = 30_000_000, 2_000_000
+
+_RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
+Reason = Literal["storm", "late", "morning"]
+REASONS: tuple[Reason, ...] = ("storm", "late", "morning")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an episode's first message stands, as the notifier named it."""
+    """Where a message stands, as the notifier named it."""
 
     channel: str | None = None
     ts: str | None = None
@@ -30,6 +53,7 @@ class Action:
     parent: Place | None
     told: tuple[str, ...]
     may_repeat: bool
+    picture: Picture | None = None
 
     @property
     def newest(self) -> Alert:
@@ -37,21 +61,98 @@ class Action:
         return self.alerts[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Tell of several episodes in one message: post it when `parent` is None, otherwise answer in its thread.
+
+    `members` are the newest alerts of all episodes and `fresh` those that the next answer tells, most severe first;
+    `covered` are all alerts that telling `fresh` settles. `lead` is the detectors' own market-wide alert, where there
+    is one. `is_whole`: every member's newest alert is known, so that the message can be drawn again.
+    """
+
+    group_id: str
+    reason: Reason
+    members: tuple[Alert, ...]
+    fresh: tuple[Alert, ...]
+    covered: tuple[Alert, ...]
+    told: tuple[str, ...]
+    episodes: tuple[str, ...]
+    lead: Alert | None
+    parent: Place | None
+    may_repeat: bool
+    is_whole: bool
+
+    @property
+    def newest(self) -> Alert:
+        """The most severe of what is told."""
+        return self.fresh[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A message about no episode, told once: `mark` names it for good."""
+
+    mark: str
+    message: Message
+    may_repeat: bool = False
+
+
+@dataclass(slots=True)
+class _Group:
+    group_id: str
+    reason: Reason
+    direction: str | None
+    begun_us: int
+    until_us: int
+    parent: Place | None = None
+    members: dict[str, None] = field(default_factory=dict)
+    lead: str | None = None
+    is_in_doubt: bool = False
+    next_answer_us: int = 0
+    told_rank: int = -1
+
+
 @dataclass(slots=True)
 class _Episode:
     parent: Place | None = None
     told: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
     untold: list[tuple[int, Alert]] = field(default_factory=list)
+    history: deque[Alert] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
+    picture: Picture | None = None
+    group: _Group | None = None
+    held_as: Severity | None = None
     is_in_doubt: bool = False
     is_over: bool = False
 
+    @property
+    def newest(self) -> Alert | None:
+        """The newest alert since this process began, told or not."""
+        return self.history[-1] if self.history else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody was told of it, for certain."""
+        return self.parent is None and self.group is None and not self.is_in_doubt
+
+    def awaits_end(self, alert: Alert) -> bool:
+        """Whether the alert ends what people were told of, which they hear even if it is muted by now."""
+        return alert.state == "resolve" and not self.is_new
+
+    @property
+    def now(self) -> Alert:
+        """Its newest alert, which is untold."""
+        return self.untold[-1][1]
+
 
 class Outbox:
-    """Episodes in the order in which their oldest untold alert came. Bounded by its reader, who stops at `is_full`."""
+    """Episodes and what is known of each. Bounded by its reader, who stops at `is_full`."""
 
-    def __init__(self, most_untold: int = 1_000) -> None:
+    def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
+        self._quiet = quiet or QuietHours()
         self._most_untold = most_untold
         self._episodes: dict[str, _Episode] = {}
+        self._groups: dict[str, _Group] = {}
+        self._waiting: dict[str, _Episode] = {}
         self._untold = 0
         self._next_offset = 0
 
@@ -63,59 +164,245 @@ class Outbox:
     @property
     def settled_offset(self) -> int:
         """All alerts before this offset of their topic need nothing more."""
-        return min((e.untold[0][0] for e in self._episodes.values() if e.untold), default=self._next_offset)
+        return min((e.untold[0][0] for e in self._waiting.values()), default=self._next_offset)
 
     def restore(self, notifications: Iterable[Notification]) -> int | None:
         """Know again what was told; return the offset where reading alerts resumes, None when nothing ever was."""
         resume = None
+        groups = []
         for record in notifications:
+            resume = max(resume or 0, record.settled_offset)
+            if record.episodes:
+                groups.append(record)
+                continue
             episode = self._episode(record.episode_id)
             episode.told.extend(record.alert_ids)
             episode.is_in_doubt = record.stage == "intent"
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
+            episode.picture = Picture(record.file_id, "") if record.file_id else None
             episode.is_over = record.alert_id.endswith("-resolve") and record.stage != "intent"
-            resume = max(resume or 0, record.settled_offset)
+        for record in groups:
+            self._restore_group(record)
         return resume
+
+    def _restore_group(self, record: Notification) -> None:
+        reason: Reason = next((one for one in REASONS if record.episode_id.startswith(f"{one}-")), "late")
+        group = _Group(record.episode_id, reason, None, record.at_us, record.at_us)
+        group.is_in_doubt = record.stage == "intent"
+        if record.stage != "intent" or record.alert_ids or record.ts:
+            group.parent = Place(record.channel, record.ts)
+        self._groups[group.group_id] = group
+        for episode_id in record.episodes:
+            group.members[episode_id] = None
+            self._episode(episode_id).group = group
+        for alert_id in record.alert_ids:
+            owner = alert_id
+            while owner and owner not in group.members:
+                owner = owner.rpartition("-")[0]
+            if owner:
+                episode = self._episodes[owner]
+                episode.told.append(alert_id)
+                episode.is_over = alert_id.endswith("-resolve")
 
     def add(self, offset: int, alert: Alert) -> bool:
         """Take in an alert; say whether it is to be told."""
         self._next_offset = offset + 1
         episode = self._episode(alert.episode_id)
-        if alert.alert_id in episode.told or alert.data_quality in UNTOLD_QUALITIES:
+        if alert.alert_id in episode.told:
+            episode.history.append(alert)
             return False
-        if alert.state == "resolve" and episode.parent is None and not episode.untold and not episode.is_in_doubt:
+        if alert.data_quality in UNTOLD_QUALITIES or (alert.suppressed_by and not episode.awaits_end(alert)):
+            return False
+        if alert.state == "resolve" and episode.is_new and not episode.untold:
             return False  # its opening was not told, so there is nothing to take back
         episode.untold.append((offset, alert))
+        episode.history.append(alert)
+        self._waiting[alert.episode_id] = episode
         self._untold += 1
         return True
 
-    def next_action(self) -> Action | None:
-        """What to do now; None when everything is told."""
-        waiting = [episode for episode in self._episodes.values() if episode.untold]
-        if not waiting:
+    def next_action(self, now_us: int) -> Action | Together | None:
+        """What to do now; None when there is nothing, or nothing yet."""
+        waiting = [e for e in self._waiting.values() if not self._holds(e, now_us)]
+        self._gather(waiting, now_us)
+        due: list[tuple[int, int, _Episode | _Group]] = [
+            (-_RANKS[e.now.severity], e.untold[0][0], e) for e in waiting if e.group is None
+        ]
+        groups = {e.group.group_id: e.group for e in waiting if e.group is not None}
+        ranked = ((self._due(group, now_us), group) for group in groups.values())
+        due += [(-rank, self._oldest(group), group) for rank, group in ranked if rank is not None]
+        if not due:
             return None
-        episode = min(waiting, key=lambda e: e.untold[0][0])
-        return Action(
-            tuple(alert for _, alert in episode.untold), episode.parent, tuple(episode.told), episode.is_in_doubt
+        first = min(due, key=lambda one: one[:2])[2]
+        return self._together(first) if isinstance(first, _Group) else _action(first)
+
+    def settle(self, action: Action | Together, place: Place | None, now_us: int) -> None:
+        """The action is done, at `place` when it made the first message; or it was refused for good."""
+        if isinstance(action, Together):
+            self._settle_group(action, place, now_us)
+        else:
+            episode = self._episode(action.newest.episode_id)
+            self._tick_off(episode, action.alerts)
+            episode.parent = place or episode.parent or Place()
+            episode.is_in_doubt = False
+        self._forget_some()
+
+    def doubt(self, action: Action | Together) -> None:
+        """Whether the action is done is not known."""
+        if isinstance(action, Together):
+            self._groups[action.group_id].is_in_doubt = True
+        else:
+            self._episode(action.newest.episode_id).is_in_doubt = True
+
+    def history(self, episode_id: str) -> list[Alert]:
+        """An episode's newest alerts that were seen, oldest first."""
+        return list(self._episode(episode_id).history)
+
+    def show(self, episode_id: str, picture: Picture) -> Action | None:
+        """The episode's message gets a picture: what to draw again, or None when it has no message of its own."""
+        episode = self._episodes.get(episode_id)
+        if episode is None or episode.parent is None or episode.newest is None:
+            return None
+        episode.picture = picture
+        return Action((episode.newest,), episode.parent, tuple(episode.told), False, picture)
+
+    def take_down(self, episode_id: str) -> None:
+        """The episode's picture cannot be shown."""
+        self._episode(episode_id).picture = None
+
+    def _holds(self, episode: _Episode, now_us: int) -> bool:
+        """Whether quiet hours hold an episode back of which nobody was told."""
+        if not episode.is_new or not self._quiet.hold(episode.now.severity, now_us):
+            return False
+        episode.held_as = episode.now.severity
+        return True
+
+    def _gather(self, waiting: list[_Episode], now_us: int) -> None:
+        """Put new episodes together where there are many."""
+        new = [e for e in waiting if e.is_new]
+        morning = [e for e in new if e.held_as is not None and not self._quiet.hold(e.held_as, now_us)]
+        if morning:
+            self._join(self._group("morning", kst_day(now_us), None, now_us), morning, now_us)
+        for leader in [e for e in new if e.is_new and e.now.scope == "market"]:
+            group = self._open_storm(leader.now.direction, now_us)
+            group = group or self._group("storm", leader.now.episode_id, leader.now.direction, now_us)
+            group.lead = leader.now.episode_id
+            self._join(group, [leader], now_us)
+        late = [e for e in new if e.is_new and now_us - e.untold[0][1].decided_at_us > LATE_US]
+        if len(late) >= MANY:
+            self._join(self._group("late", late[0].now.episode_id, None, now_us), late, now_us)
+        for direction in ("up", "down"):
+            several = [e for e in new if e.is_new and e.now.direction == direction]
+            storm = self._open_storm(direction, now_us)
+            if storm is not None or len(several) >= MANY:
+                first = several[0].now.episode_id if several else ""
+                self._join(storm or self._group("storm", first, direction, now_us), several, now_us)
+
+    def _open_storm(self, direction: str, now_us: int) -> _Group | None:
+        return next(
+            (
+                group
+                for group in self._groups.values()
+                if group.direction == direction and now_us < group.until_us and len(group.members) < MOST_MEMBERS
+            ),
+            None,
         )
 
-    def settle(self, action: Action, place: Place | None) -> None:
-        """The action is done, at `place` when it made the episode's first message; or it was refused for good."""
-        episode = self._episode(action.newest.episode_id)
-        done = {alert.alert_id for alert in action.alerts}
+    def _group(self, reason: Reason, name: str, direction: str | None, now_us: int) -> _Group:
+        group_id = f"{reason}-{name}"[:64]
+        if group_id not in self._groups:
+            self._groups[group_id] = _Group(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US)
+        return self._groups[group_id]
+
+    def _join(self, group: _Group, episodes: list[_Episode], now_us: int) -> None:
+        for episode in episodes[: MOST_MEMBERS - len(group.members)]:
+            group.members[episode.now.episode_id] = None
+            episode.group = group
+            if group.direction is not None:
+                group.until_us = now_us + GROUP_OPEN_US
+
+    def _due(self, group: _Group, now_us: int) -> int | None:
+        """The rank of what a group has to tell now, None when it may wait."""
+        rank = max((_RANKS[e.now.severity] for e in self._fresh(group)), default=None)
+        if rank is None or (group.parent is not None and now_us < group.next_answer_us and rank <= group.told_rank):
+            return None
+        return rank
+
+    def _fresh(self, group: _Group) -> list[_Episode]:
+        return [self._episodes[name] for name in group.members if self._episodes[name].untold]
+
+    def _oldest(self, group: _Group) -> int:
+        return min(e.untold[0][0] for e in self._fresh(group))
+
+    def _together(self, group: _Group) -> Together:
+        episodes = [self._episodes[name] for name in group.members]
+        fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.now))[:MOST_DETAILS]
+        known = [e.newest for e in episodes if e.newest is not None]
+        lead = self._episodes[group.lead].newest if group.lead else None
+        return Together(
+            group.group_id,
+            group.reason,
+            members=tuple(sorted((alert for alert in known if alert.scope == "symbol"), key=_weight)),
+            fresh=tuple(e.now for e in fresh),
+            covered=tuple(alert for e in fresh for _, alert in e.untold),
+            told=tuple(alert_id for e in episodes for alert_id in e.told),
+            episodes=tuple(group.members),
+            lead=lead,
+            parent=group.parent,
+            may_repeat=group.is_in_doubt,
+            is_whole=len(known) == len(episodes),
+        )
+
+    def _settle_group(self, action: Together, place: Place | None, now_us: int) -> None:
+        group = self._groups[action.group_id]
+        group.is_in_doubt = False
+        group.told_rank = max([group.told_rank, *(_RANKS[alert.severity] for alert in action.fresh)])
+        if action.parent is None and place is not None and place.ts is not None:
+            group.parent = place  # the details follow in the thread
+            return
+        group.parent = place or group.parent or Place()
+        for name in {alert.episode_id: None for alert in action.covered}:
+            self._tick_off(self._episodes[name], [a for a in action.covered if a.episode_id == name])
+        more = len(self._fresh(group))
+        pause_us = _BETWEEN_FULL_ANSWERS_US if more >= MOST_DETAILS else _BETWEEN_ANSWERS_US
+        first_us = group.begun_us + GROUP_OPEN_US if group.reason == "storm" else 0
+        group.next_answer_us = max(now_us + pause_us, first_us)
+
+    def _tick_off(self, episode: _Episode, alerts: Sequence[Alert]) -> None:
+        done = {alert.alert_id: alert.state == "resolve" for alert in alerts}
+        before = len(episode.untold)
         episode.untold = [pair for pair in episode.untold if pair[1].alert_id not in done]
-        self._untold -= len(action.alerts)
-        episode.told.extend(alert.alert_id for alert in action.alerts)
-        episode.parent = place or episode.parent or Place()
-        episode.is_in_doubt = False
-        episode.is_over = action.newest.state == "resolve"
-        self._forget_some()
+        self._untold -= before - len(episode.untold)
+        if not episode.untold:
+            self._waiting.pop(alerts[0].episode_id, None)
+        episode.told.extend(done)
+        episode.is_over = any(done.values())
 
     def _episode(self, episode_id: str) -> _Episode:
         return self._episodes.setdefault(episode_id, _Episode())
 
     def _forget_some(self) -> None:
+        """What is over and told, oldest first, where there is too much of it."""
+        if len(self._groups) > GROUPS_KEPT:
+            over = (name for name, g in self._groups.items() if all(self._episodes[m].is_over for m in g.members))
+            self._groups.pop(next(over, ""), None)
         surplus = len(self._episodes) - EPISODES_KEPT
-        over = (name for name, e in self._episodes.items() if e.is_over and not e.untold)
-        for name in [name for name, _ in zip(over, range(surplus), strict=False)]:
-            del self._episodes[name]
+        if surplus > 0:
+            done = (
+                name for name, e in self._episodes.items() if e.is_over and not e.untold and not self._is_grouped(e)
+            )
+            for name in list(islice(done, surplus)):
+                del self._episodes[name]
+
+    def _is_grouped(self, episode: _Episode) -> bool:
+        return episode.group is not None and episode.group.group_id in self._groups
+
+
+def _action(episode: _Episode) -> Action:
+    alerts = tuple(alert for _, alert in episode.untold)
+    return Action(alerts, episode.parent, tuple(episode.told), episode.is_in_doubt, episode.picture)
+
+
+def _weight(alert: Alert) -> tuple[int, Decimal]:
+    """Most severe first, largest move first."""
+    return -_RANKS[alert.severity], -abs(Decimal(alert.change_pct or 0))

@@ -1,34 +1,37 @@
-"""Reads alerts and tells people, one after the other; what was told is on Kafka, so a crash repeats at most one."""
+"""Reads alerts and tells people, most severe first; what was told is on Kafka, so a crash repeats at most one."""
 
 import asyncio
-import base64
 import random
+from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
-from typing import Literal
+from time import monotonic
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from services.alert_worker.charting import Charting
+from services.alert_worker.delivery import Delivery
 from services.alert_worker.detection import read_event
-from services.alert_worker.notifiers.base import Later, Notifier, Refused, Unanswered
-from services.alert_worker.outbox import TOLD_KEPT, Action, Outbox, Place
+from services.alert_worker.messages.message import Message, Picture
+from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused, Unanswered
+from services.alert_worker.outbox import Action, Bulletin, Outbox, Place, Together
+from services.alert_worker.receipts import Receipts, is_bulletin
 from services.alert_worker.topic_reader import read_topic
-from shared.clock import NowMicros, now_us
-from shared.events import Alert, DeadLetter, Event, Notification
+from shared import failpoints
+from shared.clock import now_us
+from shared.events import Alert, Notification
 from shared.kafka import PartitionReader
-from shared.metrics import ALERTS_SUPPRESSED, SLACK_CALLS
+from shared.metrics import ALERTS_SUPPRESSED, CHARTS, SLACK_CALLS
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, DEAD_LETTERS, NOTIFICATIONS, Topic
-from shared.wire import HEADERS_OF_EVENT, encode
+from shared.topics import ALERTS, NOTIFICATIONS
 
 log = structlog.get_logger(__name__)
 
-Stage = Literal["intent", "sent", "refused"]
 _ALERTS = TopicPartition(ALERTS.name, 0)
 _READ_MS = 500
-_LONGEST_PAUSE_S = 60.0
+_LONGEST_PAUSE_S = 30.0
+_MOST_SHOWINGS, _BETWEEN_SHOWINGS_S = 5, 3.0
 
 
 def pause_s(attempt: int, luck: float) -> float:
@@ -40,42 +43,75 @@ class Telling:
     """Tells each alert once: intent, message, receipt. Waits as long as the other side asks, and loses nothing."""
 
     def __init__(
-        self, settings: KafkaSettings, producer: AIOKafkaProducer, notifier: Notifier, now: NowMicros = now_us
+        self,
+        settings: KafkaSettings,
+        producer: AIOKafkaProducer,
+        delivery: Delivery,
+        charting: Charting,
+        outbox: Outbox,
     ) -> None:
-        self._settings, self._producer, self._notifier, self._now = settings, producer, notifier, now
+        self._settings, self._delivery, self._charting, self._outbox = settings, delivery, charting, outbox
         self._reader = PartitionReader(settings, "alert-worker-notifier")
-        self._outbox = Outbox()
+        self._receipts = Receipts(producer, delivery.notifier.name, lambda: outbox.settled_offset)
+        self._bulletins: deque[Bulletin] = deque()
+        self._marks: dict[str, bool] = {}
+        self._showings: deque[tuple[float, int, str, Picture]] = deque()
+        self._not_before_s, self._attempt = 0.0, 0
+        self.knows = asyncio.Event()
+        """Set once it is known what was told before."""
+
+    def was_announced(self, mark: str) -> bool:
+        """Whether a bulletin was told, or is about to be."""
+        return self._marks.get(mark, False) or any(bulletin.mark == mark for bulletin in self._bulletins)
+
+    def announce(self, mark: str, message: Message) -> None:
+        """Tell a message that is about no episode, once, when no alert waits."""
+        if not self.was_announced(mark):
+            self._bulletins.append(Bulletin(mark, message, may_repeat=mark in self._marks))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Know again what was told, then tell until `stop`. A message under way is finished first."""
+        """Know again what was told, then tell until `stop`. A call under way is finished first."""
         try:
             await self._start()
             while not stop.is_set():
-                await self._read(_READ_MS)
-                while not stop.is_set() and (action := self._outbox.next_action()) is not None:
-                    await self._carry_out(action, stop)
+                wait_s = max(self._delivery.delay_s(), self._not_before_s - monotonic())
+                if wait_s > 0:
+                    await self._read(min(wait_s, 1.0))
+                elif (action := self._next()) is not None:
+                    await self._carry_out(action)
                     await self._read(0)
+                elif not await self._show_a_picture():
+                    await self._read(_READ_MS / 1000)
         finally:
             await self._reader.close()
-            await self._notifier.close()
+            await self._delivery.notifier.close()
+
+    def _next(self) -> Action | Together | Bulletin | None:
+        action = self._outbox.next_action(now_us())
+        return action if action is not None or not self._bulletins else self._bulletins[0]
 
     async def _start(self) -> None:
         await self._reader.connect()
         newest: dict[str, Notification] = {}
         async for record in read_topic(self._settings, NOTIFICATIONS):
             known = read_event(Notification, record)
-            if known is not None:
+            if known is not None and is_bulletin(known.episode_id):
+                self._marks[known.episode_id] = known.stage != "intent"
+            elif known is not None:
                 newest[known.episode_id] = known
         first = (await self._reader.log_starts([_ALERTS]))[_ALERTS]
         last = (await self._reader.log_ends([_ALERTS]))[_ALERTS]
         resume = self._outbox.restore(newest.values())
         await self._reader.start({_ALERTS: min(max(resume or 0, first), last)})
-        log.info("telling", notifier=self._notifier.name, episodes=len(newest))
+        self.knows.set()
+        log.info("telling", notifier=self._delivery.notifier.name, episodes=len(newest))
 
-    async def _read(self, timeout_ms: int) -> None:
+    async def _read(self, wait_s: float) -> None:
+        """Take in what came, at the latest after `wait_s`."""
         if self._outbox.is_full:
+            await asyncio.sleep(wait_s)
             return
-        for records in (await self._reader.batch(timeout_ms, max_records=100)).values():
+        for records in (await self._reader.batch(int(wait_s * 1000), max_records=100)).values():
             self._take_in(records)
 
     def _take_in(self, records: Iterable[ConsumerRecord]) -> None:
@@ -84,80 +120,92 @@ class Telling:
             if alert is not None and not self._outbox.add(record.offset, alert) and alert.data_quality != "ok":
                 ALERTS_SUPPRESSED.labels(alert.data_quality).inc()
 
-    async def _carry_out(self, action: Action, stop: asyncio.Event) -> None:
-        await self._note(action, "intent", action.parent)
+    async def _carry_out(self, action: Action | Together | Bulletin) -> None:
+        parent = None if isinstance(action, Bulletin) else action.parent
+        await self._receipts.note(action, "intent", parent)
+        failpoints.reach("alert-intended")
         try:
-            place = await self._tell(action, stop)
+            place = await self._delivery.deliver(action)
+        except Later as error:
+            SLACK_CALLS.labels("limited").inc()
+            self._not_before_s = monotonic() + error.seconds
+        except Unanswered as error:
+            self._doubt(action, str(error))
         except Refused as error:
-            await self._refuse(action, str(error))
-            return
-        if place is not None:
-            self._outbox.settle(action, place)
-            await self._note(action, "sent", place)
+            await self._refuse(action, parent, str(error))
+        else:
+            failpoints.reach("alert-told")
+            await self._done(action, place)
+            failpoints.reach("alert-receipt-kept")
 
-    async def _tell(self, action: Action, stop: asyncio.Event) -> Place | None:
-        """Try until it is told; None when stopped before that. Raises Refused."""
-        may_repeat, attempt = action.may_repeat, 0
-        while not stop.is_set():
-            try:
-                place = await self._notifier.tell(action, may_repeat=may_repeat)
-            except Later as error:
-                SLACK_CALLS.labels("limited").inc()
-                pause = error.seconds
-            except Unanswered as error:
-                SLACK_CALLS.labels("unanswered").inc()
-                may_repeat, attempt = True, attempt + 1
-                pause = pause_s(attempt, random.random())
-                log.warning(
-                    "nobody answered", notifier=self._notifier.name, fault=str(error), again_in_s=round(pause, 1)
-                )
-            else:
-                SLACK_CALLS.labels("told").inc()
-                return place
-            await _sleep(pause, stop)
-        return None
+    async def _done(self, action: Action | Together | Bulletin, place: Place) -> None:
+        SLACK_CALLS.labels("told").inc()
+        self._attempt = 0
+        self._settle(action, place)
+        await self._receipts.note(action, "sent", place)
+        if isinstance(action, Action):
+            earlier = [one for one in self._outbox.history(action.newest.episode_id) if one != action.newest]
+            self._charting.want(action.newest, earlier)
 
-    async def _refuse(self, action: Action, reason: str) -> None:
+    def _doubt(self, action: Action | Together | Bulletin, fault: str) -> None:
+        SLACK_CALLS.labels("unanswered").inc()
+        if isinstance(action, Bulletin):
+            self._bulletins[0] = Bulletin(action.mark, action.message, may_repeat=True)
+        else:
+            self._outbox.doubt(action)
+        self._attempt += 1
+        pause = pause_s(self._attempt, random.random())
+        self._not_before_s = monotonic() + pause
+        log.warning("nobody answered", notifier=self._delivery.notifier.name, fault=fault, again_in_s=round(pause, 1))
+
+    async def _refuse(self, action: Action | Together | Bulletin, parent: Place | None, reason: str) -> None:
         SLACK_CALLS.labels("refused").inc()
-        log.error("refused for good, kept as a dead letter", notifier=self._notifier.name, reason=reason)
-        payload = encode(action.newest)
-        letter = DeadLetter(
-            reason=reason[:2_000],
-            at_us=self._now(),
-            payload=base64.b64encode(payload).decode(),
-            payload_bytes=len(payload),
-            reader=f"notifier-{self._notifier.name}",
-            exchange=action.newest.exchange,
-        )
-        await self._send(DEAD_LETTERS, letter, None)
-        self._outbox.settle(action, action.parent)
-        await self._note(action, "refused", action.parent, reason[:2_000])
+        log.error("refused for good, kept as a dead letter", notifier=self._delivery.notifier.name, reason=reason)
+        await self._receipts.keep(action, reason)
+        self._settle(action, parent)
+        await self._receipts.note(action, "refused", parent, reason)
 
-    async def _note(self, action: Action, stage: Stage, place: Place | None, reason: str | None = None) -> None:
-        told = list(action.told)
-        if stage != "intent":
-            told += [alert.alert_id for alert in action.alerts]
-        note = Notification(
-            episode_id=action.newest.episode_id,
-            notifier=self._notifier.name,
-            stage=stage,
-            alert_id=action.newest.alert_id,
-            alert_ids=told[-TOLD_KEPT:],
-            at_us=self._now(),
-            settled_offset=self._outbox.settled_offset,
-            channel=None if place is None else place.channel,
-            ts=None if place is None else place.ts,
-            reason=reason,
-        )
-        await self._send(NOTIFICATIONS, note, note.episode_id.encode())
+    def _settle(self, action: Action | Together | Bulletin, place: Place | None) -> None:
+        if isinstance(action, Bulletin):
+            self._bulletins.popleft()
+            self._marks[action.mark] = True
+        else:
+            self._outbox.settle(action, place, now_us())
 
-    async def _send(self, topic: Topic, event: Event, key: bytes | None) -> None:
-        headers = HEADERS_OF_EVENT[type(event)]
-        await self._producer.send_and_wait(topic.name, encode(event), key, headers=headers)
+    async def _show_a_picture(self) -> bool:
+        """Put a finished chart into its message; say whether there was one to try."""
+        while self._charting.finished:
+            episode_id, picture = self._charting.finished.popleft()
+            self._showings.append((monotonic(), 1, episode_id, picture))
+        if not self._showings or self._showings[0][0] > monotonic():
+            return False
+        _, attempt, episode_id, picture = self._showings.popleft()
+        action = self._outbox.show(episode_id, picture)
+        if action is None:
+            return True
+        try:
+            await self._delivery.show(action, picture)
+        except NotReady:
+            self._show_later(attempt, episode_id, picture)
+        except Later as error:
+            self._not_before_s = monotonic() + error.seconds
+            self._show_later(attempt, episode_id, picture)
+        except Unanswered:
+            self._show_later(attempt, episode_id, picture)
+        except (Gone, Refused) as error:
+            self._give_up_showing(episode_id, str(error))
+        else:
+            CHARTS.labels("shown").inc()
+            await self._receipts.note_picture(action)
+        return True
 
+    def _show_later(self, attempt: int, episode_id: str, picture: Picture) -> None:
+        if attempt >= _MOST_SHOWINGS:
+            self._give_up_showing(episode_id, "Slack did not make the upload ready")
+            return
+        self._showings.append((monotonic() + attempt * _BETWEEN_SHOWINGS_S, attempt + 1, episode_id, picture))
 
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    """Wait, or until stopped."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
+    def _give_up_showing(self, episode_id: str, reason: str) -> None:
+        CHARTS.labels("not_shown").inc()
+        log.warning("a chart could not be shown", reason=reason)
+        self._outbox.take_down(episode_id)

@@ -1,6 +1,6 @@
 """Reads what a topic holds right now, once, at the start of the worker."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
@@ -20,14 +20,23 @@ async def read_topic(
     settings: KafkaSettings, topic: Topic, since_ms: int | None = None
 ) -> AsyncIterator[ConsumerRecord]:
     """Every record up to the ends as they are now; with `since_ms`, only those the broker stamped from then on."""
+    async for record in read_partitions(settings, partitions_of(topic), since_ms):
+        yield record
+
+
+async def read_partitions(
+    settings: KafkaSettings, partitions: Sequence[TopicPartition], since_ms: int | None = None, most: int | None = None
+) -> AsyncIterator[ConsumerRecord]:
+    """Like `read_topic`, of some partitions; with `most`, only so many of the newest of each."""
     reader = PartitionReader(settings, "alert-worker-start")
     try:
         await reader.connect()
-        partitions = partitions_of(topic)
         ends = await reader.log_ends(partitions)
-        starts = await (
-            reader.log_starts(partitions) if since_ms is None else reader.offsets_since(partitions, since_ms)
-        )
+        starts = await reader.log_starts(partitions)
+        if since_ms is not None:
+            starts |= await reader.offsets_since(partitions, since_ms)
+        if most is not None:
+            starts = {partition: max(start, ends[partition] - most) for partition, start in starts.items()}
         await reader.start(starts)
         while not await _has_reached(reader, ends):
             for records in (await reader.batch(timeout_ms=200, max_records=_BATCH)).values():

@@ -11,6 +11,7 @@ import typer
 
 from services.cli import (
     alert_worker,
+    alerts,
     backtest,
     consumer,
     db,
@@ -48,6 +49,7 @@ app.command("alert-worker")(alert_worker.alert_worker)
 app.command("watchdog")(watchdog.watchdog)
 app.command("deadman")(watchdog.deadman)
 app.command("backtest")(backtest.backtest)
+app.add_typer(alerts.app, name="alerts")
 app.command("status")(status.status)
 app.command("tail")(tail.tail)
 app.command("reconcile")(reconcile.reconcile)

@@ -140,6 +140,8 @@ class Alert(Published):
     volume_ratio: Decimal | None = None
     divergence_pct: SignedDecimal | None = None
     data_quality: Literal["ok", "stale", "gapped", "backfilled"] = "ok"
+    suppressed_by: Name | None = None
+    """Why nobody is told of it, such as mute."""
     members: list[Name] = []
 
 
@@ -156,6 +158,10 @@ class Notification(Published):
     channel: AnyText | None = None
     ts: AnyText | None = None
     reason: Text | None = None
+    episodes: list[Name] = []
+    """Those that the message tells of, where one message tells of many; episode_id then names the message."""
+    file_id: AnyText | None = None
+    """The chart that the message shows."""
 
 
 class Instrument(OfSymbol):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from services.alert_worker.backtest.labels import Event
 from services.alert_worker.backtest.minutes import MINUTE_US
 from services.alert_worker.backtest.series import Series
-from services.alert_worker.charts.picture import Bar, Chart, Mark, Tone, draw
+from services.alert_worker.charts.picture import Bar, Chart, Mark, draw
+from services.alert_worker.charts.request import Tone
 from shared.events import Alert
 
 _BEFORE_US, _AFTER_US = 20 * MINUTE_US, 40 * MINUTE_US

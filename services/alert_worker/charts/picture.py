@@ -7,14 +7,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-Tone = Literal["notice", "warning", "danger", "resolved", "event"]
+from services.alert_worker.charts.request import Tone
 
 WIDTH_PX, HEIGHT_PX, _DPI = 1_200, 760, 100
 _KST = timezone(timedelta(hours=9))

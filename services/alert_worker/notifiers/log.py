@@ -1,27 +1,23 @@
-"""Without a token or a webhook an alert is a line in the log."""
+"""Without a token or a webhook a message is a line in the log."""
 
 import structlog
 
-from services.alert_worker.notifiers.slack_message import one_line
-from services.alert_worker.notifiers.wording import Wording
-from services.alert_worker.outbox import Action, Place
+from services.alert_worker.notifiers.base import Errand, PostsOnly
+from services.alert_worker.notifiers.pace import unlimited
+from services.alert_worker.outbox import Place
 
 log = structlog.get_logger(__name__)
 
 
-class LogNotifier:
-    """Writes each state of an episode as a warning."""
+class LogNotifier(PostsOnly):
+    """Writes each message's line as a warning."""
 
     name = "log"
 
-    def __init__(self, wording: Wording) -> None:
-        self._wording = wording
+    def __init__(self) -> None:
+        self.pace = unlimited()
 
-    async def tell(self, action: Action, *, may_repeat: bool) -> Place:
+    async def post(self, errand: Errand) -> Place:
         """See `Notifier`; never fails."""
-        alert = action.newest
-        log.warning(one_line(alert, self._wording), episode=alert.episode_id, state=alert.state, may_repeat=may_repeat)
+        log.warning(errand.unseen.text, mark=errand.mark)
         return Place()
-
-    async def close(self) -> None:
-        """Nothing to close."""

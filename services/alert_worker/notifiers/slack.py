@@ -1,8 +1,8 @@
 """Slack through slack-sdk: a bot token (one message an episode, edited, with a thread) or an incoming webhook."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Mapping
-from time import monotonic
 from typing import Any, TypeVar
 
 import aiohttp
@@ -10,122 +10,159 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from services.alert_worker.notifiers.base import Later, Refused, Unanswered
+from services.alert_worker.messages.message import Message
+from services.alert_worker.notifiers.base import Errand, Gone, Later, NotReady, PostsOnly, Refused, Unanswered
 from services.alert_worker.notifiers.pace import Pace
-from services.alert_worker.notifiers.slack_message import Message, render
-from services.alert_worker.notifiers.wording import Wording
-from services.alert_worker.outbox import Action, Place
-from shared.clock import NowMicros
-from shared.events import Alert
+from services.alert_worker.outbox import Place
+from shared.settings import Settings
 
 CALL_LIMIT_S = 10
 DEFAULT_WAIT_S = 30.0
 _LOOK_BACK = 200
+_MOST_PAGES = 20
+_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{8,}", re.ASCII)
+_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
 _UNWELL = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
 _MANY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 T = TypeVar("T")
 
 
-class SlackBot:
-    """One message an episode: posted once, edited by every later state; escalations also answer in its thread.
+def make_bot(settings: Settings) -> "SlackBot":
+    """With a bot's token."""
+    token = settings.slack.bot_token.get_secret_value() if settings.slack.bot_token else ""
+    # No retries inside the library: it would post again without saying that this may be a repeat.
+    client = AsyncWebClient(token=token, base_url=settings.slack.api_url, timeout=CALL_LIMIT_S, retry_handlers=[])
+    return SlackBot(client, settings.slack.channel)
 
-    An edit may be repeated, it changes nothing. A try without receipt is looked up in the channel before it is posted
-    again; where the bot may not read there (scopes channels:read, channels:history), the message says "may repeat".
+
+def make_webhook(settings: Settings) -> "SlackWebhook":
+    """With an incoming webhook."""
+    url = settings.slack.webhook_url.get_secret_value() if settings.slack.webhook_url else ""
+    return SlackWebhook(AsyncWebhookClient(url, timeout=CALL_LIMIT_S, retry_handlers=[]))
+
+
+class SlackBot:
+    """Posts, edits, answers in threads, shows pictures.
+
+    What may have arrived already is looked up in the channel before it is posted again; where the bot may not read
+    there (scopes channels:read, channels:history), it is posted, and the message says that it may be a repeat.
     """
 
     name = "slack-bot"
+    can_edit = True
 
-    def __init__(self, client: AsyncWebClient, channel: str, wording: Wording, now_us: NowMicros) -> None:
-        self._client, self._channel, self._wording, self._now_us = client, channel, wording, now_us
-        self._pace = Pace()
+    def __init__(self, client: AsyncWebClient, channel: str) -> None:
+        self._client, self._channel = client, channel
+        self.pace = Pace()
 
-    async def tell(self, action: Action, *, may_repeat: bool) -> Place:
+    async def post(self, errand: Errand) -> Place:
         """See `Notifier`."""
-        alert, parent = action.newest, _message_at(action.parent)
-        if parent is None and may_repeat:
-            parent = await self._find(alert.episode_id)
-        if parent is None:
-            posted = await self._post(self._channel, self._render(alert, may_repeat=may_repeat))
-            return Place(str(posted["channel"]), str(posted["ts"]))
-        await self._update(parent, self._render(alert))
-        if alert.state == "escalate" and not (may_repeat and await self._has_answer(parent, alert.alert_id)):
-            await self._post(str(parent.channel), self._render(alert, may_repeat=may_repeat), thread_ts=parent.ts)
-        return parent
+        message, thread = errand.message, errand.thread
+        if errand.doubtful is not None:
+            try:
+                found = await self._find(errand)
+            except Refused:
+                message = errand.doubtful
+            else:
+                if found is not None:
+                    return found
+        call = self._client.chat_postMessage(
+            channel=str(thread.channel) if thread else self._channel,
+            thread_ts=thread.ts if thread else None,
+            text=message.text, blocks=message.blocks, parse="none",
+            unfurl_links=False, unfurl_media=False,
+        )  # fmt: skip
+        posted = await _api(call)
+        return Place(str(posted["channel"]), str(posted["ts"]))
+
+    async def edit(self, place: Place, message: Message) -> None:
+        """See `Notifier`; repeated, it changes nothing."""
+        call = self._client.chat_update(
+            channel=str(place.channel), ts=str(place.ts), text=message.text, blocks=message.blocks, parse="none"
+        )
+        try:
+            await _api(call)
+        except Refused as error:
+            # Slack works on an upload for a while after taking it, and refuses to show it until then.
+            if "slack_file" in str(error):
+                raise NotReady(str(error)) from None
+            raise
+
+    async def upload(self, png: bytes, name: str, alt_text: str) -> str:
+        """See `Notifier`: ask where to, bring it there, say that it is complete; shared with nobody yet."""
+        asked = await _api(self._client.files_getUploadURLExternal(filename=name, length=len(png), alt_txt=alt_text))
+        async with aiohttp.ClientSession() as session:
+            status, text = await _answered(_send_bytes(session, str(asked["upload_url"]), png))
+        _check(status, {}, text)
+        await _api(
+            self._client.files_completeUploadExternal(
+                files=[{"id": str(asked["file_id"]), "title": name, "highlight_type": "png"}]
+            )
+        )
+        return str(asked["file_id"])
 
     async def close(self) -> None:
         """Nothing stays open between calls."""
 
-    def _render(self, alert: Alert, *, may_repeat: bool = False) -> Message:
-        return render(alert, self._wording, self._now_us(), may_repeat=may_repeat)
+    async def _find(self, errand: Errand) -> Place | None:
+        """The message, if an earlier try posted it. Raises Refused where we may not look."""
+        if errand.thread is not None:
+            return await self._find_answer(errand.thread, errand.mark)
+        return await self._find_message(errand.mark)
 
-    async def _post(self, channel: str, message: Message, thread_ts: str | None = None) -> Mapping[str, Any]:
-        await self._take_turn()
-        call = self._client.chat_postMessage(
-            channel=channel, text=message.text, blocks=message.blocks, thread_ts=thread_ts,
-            unfurl_links=False, unfurl_media=False,
-        )  # fmt: skip
-        return await _api(call)
+    async def _find_message(self, mark: str) -> Place | None:
+        channel = await self._channel_id()
+        history = await _api(self._client.conversations_history(channel=channel, limit=_LOOK_BACK))
+        found = next((message["ts"] for message in history["messages"] if mark in str(message.get("blocks"))), None)
+        return None if found is None else Place(channel, str(found))
 
-    async def _update(self, place: Place, message: Message) -> None:
-        await self._take_turn()
-        call = self._client.chat_update(
-            channel=str(place.channel), ts=str(place.ts), text=message.text, blocks=message.blocks
-        )
-        await _api(call)
+    async def _find_answer(self, thread: Place, mark: str) -> Place | None:
+        call = self._client.conversations_replies(channel=str(thread.channel), ts=str(thread.ts), limit=_LOOK_BACK)
+        answers = (await _api(call))["messages"][1:]  # the first is the message itself
+        found = next((answer["ts"] for answer in answers if mark in str(answer.get("blocks"))), None)
+        return None if found is None else Place(thread.channel, str(found))
 
-    async def _take_turn(self) -> None:
-        await asyncio.sleep(self._pace.wait_s(monotonic()))
-
-    async def _find(self, episode_id: str) -> Place | None:
-        """The episode's message, if an earlier try posted it and we may look."""
-        try:
-            channels = (await _api(self._client.conversations_list(limit=1_000, exclude_archived=True)))["channels"]
-            wanted = self._channel.removeprefix("#")
-            channel = next((c["id"] for c in channels if wanted in (c["id"], c["name"])), None)
-            if channel is None:
-                return None
-            history = await _api(self._client.conversations_history(channel=channel, limit=_LOOK_BACK))
-        except Refused:
-            return None
-        found = (message["ts"] for message in history["messages"] if episode_id in str(message.get("blocks")))
-        ts = next(found, None)
-        return None if ts is None else Place(str(channel), str(ts))
-
-    async def _has_answer(self, parent: Place, alert_id: str) -> bool:
-        """Whether an earlier try answered in the thread already, if we may look."""
-        call = self._client.conversations_replies(channel=str(parent.channel), ts=str(parent.ts), limit=_LOOK_BACK)
-        try:
-            answers = (await _api(call))["messages"][1:]  # the first is the message itself
-        except Refused:
-            return False
-        return any(alert_id in str(answer.get("blocks")) for answer in answers)
+    async def _channel_id(self) -> str:
+        """The channel's id; it may be set by name, and reading takes the id."""
+        if _CHANNEL_ID.fullmatch(self._channel):
+            return self._channel
+        wanted, cursor = self._channel.removeprefix("#"), ""
+        for _ in range(_MOST_PAGES):
+            call = self._client.conversations_list(
+                limit=1_000, exclude_archived=True, types="public_channel,private_channel", cursor=cursor or None
+            )
+            page = await _api(call)
+            for channel in page["channels"]:
+                if channel["name"] == wanted:
+                    return str(channel["id"])
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                break
+        raise Refused(f"no channel {wanted} is listed")
 
 
-def _message_at(place: Place | None) -> Place | None:
-    return None if place is None or place.channel is None or place.ts is None else place
+async def _send_bytes(session: aiohttp.ClientSession, url: str, content: bytes) -> tuple[int, str]:
+    async with session.post(url, data=content) as answer:
+        return answer.status, await answer.text()
 
 
-class SlackWebhook:
+class SlackWebhook(PostsOnly):
     """An incoming webhook gives no id back, so each state is a message of its own, tied by the id that it shows."""
 
     name = "slack-webhook"
 
-    def __init__(self, client: AsyncWebhookClient, wording: Wording, now_us: NowMicros) -> None:
-        self._client, self._wording, self._now_us = client, wording, now_us
-        self._pace = Pace()
+    def __init__(self, client: AsyncWebhookClient) -> None:
+        self._client = client
+        self.pace = Pace()
 
-    async def tell(self, action: Action, *, may_repeat: bool) -> Place:
+    async def post(self, errand: Errand) -> Place:
         """See `Notifier`."""
-        message = render(action.newest, self._wording, self._now_us(), may_repeat=may_repeat)
-        await asyncio.sleep(self._pace.wait_s(monotonic()))
-        answer = await _answered(
-            self._client.send(text=message.text, blocks=message.blocks, unfurl_links=False, unfurl_media=False)
+        call = self._client.send(
+            text=errand.unseen.text, blocks=errand.unseen.blocks, unfurl_links=False, unfurl_media=False
         )
+        answer = await _answered(call)
         _check(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.body)
         return Place()
-
-    async def close(self) -> None:
-        """Nothing stays open between calls."""
 
 
 async def _api(call: Awaitable[Any]) -> Mapping[str, Any]:
@@ -143,7 +180,9 @@ async def _api(call: Awaitable[Any]) -> Mapping[str, Any]:
         if response.status_code < 300 and fault in _UNWELL:
             raise Unanswered(fault) from None
         _check(response.status_code, headers, fault)
-        raise Refused(_explained(fault)) from None
+        if fault in _GONE:
+            raise Gone(fault) from None
+        raise Refused(_explained(fault, data)) from None
     data = answer.data
     if not isinstance(data, dict):
         raise Unanswered("Slack answered with something else than JSON")
@@ -180,11 +219,15 @@ _REMEDIES = {
     "channel_not_found": "set TAPEWATCH_SLACK__CHANNEL to a channel that exists and invite the bot to it",
     "not_in_channel": "invite the bot to the channel of TAPEWATCH_SLACK__CHANNEL",
     "is_archived": "the channel of TAPEWATCH_SLACK__CHANNEL is archived",
-    "missing_scope": "give the bot the scope chat:write",
+    "account_inactive": "the app of TAPEWATCH_SLACK__BOT_TOKEN was taken out of its workspace",
+    "missing_scope": "give the app the scopes of deploy/slack/manifest.yaml and install it again",
     "no_service": "TAPEWATCH_SLACK__WEBHOOK_URL names a webhook that is no more",
 }
 
 
-def _explained(fault: str) -> str:
+def _explained(fault: str, data: Mapping[str, Any] | None = None) -> str:
+    """The fault, what to do about it, and what Slack says about the message where it is at fault."""
     fault = fault.strip()[:200]
-    return f"{fault} ({_REMEDIES[fault]})" if fault in _REMEDIES else fault
+    details = [str(one) for one in ((data or {}).get("response_metadata") or {}).get("messages") or []]
+    named = f"{fault} ({_REMEDIES[fault]})" if fault in _REMEDIES else fault
+    return ": ".join([named, *details[:3]])[:1_000]

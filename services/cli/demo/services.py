@@ -113,6 +113,9 @@ def shared_environment(
         "TAPEWATCH_SLACK__API_URL": simulator["slack_api_url"],
         "TAPEWATCH_SLACK__BOT_TOKEN": SIMULATED_BOT_TOKEN,
         "TAPEWATCH_SLACK__CHANNEL": "#tapewatch",
+        # Its channel shows what the scenario brings, and nothing else.
+        "TAPEWATCH_ALERTS__GREETING": "false",
+        "TAPEWATCH_ALERTS__DAILY_DIGEST": "false",
         "TAPEWATCH_LOG__FORMAT": "console",
         "TAPEWATCH_START__WAIT_S": environ.get("TAPEWATCH_START__WAIT_S", "60"),
         "PYTHONUNBUFFERED": "1",

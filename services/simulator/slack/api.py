@@ -73,6 +73,9 @@ class SlackApi:
         self._now_us = now_us
         self._buckets: dict[str, TokenBucket] = {}
         self._faults = _Faults()
+        self.granted: frozenset[str] | None = None
+        """The scopes of the app; None grants all."""
+        self.called: set[str] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """The paths that are served."""
@@ -111,6 +114,7 @@ class SlackApi:
         method = _METHODS.get(name)
         if method is None:
             raise Refused("unknown_method")
+        self._check_scopes(name)
         self._check_limit(name, arguments)
         return {"ok": True, **method(self, arguments, request)}
 
@@ -150,8 +154,17 @@ class SlackApi:
             content = await request.read()
         if len(content) > MAX_FILE_BYTES:
             return web.Response(status=413, text="file_too_large")
+        if len(content) != file.length:
+            return web.Response(status=400, text="length_mismatch")
         file.content = content
         return web.Response(text=f"OK - {len(content)}")
+
+    def _check_scopes(self, name: str) -> None:
+        """As Slack: a method needs one of its scopes."""
+        needed = SCOPES.get(name, ())
+        if needed and self.granted is not None and not self.granted.intersection(needed):
+            raise Refused("missing_scope", f"needed: {needed[0]}")
+        self.called.add(name)
 
     def _check_limit(self, name: str, arguments: Arguments) -> None:
         limits = self._limits
@@ -240,6 +253,7 @@ class SlackApi:
         if int(arguments["length"]) > MAX_FILE_BYTES:
             raise Refused("file_too_large")
         file = self._workspace.new_file(str(arguments["filename"])[:255])
+        file.length = int(arguments["length"])
         file.alt_text = str(arguments.get("alt_txt") or arguments.get("alt_text") or "")
         return {"upload_url": f"http://{request.host}/slack/upload/{file.file_id}", "file_id": file.file_id}
 
@@ -250,9 +264,9 @@ class SlackApi:
         files = []
         for item in asked:
             file = self._workspace.files.get(item.get("id", "")) if isinstance(item, dict) else None
-            if file is None or not file.content:
+            if file is None:
                 raise Refused("file_not_found")
-            file.title = str(item.get("title") or file.name)
+            self._workspace.complete(file, str(item.get("title") or file.name), self._now_us())
             files.append(file)
         if arguments.get("channel_id"):
             channel = self._workspace.channel(arguments["channel_id"])
@@ -267,6 +281,21 @@ _JSON_ARGUMENTS = {
     "files": "invalid_arguments",
     "attachments": "invalid_attachments",
 }
+SCOPES: dict[str, tuple[str, ...]] = {
+    "chat.postMessage": ("chat:write",),
+    "chat.update": ("chat:write",),
+    "chat.delete": ("chat:write",),
+    "reactions.add": ("reactions:write",),
+    "conversations.list": ("channels:read", "groups:read"),
+    "conversations.info": ("channels:read", "groups:read"),
+    "conversations.join": ("channels:join",),
+    "conversations.history": ("channels:history", "groups:history"),
+    "conversations.replies": ("channels:history", "groups:history"),
+    "files.getUploadURLExternal": ("files:write",),
+    "files.completeUploadExternal": ("files:write",),
+}
+"""What a method's documentation asks of a bot, any one of them."""
+
 _METHODS: dict[str, Method] = {
     "auth.test": SlackApi._auth_test,
     "chat.postMessage": SlackApi._post_message,

@@ -8,6 +8,9 @@ from services.simulator.slack.validate import Refused, check_message
 
 _KEPT_MESSAGES = 1_000
 _KEPT_FILES = 50
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
+PROCESSING_US = 300_000
+"""For this long after an upload was completed, a block cannot show it yet."""
 MAX_FILE_BYTES = 4 << 20
 
 
@@ -54,6 +57,8 @@ class File:
     title: str
     content: bytes = b""
     alt_text: str = ""
+    length: int = 0
+    completed_us: int | None = None
 
 
 @dataclass(slots=True)
@@ -92,7 +97,7 @@ class Workspace:
 
     def post(self, channel: Channel, content: dict[str, Any], now_us: int, via: str = "bot") -> Message:
         """Add a message. Raises Refused."""
-        text, blocks = _content(content)
+        text, blocks = self._content(content, now_us)
         thread_ts = content.get("thread_ts")
         if thread_ts is not None and channel.find(str(thread_ts)) is None:
             raise Refused("thread_not_found" if via == "bot" else "invalid_thread_ts")
@@ -113,7 +118,7 @@ class Workspace:
         message = channel.find(str(content.get("ts", "")))
         if message is None:
             raise Refused("message_not_found")
-        message.text, message.blocks = _content(content)
+        message.text, message.blocks = self._content(content, now_us)
         message.edited_ts = self._new_ts(now_us)
         message.edits += 1
         self._changed("updates")
@@ -150,6 +155,25 @@ class Workspace:
         """Show a completed upload in a channel."""
         content = {"text": comment or file.title, **({"thread_ts": thread_ts} if thread_ts else {})}
         self.post(channel, content, now_us).file_ids.append(file.file_id)
+
+    def complete(self, file: File, title: str, now_us: int) -> None:
+        """The upload is said to be whole. Raises Refused."""
+        if not file.content:
+            raise Refused("file_not_found")
+        file.title, file.completed_us = title, now_us
+
+    def _content(self, content: dict[str, Any], now_us: int) -> tuple[str, list[Any]]:
+        text, blocks = _content(content)
+        for place, block in enumerate(blocks):
+            if block["type"] == "image" and "slack_file" in block and not self._can_show(block["slack_file"], now_us):
+                raise Refused("invalid_blocks", f"[ERROR] invalid slack file [json-pointer:/blocks/{place}/slack_file]")
+        return text, blocks
+
+    def _can_show(self, named: dict[str, Any], now_us: int) -> bool:
+        file = self.files.get(str(named.get("id", "")))
+        if file is None or file.completed_us is None or not file.content.startswith(_PICTURES):
+            return False
+        return now_us >= file.completed_us + PROCESSING_US
 
     def _new_ts(self, now_us: int) -> str:
         """A timestamp that is unique, because it is the message's id."""

@@ -16,11 +16,11 @@ from services.alert_worker.topic_reader import read_topic
 from services.simulator.slack.api import SlackApi, SlackFault, SlackLimits
 from services.simulator.slack.workspace import Message, Workspace
 from shared.clock import now_us
-from shared.events import Alert, Event, Notification, Trade
+from shared.events import Alert, Control, DeadLetter, Event, Notification, Trade
 from shared.kafka import make_producer
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, NOTIFICATIONS, TRADES
+from shared.topics import ALERTS, CONTROL, DEAD_LETTERS, NOTIFICATIONS, TRADES
 from shared.wire import HEADERS_OF_EVENT, decode, encode
 
 
@@ -87,6 +87,10 @@ class Worker:
         self.process.kill()
         assert await self._ended() == -signal.SIGKILL
 
+    async def ended_by_kill(self) -> None:
+        """Wait until it killed itself at a fail-point."""
+        assert await self._ended() == -signal.SIGKILL
+
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self.process is not None
@@ -115,6 +119,8 @@ async def worker(fresh_topics: KafkaSettings, slack: Slack) -> AsyncIterator[Wor
             "TAPEWATCH_SLACK__BOT_TOKEN": "xoxb-simulated",
             "TAPEWATCH_SLACK__API_URL": slack.url,
             "TAPEWATCH_LOG__FORMAT": "json",
+            "TAPEWATCH_ALERTS__GREETING": "false",
+            "TAPEWATCH_ALERTS__DAILY_DIGEST": "false",
         }
     )
     yield one
@@ -148,6 +154,16 @@ def publish(producer: AIOKafkaProducer) -> Publish:
 
 
 @pytest.fixture
+def wish(producer: AIOKafkaProducer) -> Callable[[Control], Awaitable[None]]:
+    async def publish(control: Control) -> None:
+        await producer.send_and_wait(
+            CONTROL.name, encode(control), control.target.encode(), headers=HEADERS_OF_EVENT[Control]
+        )
+
+    return publish
+
+
+@pytest.fixture
 def alerts(fresh_topics: KafkaSettings) -> Callable[[], Awaitable[list[Alert]]]:
     async def read() -> list[Alert]:
         return [decode(Alert, record.value) async for record in read_topic(fresh_topics, ALERTS)]
@@ -159,6 +175,14 @@ def alerts(fresh_topics: KafkaSettings) -> Callable[[], Awaitable[list[Alert]]]:
 def notifications(fresh_topics: KafkaSettings) -> Callable[[], Awaitable[list[Notification]]]:
     async def read() -> list[Notification]:
         return [decode(Notification, record.value) async for record in read_topic(fresh_topics, NOTIFICATIONS)]
+
+    return read
+
+
+@pytest.fixture
+def dead_letters(fresh_topics: KafkaSettings) -> Callable[[], Awaitable[list[DeadLetter]]]:
+    async def read() -> list[DeadLetter]:
+        return [decode(DeadLetter, record.value) async for record in read_topic(fresh_topics, DEAD_LETTERS)]
 
     return read
 

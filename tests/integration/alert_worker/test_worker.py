@@ -6,6 +6,7 @@ import msgspec
 
 from services.alert_worker.partition import Partition
 from shared.clock import now_us
+from shared.events import Control
 
 STATES = ["open", "escalate", "resolve"]
 
@@ -123,3 +124,17 @@ async def test_live_and_replayed_trades_give_the_same_alerts(worker, publish, cr
     again = [one.alert for offset, trade in enumerate(crash(began_us)) for one in replayed.observe(trade, offset)]
     assert [msgspec.structs.replace(alert, decided_at_us=0) for alert in await alerts()] == again
     assert [alert.state for alert in again] == STATES
+
+
+async def test_a_muted_market_is_recorded_and_not_told(worker, publish, crash, alerts, slack, eventually, wish) -> None:
+    await wish(Control(action="mute", target="KRW-BTC", at_us=now_us()))
+    await worker.start()
+    await publish(crash(now_us() - 12_000_000))
+
+    async def recorded() -> bool:
+        return [alert.state for alert in await alerts()] == STATES
+
+    await eventually(recorded)
+    assert {alert.suppressed_by for alert in await alerts()} == {"mute"}
+    assert await worker.stop() == 0
+    assert slack.messages == []

@@ -8,6 +8,7 @@ from services.alert_worker.outbox import EPISODES_KEPT, Outbox, Place
 from shared.events import Alert, Notification
 
 PLACE = Place("C1", "1700000000.000100")
+NOW = 1_700_000_007_000_000
 
 
 @pytest.fixture
@@ -26,12 +27,12 @@ def test_each_state_is_told_once_and_in_order(three) -> None:
     outbox = Outbox()
     for offset, alert in enumerate(three):
         assert outbox.add(offset, alert)
-        action = outbox.next_action()
+        action = outbox.next_action(NOW)
         assert action is not None
         assert action.newest is alert
         assert action.parent == (PLACE if offset else None)
-        outbox.settle(action, PLACE)
-        assert outbox.next_action() is None
+        outbox.settle(action, PLACE, NOW)
+        assert outbox.next_action(NOW) is None
         assert not outbox.add(offset, alert)
     assert outbox.settled_offset == 3
 
@@ -40,7 +41,7 @@ def test_what_gathered_meanwhile_is_one_message(three) -> None:
     outbox = Outbox()
     for offset, alert in enumerate(three):
         outbox.add(offset, alert)
-    action = outbox.next_action()
+    action = outbox.next_action(NOW)
     assert action is not None
     assert action.alerts == tuple(three)
     assert action.newest.state == "resolve"
@@ -50,10 +51,10 @@ def test_what_gathered_meanwhile_is_one_message(three) -> None:
 def test_an_alert_that_comes_while_another_is_told_stays(three) -> None:
     outbox = Outbox()
     outbox.add(0, three[0])
-    action = outbox.next_action()
+    action = outbox.next_action(NOW)
     outbox.add(1, three[1])
-    outbox.settle(action, PLACE)
-    following = outbox.next_action()
+    outbox.settle(action, PLACE, NOW)
+    following = outbox.next_action(NOW)
     assert following is not None
     assert following.alerts == (three[1],)
     assert outbox.settled_offset == 1
@@ -64,7 +65,7 @@ def test_old_alerts_are_not_told_nor_is_their_end(make_alert, quality) -> None:
     outbox = Outbox()
     assert not outbox.add(0, make_alert("open", data_quality=quality))
     assert not outbox.add(1, make_alert("resolve"))
-    assert outbox.next_action() is None
+    assert outbox.next_action(NOW) is None
     assert outbox.settled_offset == 2
 
 
@@ -72,7 +73,7 @@ def test_killed_between_intent_and_receipt_it_tells_again_and_says_so(three) -> 
     outbox = Outbox()
     assert outbox.restore([note(three[0], "intent", [])]) == 0
     outbox.add(0, three[0])
-    action = outbox.next_action()
+    action = outbox.next_action(NOW)
     assert action is not None
     assert action.may_repeat
     assert action.parent is None
@@ -83,7 +84,7 @@ def test_killed_after_the_receipt_it_tells_nothing_twice(three) -> None:
     assert outbox.restore([note(three[0], "sent", [three[0].alert_id], 1, PLACE)]) == 1
     assert not outbox.add(0, three[0])
     assert outbox.add(1, three[1])
-    action = outbox.next_action()
+    action = outbox.next_action(NOW)
     assert action is not None
     assert (action.parent, action.may_repeat) == (PLACE, False)
 
@@ -92,7 +93,7 @@ def test_killed_while_editing_it_knows_the_message(three) -> None:
     outbox = Outbox()
     outbox.restore([note(three[2], "intent", [three[0].alert_id], 1, PLACE)])
     outbox.add(2, three[2])
-    action = outbox.next_action()
+    action = outbox.next_action(NOW)
     assert action is not None
     assert (action.parent, action.may_repeat) == (PLACE, True)
 
@@ -101,10 +102,10 @@ def test_the_oldest_unsettled_alert_holds_the_offset(make_alert) -> None:
     outbox = Outbox()
     outbox.add(5, make_alert("open", episode_id="a"))
     outbox.add(6, make_alert("open", episode_id="b"))
-    first = outbox.next_action()
+    first = outbox.next_action(NOW)
     assert first is not None
     assert first.newest.episode_id == "a"
-    outbox.settle(first, PLACE)
+    outbox.settle(first, PLACE, NOW)
     assert outbox.settled_offset == 6
 
 
@@ -117,6 +118,6 @@ def test_it_is_bounded(make_alert) -> None:
     for number in range(EPISODES_KEPT + 50):
         for place, state in enumerate(("open", "resolve")):
             outbox.add(10 + 2 * number + place, make_alert(state, episode_id=f"e{number}"))
-        while (action := outbox.next_action()) is not None:
-            outbox.settle(action, PLACE)
+        while (action := outbox.next_action(NOW)) is not None:
+            outbox.settle(action, PLACE, NOW)
     assert len(outbox._episodes) <= EPISODES_KEPT

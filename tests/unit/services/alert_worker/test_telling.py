@@ -6,8 +6,8 @@ from services.alert_worker.notifiers.pace import Pace
 from services.alert_worker.telling import pause_s
 
 
-def test_pauses_grow_up_to_a_minute() -> None:
-    assert [pause_s(attempt, 1.0) for attempt in (1, 2, 3, 7, 100)] == [1.0, 2.0, 4.0, 60.0, 60.0]
+def test_pauses_grow_up_to_half_a_minute() -> None:
+    assert [pause_s(attempt, 1.0) for attempt in (1, 2, 3, 7, 100)] == [1.0, 2.0, 4.0, 30.0, 30.0]
 
 
 @pytest.mark.parametrize("attempt", [1, 5, 1000])
@@ -17,11 +17,19 @@ def test_luck_spreads_a_pause_over_its_half(attempt) -> None:
 
 def test_a_channel_takes_three_at_once_and_then_one_a_second() -> None:
     pace = Pace()
-    assert [pace.wait_s(10.0) for _ in range(6)] == [0, 0, 0, 1, 2, 3]
-    assert pace.wait_s(20.0) == 0
+    assert [pace.take(10.0) for _ in range(6)] == [0, 0, 0, 1, 2, 3]
+    assert pace.take(20.0) == 0
 
 
 def test_a_long_rest_saves_no_more_than_the_burst() -> None:
     pace = Pace()
-    pace.wait_s(0.0)
-    assert [pace.wait_s(1e6) for _ in range(4)] == [0, 0, 0, 1]
+    pace.take(0.0)
+    assert [pace.take(1e6) for _ in range(4)] == [0, 0, 0, 1]
+
+
+def test_asking_how_long_takes_nothing() -> None:
+    pace = Pace()
+    assert [pace.delay_s(10.0) for _ in range(5)] == [0] * 5
+    for _ in range(3):
+        pace.take(10.0)
+    assert [pace.delay_s(10.0), pace.delay_s(10.25), pace.delay_s(11.0)] == [1.0, 0.75, 0.0]

@@ -1,0 +1,34 @@
+"""Turns what is to be told into messages, in one language, with what the board knows."""
+
+from services.alert_worker.board import Board
+from services.alert_worker.messages import alert_message, storm_message
+from services.alert_worker.messages.message import Circumstances, Message, Picture
+from services.alert_worker.messages.wording import Wording
+from services.alert_worker.outbox import Action, Together
+from shared.clock import NowMicros
+
+
+class Scribe:
+    """Writes the messages. Asks the clock, so that a message says how late it is."""
+
+    def __init__(self, wording: Wording, board: Board, now: NowMicros) -> None:
+        self.wording, self._board, self._now = wording, board, now
+
+    def episode(self, action: Action, picture: Picture | None, *, may_repeat: bool = False) -> Message:
+        """The episode's own message."""
+        alert = action.newest
+        facts = self._board.facts(alert.exchange, alert.symbol, alert.base)
+        told = Circumstances(self._now(), may_repeat, len(action.alerts), picture)
+        return alert_message.render(alert, self.wording, told, facts)
+
+    def step(self, action: Action, may_repeat: bool) -> Message:
+        """An escalation, for the thread."""
+        return alert_message.render_step(action.newest, self.wording, may_repeat=may_repeat)
+
+    def group(self, group: Together, may_repeat: bool, *, with_details: bool) -> Message:
+        """The message of many episodes."""
+        return storm_message.render(group, self.wording, may_repeat=may_repeat, with_details=with_details)
+
+    def details(self, group: Together, may_repeat: bool) -> Message:
+        """What is fresh of them, for the thread."""
+        return storm_message.render_details(group, self.wording, may_repeat=may_repeat)

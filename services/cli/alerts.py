@@ -1,0 +1,186 @@
+"""`tapewatch alerts …`: what was told, what nobody wants to hear of, and whether messages arrive."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shared.errors import WrongUse
+
+if TYPE_CHECKING:
+    from services.cli.alert_records import Episode
+    from shared.events import Control
+    from shared.settings import Settings
+
+_WAIT_S = 2
+app = typer.Typer(no_args_is_help=True, help="What was told, what nobody wants to hear of, whether messages arrive.")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for programs.")]
+Target = Annotated[
+    str, typer.Argument(help="A market (KRW-BTC, upbit:KRW-BTC), a coin (coin:BTC) or a rule (rule:move).")
+]
+
+
+@app.callback()
+def alerts() -> None:
+    """What was told, what nobody wants to hear of, whether messages arrive."""
+
+
+@app.command("list")
+def list_alerts(
+    since: Annotated[str, typer.Option(help="How long ago (2h, 3d), or a time.")] = "24h",
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="At most so many, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest episodes, whether people were told of them, and the mutes that are in force.
+
+    Example: tapewatch alerts list --since 3d
+    """
+    from services.cli import alert_records, points_in_time
+    from shared.clock import now_us
+
+    in_force, now = _settings(), now_us()
+    since_us = points_in_time.read_since(since, now)
+    found = _run(in_force, alert_records.read(in_force.kafka, since_us))
+    episodes = sorted(found.episodes, key=lambda one: -one.alert.started_at_us)[:count]
+    mutes = found.mutes.in_force(now)
+    if as_json:
+        from msgspec import to_builtins
+
+        told = [{**to_builtins(one.alert), "told": one.told} for one in episodes]
+        typer.echo(json.dumps({"episodes": told, "mutes": [to_builtins(mute) for mute in mutes]}, ensure_ascii=False))
+        return
+    _show(episodes, mutes, now)
+
+
+@app.command()
+def mute(
+    target: Target,
+    for_: Annotated[str, typer.Option("--for", help="For how long: 30m, 1h, 2d.")] = "1h",
+    reason: Annotated[str | None, typer.Option(help="Why, for the others.")] = None,
+) -> None:
+    """Tell nobody of a market, a coin or a rule for a while. Its alerts are still recorded, and counted in the digest.
+
+    Example: tapewatch alerts mute KRW-BTC --for 1h
+    """
+    from services.alert_worker.mutes import MUTE
+
+    seconds = _seconds(for_)
+    until = _wish(MUTE, target, seconds, reason)
+    typer.echo(f"{target} is muted for {for_}, until {until}")
+
+
+@app.command()
+def unmute(target: Target) -> None:
+    """Tell people again.
+
+    Example: tapewatch alerts unmute KRW-BTC
+    """
+    from services.alert_worker.mutes import UNMUTE
+
+    _wish(UNMUTE, target, None, None)
+    typer.echo(f"{target} is told again")
+
+
+@app.command()
+def test() -> None:
+    """Send a market and an ops sample the way alerts go, and say whether they arrived.
+
+    Example: TAPEWATCH_SLACK__CHANNEL=#alerts tapewatch alerts test
+    """
+    import asyncio
+
+    from services.cli.alert_samples import send
+
+    in_force = _settings()
+    lines, ok = asyncio.run(send(in_force))
+    for line in lines:
+        typer.echo(line)
+    raise typer.Exit(0 if ok else 1)
+
+
+def _settings() -> "Settings":
+    from shared import logs
+    from shared.settings import load_settings
+
+    in_force = load_settings()
+    logs.configure(in_force.log.model_copy(update={"level": "error"}), "alerts")
+    return in_force
+
+
+def _run(in_force: "Settings", reading: Any) -> Any:
+    import asyncio
+
+    from shared.kafka import wait_until_reachable
+    from shared.topic_ids import wait_for_topic_ids
+    from shared.topics import ALERTS, CONTROL, NOTIFICATIONS
+
+    async def reach_and_read() -> Any:
+        try:
+            await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
+            await wait_for_topic_ids(in_force.kafka, [ALERTS, CONTROL, NOTIFICATIONS], 0)
+        except BaseException:
+            reading.close()
+            raise
+        return await reading
+
+    return asyncio.run(reach_and_read())
+
+
+def _wish(action: str, target: str, seconds: int | None, reason: str | None) -> str:
+    """Write the wish down; return until when it holds, in Korean time."""
+    from datetime import UTC, datetime
+
+    from services.cli import alert_records, points_in_time
+    from shared.clock import now_us
+    from shared.events import Control
+
+    _check(target)
+    in_force, now = _settings(), now_us()
+    until_us = None if seconds is None else now + seconds * 1_000_000
+    control = Control(action=action, target=target, at_us=now, until_us=until_us, reason=reason)
+    _run(in_force, alert_records.write(in_force.kafka, control))
+    until = datetime.fromtimestamp((until_us or now) / 1e6, UTC).astimezone(points_in_time.KST)
+    return f"{until:%Y-%m-%d %H:%M} KST"
+
+
+def _check(target: str) -> None:
+    kind, colon, name = target.partition(":")
+    if not target.isprintable() or " " in target or len(target) > 64 or (colon and not name) or not kind:
+        raise WrongUse(f"{target!r} is no target: write KRW-BTC, upbit:KRW-BTC, coin:BTC or rule:move")
+    if kind == "rule":
+        from services.alert_worker.rules import RULES
+
+        names = sorted(rule.name for rule in RULES)
+        if name not in names:
+            raise WrongUse(f"there is no rule {name!r}: the rules are {', '.join(names)}")
+
+
+def _seconds(text: str) -> int:
+    unit = {"m": 60, "h": 3_600, "d": 86_400}.get(text[-1:])
+    if unit is None or not text[:-1].isdecimal() or not 0 < int(text[:-1]) * unit <= 366 * 86_400:
+        raise WrongUse(f"--for: {text!r} is not like 30m, 1h or 2d, of at most a year")
+    return int(text[:-1]) * unit
+
+
+def _show(episodes: "list[Episode]", mutes: "list[Control]", now: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    rows = [one.row() for one in episodes]
+    if not console.is_terminal:
+        for row in rows:
+            typer.echo("\t".join(row))
+        for wish in mutes:
+            typer.echo(f"muted\t{wish.target}\t{_left(wish, now)}\t{wish.reason or ''}")
+        return
+    table = Table("started (KST)", "market", "state", "severity", "change", "rules", "told", "id", box=None)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table if rows else "no alert in this time")
+    for wish in mutes:
+        console.print(f"muted: {wish.target}, {_left(wish, now)}{f' ({wish.reason})' if wish.reason else ''}")
+
+
+def _left(wish: "Control", now: int) -> str:
+    return "until unmuted" if wish.until_us is None else f"{max(1, round((wish.until_us - now) / 60e6))} min left"

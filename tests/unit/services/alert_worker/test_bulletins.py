@@ -1,0 +1,66 @@
+"""The greeting and the daily digest, in every language, within Slack's limits."""
+
+import msgspec
+import pytest
+
+from services.alert_worker.messages.bulletins import Digest, Mover, daily, greeting
+from services.alert_worker.messages.wording import ENGLISH, KOREAN, WORDINGS
+from services.alert_worker.quiet_hours import QuietHours, read_hours
+from services.simulator.slack.validate import check_message
+
+MINUS = "−"
+MOVER = Mover("upbit", "KRW-XRP", "3123.5", "-12.31", 1_700_000_040_000_000, "-3.20", "99.97")
+DIGEST = Digest(
+    day="2026-11-23", movers=[MOVER, Mover("binance", "BTCUSDT", "65000.12", "1.50")], unusual=[MOVER], fired=3,
+    muted=2, muted_symbols=["KRW-DOGE ×2"], gaps=4, open_gaps=1, ages_s={"upbit": 1, "binance": 400},
+)  # fmt: skip
+
+
+def test_the_greeting_says_what_is_watched() -> None:
+    quiet = QuietHours({"notice": read_hours("22:00-08:00")})
+    message = greeting({"upbit": 241, "binance": 1_203}, ["move", "jump"], "moves/1", quiet, ENGLISH)
+    assert message.text == "tapewatch is watching Binance 1,203, Upbit 241"
+    assert "Rules: move, jump (moves/1)" in str(message.blocks)
+    assert "Quiet hours: NOTICE 22:00-08:00 KST" in str(message.blocks)
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values())
+def test_slack_takes_the_greeting(wording) -> None:
+    for markets in ({}, {"upbit": 1}):
+        message = greeting(markets, ["move"], "moves/1", QuietHours(), wording)
+        check_message(message.text, message.blocks, [])
+
+
+def test_the_digest_tells_the_day() -> None:
+    message = daily(DIGEST, ENGLISH, "digest-2026-11-24")
+    assert message.text == (f"Daily digest 2026-11-23: 3 told, 2 muted; KRW-XRP {MINUS}12.3 %, BTCUSDT +1.5 %")
+    said = str(message.blocks)
+    for fact in (
+        f"Upbit KRW-XRP *{MINUS}12.3 %* · 3,123.5",
+        f"Upbit KRW-XRP {MINUS}3.2 % at 22:14 UTC: more unusual than 99.97 % of its minutes",
+        "muted: KRW-DOGE ×2", "4 gaps, 1 still open", "Binance 7 min ago, Upbit 1 s ago", "digest-2026-11-24",
+    ):  # fmt: skip
+        assert fact in said
+
+
+def test_an_older_day_says_so() -> None:
+    message = daily(msgspec.structs.replace(DIGEST, missing="2026-11-24"), ENGLISH, "digest-2026-11-25")
+    assert "There is nothing of 2026-11-24 yet" in message.text
+    assert "There is nothing of 2026-11-24 yet" in str(message.blocks)
+
+
+def test_a_day_without_gaps_says_so_in_korean() -> None:
+    message = daily(msgspec.structs.replace(DIGEST, gaps=0), KOREAN, "digest-2026-11-24")
+    assert "누락 보고 없음" in str(message.blocks)
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values())
+def test_slack_takes_any_digest(wording) -> None:
+    evil = Mover("<!here>" * 9, "*x* <@U1>" * 7, "9" * 38, "-99.99", 0, "1", "99.9999")
+    full = Digest(day="2026-11-23", missing="2026-11-24", movers=[evil] * 10, unusual=[evil] * 10,
+                  muted_symbols=["<!channel>" * 6] * 300, ages_s={"<b>": 10**9})  # fmt: skip
+    for digest in (full, Digest(day="2026-11-23")):
+        message = daily(digest, wording, "digest-x")
+        check_message(message.text, message.blocks, [])
+        assert len(message.text) <= 4_000
+        assert "<" not in message.text + str(message.blocks)

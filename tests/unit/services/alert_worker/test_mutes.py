@@ -1,0 +1,47 @@
+"""What nobody wants to hear of, until when."""
+
+import pytest
+
+from services.alert_worker.mutes import MOST_TARGETS, Mutes
+from shared.events import Control
+
+NOW = 1_700_000_007_000_000
+HOUR = 3_600_000_000
+
+
+def wish(target: str, action: str = "mute", until_us: int | None = NOW + HOUR) -> Control:
+    return Control(action=action, target=target, at_us=NOW, until_us=until_us)
+
+
+@pytest.mark.parametrize("target", ["KRW-BTC", "upbit:KRW-BTC", "coin:BTC"])
+def test_a_market_is_muted_until_its_time(make_alert, target) -> None:
+    mutes = Mutes()
+    mutes.hear(wish(target))
+    alert = make_alert("open")
+    assert mutes.holds(alert, NOW)
+    assert not mutes.holds(alert, NOW + HOUR)
+    mutes.hear(wish(target, "unmute"))
+    assert not mutes.holds(alert, NOW)
+
+
+@pytest.mark.parametrize("target", ["KRW-ETH", "binance:KRW-BTC", "coin:ETH", "rule:move", "BTC"])
+def test_others_are_not(make_alert, target) -> None:
+    mutes = Mutes()
+    mutes.hear(wish(target))
+    assert not mutes.holds(make_alert("open"), NOW)  # of the rules move and move_abs
+
+
+def test_an_alert_is_muted_when_all_of_its_rules_are(make_alert) -> None:
+    mutes = Mutes()
+    mutes.hear(wish("rule:move", until_us=None))
+    mutes.hear(wish("rule:move_abs"))
+    assert mutes.holds(make_alert("open"), NOW)
+    assert not mutes.holds(make_alert("open", detectors=["jump"]), NOW)
+    assert [one.target for one in mutes.in_force(NOW)] == ["rule:move_abs", "rule:move"]
+
+
+def test_it_is_bounded() -> None:
+    mutes = Mutes()
+    for number in range(MOST_TARGETS + 5):
+        mutes.hear(wish(f"C{number}"))
+    assert len(mutes.in_force(NOW)) == MOST_TARGETS

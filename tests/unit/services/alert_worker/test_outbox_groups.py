@@ -1,0 +1,294 @@
+"""Many at once: storms, what waited while nobody could be told, quiet hours; and the same after a crash anywhere."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from services.alert_worker.outbox import (
+    GROUP_OPEN_US,
+    MANY,
+    MOST_DETAILS,
+    Action,
+    Bulletin,
+    Outbox,
+    Place,
+    Together,
+)
+from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
+from services.alert_worker.receipts import _who
+from shared.events import Alert, Notification
+
+NOW = 1_700_000_007_000_000  # 07:13 in Korea
+NIGHT = NOW - 7 * 3_600_000_000
+S = 1_000_000
+
+
+class World:
+    """An outbox with a channel that takes everything, and the notifications that a restart would read."""
+
+    def __init__(self, outbox: Outbox | None = None) -> None:
+        self.outbox = outbox or Outbox()
+        self.log: list[Alert] = []
+        self.notes: dict[str, Notification] = {}
+        self.posts: list[tuple[str, Place | None]] = []
+        self.told: Counter[str] = Counter()
+        self.now = NOW
+
+    def add(self, *alerts: Alert) -> None:
+        for alert in alerts:
+            self.outbox.add(len(self.log), alert)
+            self.log.append(alert)
+
+    def note(self, action: Action | Together, stage: str, place: Place | None) -> None:
+        fields = {"notifier": "x", "stage": stage, "at_us": self.now, "settled_offset": self.outbox.settled_offset,
+                  "channel": place and place.channel, "ts": place and place.ts}  # fmt: skip
+        record = Notification(**_who(action, stage, place), **fields)  # type: ignore[arg-type]
+        self.notes[record.episode_id] = record
+
+    def step(self, crash: str | None = None) -> Action | Together | None:
+        action = self.outbox.next_action(self.now)
+        if action is None:
+            return None
+        assert not isinstance(action, Bulletin)
+        self.note(action, "intent", action.parent)
+        if crash == "intended":
+            return action
+        name = action.group_id if isinstance(action, Together) else action.newest.episode_id
+        place = action.parent
+        if place is None:
+            known = [p for n, p in self.posts if n == name and p is not None]
+            place = known[0] if known and action.may_repeat else Place("C1", f"{self.now}.{len(self.posts)}")
+        self.posts.append((name, place))
+        covered = action.covered if isinstance(action, Together) else action.alerts
+        if not (isinstance(action, Together) and action.parent is None):
+            self.told.update(alert.alert_id for alert in covered)
+        if crash == "told":
+            return action
+        self.outbox.settle(action, place, self.now)
+        self.note(action, "sent", place)
+        return action
+
+    def drain(self) -> list[Action | Together]:
+        done = []
+        while (action := self.step()) is not None:
+            done.append(action)
+            assert len(done) < 1_000
+        return done
+
+    def restart(self) -> None:
+        self.outbox = Outbox()
+        resume = self.outbox.restore(self.notes.values()) or 0
+        for offset, alert in enumerate(self.log[resume:], resume):
+            self.outbox.add(offset, alert)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def fall(make_alert: Callable[..., Alert]) -> Callable[..., list[Alert]]:
+    def make(count: int, state: str = "open", first: int = 0, **changes: object) -> list[Alert]:
+        fields = {"severity": "warning", "decided_at_us": NOW} | changes
+        return [
+            make_alert(state, episode_id=f"e{n}", symbol=f"KRW-C{n}", change_pct=f"-{2 + n % 3}", **fields)
+            for n in range(first, first + count)
+        ]
+
+    return make
+
+
+def test_three_are_told_one_by_one(world, fall) -> None:
+    world.add(*fall(MANY - 1))
+    assert all(isinstance(action, Action) for action in world.drain())
+    assert len(world.posts) == MANY - 1
+
+
+def test_the_most_severe_is_told_first(world, fall) -> None:
+    mild, grave = fall(1, severity="notice"), fall(1, first=1, severity="danger")
+    world.add(*mild, *grave)
+    assert [action.newest for action in world.drain()] == [*grave, *mild]
+
+
+def test_four_of_a_direction_are_one_message_with_the_details_in_its_thread(world, fall) -> None:
+    world.add(*fall(300))
+    first, second = world.step(), world.step()
+    assert isinstance(first, Together)
+    assert isinstance(second, Together)
+    assert (len(first.members), first.parent, second.parent) == (300, None, Place("C1", f"{NOW}.0"))
+    assert len(second.fresh) == MOST_DETAILS
+    assert world.step() is None  # not another word in its first minute
+    world.now += GROUP_OPEN_US
+    while world.outbox.settled_offset < 300:
+        assert isinstance(world.step(), Together)
+        world.now += 2 * S
+    assert set(world.told.values()) == {1}
+    assert len(world.told) == 300
+
+
+def test_the_other_direction_is_not_part_of_it(world, fall) -> None:
+    world.add(*fall(5), *fall(2, first=10, direction="up"))
+    done = world.drain()
+    assert sum(isinstance(action, Action) for action in done) == 2
+
+
+def test_what_falls_within_the_minute_joins(world, fall) -> None:
+    world.add(*fall(4))
+    world.drain()
+    world.now += 50 * S
+    world.add(*fall(1, first=4))
+    assert world.step() is None
+    world.now += 10 * S
+    joined = world.step()
+    assert isinstance(joined, Together)
+    assert [alert.symbol for alert in joined.fresh] == ["KRW-C4"]
+    world.now += GROUP_OPEN_US
+    world.add(*fall(1, first=5))
+    assert isinstance(world.step(), Action)
+
+
+def test_what_gets_worse_is_told_at_once(world, fall) -> None:
+    world.add(*fall(4))
+    world.drain()
+    world.add(*fall(1, "escalate", severity="danger"))
+    worse = world.step()
+    assert isinstance(worse, Together)
+    assert worse.newest.severity == "danger"
+
+
+def test_the_detectors_own_market_alert_leads_its_members(world, fall, make_alert) -> None:
+    market = make_alert("open", episode_id="m", scope="market", members=["KRW-C0"], exchange=None, symbol=None)
+    world.add(market, *fall(2))
+    first = world.step()
+    assert isinstance(first, Together)
+    assert first.lead == market
+    assert len(first.members) == 2
+    world.drain()
+    assert set(world.told) == {"m-open", "e0-open", "e1-open"}
+
+
+def test_after_a_long_wait_what_still_matters_comes_first_and_all_is_counted(world, fall) -> None:
+    opened = fall(50, severity="notice") + fall(30, first=50, severity="warning") + fall(5, first=80, severity="danger")
+    opened += fall(5, first=85, direction="up")
+    world.add(*opened, *fall(40, "resolve"))
+    world.now += 600 * S
+    done = []
+    for _ in range(20):
+        world.now += 60 * S
+        done += world.drain()
+    assert {type(action) for action in done} == {Together}
+    assert done[0].reason == "late"
+    assert done[1].fresh[0].severity == "danger"
+    assert len(world.told) == 130
+    assert len(done) <= 4  # the message, and its answers
+
+
+@pytest.mark.parametrize("state", ["escalate", "resolve"])
+def test_a_member_s_later_changes_are_told_in_the_thread(world, fall, state) -> None:
+    world.add(*fall(4))
+    world.drain()
+    world.now += GROUP_OPEN_US
+    world.add(*fall(1, state))
+    (answer,) = world.drain()
+    assert isinstance(answer, Together)
+    assert answer.fresh[0].state == state
+
+
+def test_quiet_hours_hold_back_what_is_mild_until_the_morning(fall) -> None:
+    world = World(Outbox(QuietHours({"notice": read_hours("22:00-08:00"), "warning": read_hours("22:00-08:00")})))
+    world.now = NIGHT
+    world.add(*fall(2), *fall(1, first=2, severity="danger"))
+    assert [action.newest.severity for action in world.drain()] == ["danger"]
+    world.add(*fall(1, "resolve"))
+    world.now = NOW + 3_000 * S
+    (message, details) = world.drain()
+    assert isinstance(message, Together)
+    assert (message.reason, len(message.members)) == ("morning", 2)
+    assert {alert.state for alert in details.fresh} == {"open", "resolve"}
+
+
+def test_what_gets_worse_at_night_is_told_at_night(fall) -> None:
+    world = World(Outbox(QuietHours({"warning": read_hours("22:00-08:00")})))
+    world.now = NIGHT
+    world.add(*fall(1))
+    assert world.drain() == []
+    world.add(*fall(1, "escalate", severity="danger"))
+    (action,) = world.drain()
+    assert isinstance(action, Action)
+    assert len(action.alerts) == 2
+
+
+def test_muted_alerts_are_not_told_but_the_end_of_a_told_one_is(world, fall) -> None:
+    world.add(*fall(1, suppressed_by="mute"), *fall(1, first=1))
+    world.drain()
+    world.add(*fall(2, "resolve", suppressed_by="mute"))
+    world.drain()
+    assert set(world.told) == {"e1-open", "e1-resolve"}
+
+
+def test_pictures_are_shown_only_in_messages_of_one_episode(world, fall) -> None:
+    from services.alert_worker.messages.message import Picture
+
+    world.add(*fall(1))
+    world.drain()
+    world.add(*fall(4, first=1))
+    world.drain()
+    assert world.outbox.show("e0", Picture("F1", "")) is not None
+    assert world.outbox.show("e1", Picture("F1", "")) is None
+    assert world.outbox.show("nobody", Picture("F1", "")) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_killed_anywhere_everything_is_told_and_nothing_twice_but_what_lost_its_receipt(seed, fall) -> None:
+    """Random episodes, random deaths between intent, message and receipt."""
+    rng, world = random.Random(seed), World()
+    states = {n: iter(("open", "escalate", "resolve")) for n in range(40)}
+    lost_receipts: Counter[str] = Counter()
+    while states:
+        world.now += rng.randrange(20 * S)
+        for n in rng.sample(sorted(states), min(len(states), rng.randrange(12))):
+            state = next(states[n], None)
+            if state is None:
+                del states[n]
+            else:
+                severity = rng.choice(("notice", "warning", "danger"))
+                world.add(*fall(1, state, first=n, decided_at_us=world.now, severity=severity,
+                                direction=rng.choice(("up", "down"))))  # fmt: skip
+        for _ in range(rng.randrange(4)):
+            fate = rng.choice((None, None, None, "intended", "told"))
+            action = world.step(fate)
+            if action is not None and fate is not None:
+                if fate == "told":
+                    covered = action.covered if isinstance(action, Together) else action.alerts
+                    lost_receipts.update(alert.alert_id for alert in covered)
+                world.restart()
+    for _ in range(100):
+        world.now += 61 * S
+        world.drain()
+    assert set(world.told) == {alert.alert_id for alert in world.log}
+    assert all(count <= 1 + lost_receipts[alert_id] for alert_id, count in world.told.items())
+    assert world.outbox.settled_offset == len(world.log)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [("22:30-08:00", (22 * 60 + 30, 0, 479), (480, 1_349)), ("09:00-10:00", (540, 599), (539, 600))],
+)
+def test_hours(text, inside, outside) -> None:
+    hours = read_hours(text)
+    assert str(hours) == text
+    assert all(hours.hold(minute) for minute in inside)
+    assert not any(hours.hold(minute) for minute in outside)
+
+
+@pytest.mark.parametrize("text", ["", "22:00", "22:00-22:00", "24:00-08:00", "22:60-08:00", "a-b", "1-2-3"])
+def test_what_are_no_hours(text) -> None:
+    with pytest.raises(ValueError, match="not like"):
+        read_hours(text)
+
+
+def test_a_severity_without_hours_is_never_held() -> None:
+    assert not QuietHours({"notice": Hours(0, 1_439)}).hold("danger", NOW)
