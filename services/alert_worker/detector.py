@@ -1,27 +1,31 @@
 """One symbol: its window, its baseline and its episode, composed. Trades in, state changes out."""
 
 from services.alert_worker.baseline import Baseline
-from services.alert_worker.episodes import COOLDOWN_TICKS, Episode, step_of
+from services.alert_worker.episodes import Episode, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import MAX_PRICE, read_price
 from services.alert_worker.records import Market, Moment, alert_of, episode_id
 from services.alert_worker.rules import RULES
-from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Sight
-from services.alert_worker.window import Window
+from services.alert_worker.rules.base import DOWN, SMALLEST_FLOOR, TIE, UP, Finding, Sight
+from services.alert_worker.window import SPAN_S, Window
 from shared.events import Alert, AlertState, Trade
 
 _QUIET_FALL, _QUIET_RISE = 1 - SMALLEST_FLOOR + TIE, 1 + SMALLEST_FLOOR - TIE
 MINUTE_US = 60_000_000
+_HOLE_US = SPAN_S * 1_000_000
 CONFIRM_TICKS = 3
 """A move opens an episode only when it still stands this much later, so that one odd print or sweep does not."""
+
+ODD_TIMES, ODD_US = 5, 60_000_000
+"""A price five times or a fifth of the last one is a bad print until it stood for a minute."""
 
 
 class Detector:
     """Watches one symbol. The price it goes by is the median of the last three trades: one odd print moves nothing."""
 
     __slots__ = (
-        "baseline", "cooldown", "episode", "era", "is_changed", "last_id", "last_tick", "last_us", "market",
-        "next_offset", "prices", "received_at_us", "scale", "sight", "suspicion", "window",
+        "baseline", "episode", "era", "is_changed", "last_id", "last_tick", "last_us", "market", "next_offset",
+        "odd_since_us", "over", "prices", "received_at_us", "scale", "suspicion", "window",
     )  # fmt: skip
 
     def __init__(self, market: Market) -> None:
@@ -39,16 +43,15 @@ class Detector:
         """Forget prices and episode, keep what is usual."""
         self.baseline.interrupt()
         self.window = Window()
-        self.sight = Sight(self.market.quote, self.window, self.baseline)
         self.episode: Episode | None = None
         self.last_tick = 0
         self.prices: list[int] = []
         self.scale = 0
-        self.last_us = self.last_id = self.received_at_us = 0
+        self.last_us = self.last_id = self.received_at_us = self.odd_since_us = 0
         self.suspicion: tuple[int, int] | None = None
         """(direction, tick since) of a move that is not confirmed yet."""
-        self.cooldown: tuple[int, float] = (0, 0.0)
-        """(until tick, depth) of the last episode."""
+        self.over: tuple[Episode, int] | None = None
+        """The last episode and the tick at which it was over: a further move soon after still belongs to it."""
 
     def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool | None:
         """Take in a trade; say whether it counted: not if no newer than the last. None: its price does not fit."""
@@ -61,8 +64,16 @@ class Detector:
             if rescaled is None:
                 return None
             price = rescaled
-        self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
         prices, baseline, window = self.prices, self.baseline, self.window
+        if traded_at_us - self.last_us >= _HOLE_US:
+            prices.clear()
+        self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
+        usual = window.last
+        if usual and not usual < price * ODD_TIMES < usual * ODD_TIMES**2:
+            if self._is_odd(traded_at_us):
+                return True
+        elif self.odd_since_us:
+            self.odd_since_us = 0
         if traded_at_us // MINUTE_US != baseline.minute:
             baseline.begin_minute(traded_at_us // MINUTE_US, window.last / 10**self.scale)
         baseline.spent += float(trade.price) * float(trade.quantity)
@@ -75,6 +86,11 @@ class Detector:
             first, second = second, first
         window.add(traded_at_us, first if price < first else min(price, second))
         return True
+
+    def _is_odd(self, traded_at_us: int) -> bool:
+        """A price of another order of magnitude has to stand for a minute before it is one."""
+        self.odd_since_us = self.odd_since_us or traded_at_us
+        return traded_at_us - self.odd_since_us < ODD_US
 
     def apply_late(self, traded_at_us: int, trade: Trade) -> None:
         """Take in a trade whose tick was decided already: it corrects the window and raises nothing."""
@@ -109,15 +125,15 @@ class Detector:
         """Resolve the episode, if there is one, where it stands: its time is no more."""
         return None if self.episode is None else self._resolve(self.episode, self.last_tick)
 
-    def _findings(self) -> list[Finding]:
-        return [finding for rule in RULES if (finding := rule.judge(self.sight))]
+    def _findings(self, direction: int = 0) -> list[Finding]:
+        sight = Sight(self.market.quote, self.window, self.baseline, direction)
+        return [finding for rule in RULES if (finding := rule.judge(sight))]
 
-    def _suspect(self, tick: int) -> Alert | None:
-        findings = self._findings()
+    def _suspect(self, tick: int, direction: int = 0) -> Alert | None:
+        findings = self._findings(direction)
         if self.suspicion is not None and (not findings or findings[0].direction != self.suspicion[0]):
             self._drop_suspicion()
-            findings = self._findings()
-        findings = [finding for finding in findings if not self._cools(finding, tick)]
+            findings = self._findings(direction)
         if not findings:
             return None
         if self.suspicion is None:
@@ -137,13 +153,13 @@ class Detector:
         """Say whether the newest print itself is beyond half of the move: the median lags behind a return by one."""
         return finding.direction * (self.prices[-1] / finding.before - 1) > abs(finding.change) / 2
 
-    def _cools(self, finding: Finding, tick: int) -> bool:
-        until, depth = self.cooldown
-        return tick < until and abs(finding.change) < depth
-
     def _open(self, findings: list[Finding], since: int, tick: int) -> Alert:
         self.suspicion = None
         first, window = findings[0], self.window
+        going = self.episode
+        if going is not None and first.direction == going.direction and not going.has_paused(tick):
+            going.join(findings)
+            return self._record(going, "escalate", tick)
         before = max((f.before for f in findings if f.direction == first.direction), key=lambda b: abs(b - window.last))
         depth = abs(window.last / before - 1)
         episode = Episode(
@@ -152,6 +168,7 @@ class Detector:
             before=before,
             before_at_us=window.began_us(before),
             started_tick=since,
+            opened_tick=since,
             kind=first.rule,
             now=window.last,
             extreme=window.last,
@@ -159,27 +176,53 @@ class Detector:
             step=step_of(depth),
             counted=depth,
         )
+        earlier = self._earlier(tick)
+        if earlier is not None:
+            episode.episode_id, episode.opened_tick = earlier.episode_id, earlier.opened_tick
+            episode.words = earlier.words
         episode.join(findings)
-        self.episode = episode
-        return self._record(episode, "open", tick)
+        self.episode, self.over = episode, None
+        return self._record(episode, "open" if earlier is None else "escalate", tick)
+
+    def _earlier(self, tick: int) -> Episode | None:
+        """The episode that a move at `tick` belongs to, if any."""
+        if self.episode is not None or self.over is None:
+            return self.episode
+        episode, over_tick = self.over
+        return episode if episode.takes_up(over_tick, tick) else None
 
     def _continue(self, episode: Episode, tick: int) -> Alert | None:
         change = episode.move(self.window.last, tick)
         if change is None:
-            return None
-        episode.join(self._findings())
+            return self._move_on(episode, tick)
+        self.suspicion = None
+        episode.join(self._findings(episode.direction))
         return self._resolve(episode, tick) if change == "resolve" else self._record(episode, change, tick)
+
+    def _move_on(self, episode: Episode, tick: int) -> Alert | None:
+        """A further leg, if there is one."""
+        window = self.window
+        for direction, is_far in (
+            (UP, window.last >= window.low * _QUIET_RISE),
+            (DOWN, window.last <= window.high * _QUIET_FALL),
+        ):
+            is_news = episode.may_go_on if direction == episode.direction else episode.may_turn
+            if is_far and is_news(tick):
+                return self._suspect(tick, direction)
+        self._drop_suspicion()
+        return None
 
     def _resolve(self, episode: Episode, tick: int) -> Alert:
         record = self._record(episode, "resolve", tick)
-        self.episode = None
-        self.cooldown = (tick + COOLDOWN_TICKS, episode.deepest)
+        self.episode, self.over = None, (episode, tick)
         # Seen from here the move is history. When the price went past its origin, the way from there still counts.
         seed = [episode.before, episode.now] if episode.outcome() == "crossed" else [episode.now]
         self.window.restart(tick * GRID_US, seed)
         return record
 
     def _record(self, episode: Episode, state: AlertState, tick: int) -> Alert:
+        episode.words += 1
+        episode.word_tick = tick
         event_at_us = tick * GRID_US if state == "resolve" else self.last_us
         moment = Moment(event_at_us, self.received_at_us)
         return alert_of(episode, state, self.market, self.scale, moment)

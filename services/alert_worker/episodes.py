@@ -8,9 +8,15 @@ Percentages are distances from `before`, the price before the move.
 | warning | 2 % |
 | danger | 4 %; told again at 8, 16, 32 and 64 % |
 
-It resolves when the price stayed for three seconds within a quarter of the move's depth (at least half of the smallest
-floor) from where it came, when it shot past that to the other side, or when it made no new extreme for half an hour
-and so found a new level. What happens in between, the way back included, belongs to the episode.
+It is over when the price stayed for three seconds within a quarter of the move's depth (at least half of the smallest
+floor) from where it came, when it shot past that to the other side, or when it made no new extreme for half an hour and
+so found a new level.
+
+Wild markets move again and again. What belongs to an episode that was told is an escalation of it, not a message of its
+own: a move of a rule's size that goes on five minutes after the last word; one the other way, once the extreme is a
+minute old (what snaps back sooner is the same event); one after ten minutes without a new extreme; and one within eight
+hours after the episode was over, though no later than a day after it began. All but the first are a new leg, with a
+price before of its own.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -26,8 +32,11 @@ STEPS: tuple[tuple[float, Severity], ...] = (
 
 RECOVERED_TICKS = 30
 SETTLED_TICKS = 18_000
-COOLDOWN_TICKS = 36_000
-"""For this long after an episode, a further one of either direction opens only by a move at least as deep."""
+TURN_TICKS = 600
+GOES_ON_TICKS = 3_000
+PAUSE_TICKS = 6_000
+REJOIN_TICKS = 288_000
+LONGEST_TICKS = 864_000
 
 _LEAST_BAND = SMALLEST_FLOOR / 2
 _BAND_OF_DEPTH = 0.25
@@ -58,8 +67,13 @@ class Episode:
     counted: float
     sigma: float | None = None
     detectors: list[str] = field(default_factory=list)
-    told: int = 0
     in_band_since: int | None = None
+    opened_tick: int = 0
+    """When its first leg began."""
+    words: int = 0
+    """State changes so far, over all legs."""
+    word_tick: int = 0
+    """When the last one was."""
 
     @property
     def depth(self) -> float:
@@ -110,6 +124,22 @@ class Episode:
             self.step = step
             return "escalate"
         return None
+
+    def may_turn(self, tick: int) -> bool:
+        """Say whether a move the other way would be news by now."""
+        return tick - self.calm_since >= TURN_TICKS
+
+    def may_go_on(self, tick: int) -> bool:
+        """Say whether a further move the same way would be news by now."""
+        return tick - self.word_tick >= GOES_ON_TICKS
+
+    def has_paused(self, tick: int) -> bool:
+        """Say whether a further move the same way would begin anew."""
+        return tick - self.calm_since >= PAUSE_TICKS
+
+    def takes_up(self, over_tick: int, tick: int) -> bool:
+        """Say whether a move at `tick` still belongs to it, when it was over at `over_tick`."""
+        return tick - over_tick < REJOIN_TICKS and tick - self.opened_tick < LONGEST_TICKS
 
     def outcome(self) -> Outcome:
         """How it ended, once it did."""

@@ -40,9 +40,8 @@ def alert_of(episode: Episode, state: AlertState, market: Market, scale: int, mo
 
     Prices come back exactly as they were read, percentages are rounded to two places.
     """
-    end = "" if state != "escalate" else f"-{episode.step}"
     return Alert(
-        alert_id=f"{episode.episode_id}-{state}{end}",
+        alert_id=f"{episode.episode_id}-{episode.words}-{state}",
         episode_id=episode.episode_id,
         state=state,
         kind=episode.kind,

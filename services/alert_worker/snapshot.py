@@ -18,7 +18,6 @@ from services.alert_worker.episodes import Episode
 from services.alert_worker.partition import Exchange, Partition
 from services.alert_worker.records import Market
 from services.alert_worker.rules import RULE_VERSION
-from services.alert_worker.rules.base import Sight
 from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
@@ -86,25 +85,35 @@ def pack(detector: Detector) -> list[Any]:
     window = detector.window
     return [
         [detector.market.base, detector.market.quote],
-        [detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us],
-        [detector.scale, detector.prices, detector.suspicion, detector.cooldown],
+        [
+            detector.era,
+            detector.last_tick,
+            detector.last_us,
+            detector.last_id,
+            detector.received_at_us,
+            detector.odd_since_us,
+        ],
+        [detector.scale, detector.prices, detector.suspicion],
         detector.baseline.packed(),
         [window.head, window.last, base64.b64encode(zlib.compress(window.packed(), 1)).decode()],
         None if detector.episode is None else detector.episode.packed(),
+        None if detector.over is None else [detector.over[0].packed(), detector.over[1]],
     ]
 
 
 def _detector(record: DetectorSnapshot) -> Detector:
-    names, times, prices, baseline, (head, last, window), episode = msgspec.json.decode(record.state)
+    names, times, prices, baseline, (head, last, window), episode, over = msgspec.json.decode(record.state)
     detector = Detector(Market(record.exchange, record.symbol, *names))
     detector.next_offset = record.next_offset
-    detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us = times
+    (
+        detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us,
+        detector.odd_since_us,
+    ) = times  # fmt: skip
     detector.scale, detector.prices = prices[:2]
-    suspicion, cooldown = prices[2:]
+    (suspicion,) = prices[2:]
     detector.suspicion = None if suspicion is None else tuple(suspicion)
-    detector.cooldown = tuple(cooldown)
     detector.baseline = Baseline.unpacked(baseline)
     detector.window = Window.unpacked(zlib.decompress(base64.b64decode(window)), head, last)
-    detector.sight = Sight(detector.market.quote, detector.window, detector.baseline)
     detector.episode = None if episode is None else Episode(**episode)
+    detector.over = None if over is None else (Episode(**over[0]), over[1])
     return detector

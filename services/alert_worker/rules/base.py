@@ -6,7 +6,7 @@ from typing import Protocol
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.window import Window
 
-SMALLEST_FLOOR = 0.012
+SMALLEST_FLOOR = 0.015
 """No rule fires below this fraction; the detector asks none before the window holds such a move."""
 
 TIE = 1e-9
@@ -17,11 +17,12 @@ UP, DOWN = 1, -1
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One symbol at one instant of event time."""
+    """One symbol at one instant of event time. `direction`: look only for moves that way, 0 both."""
 
     quote: str
     window: Window
     baseline: Baseline
+    direction: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class Rule(Protocol):
         ...
 
 
-def larger_move(price: int, high: int, low: int) -> tuple[int, float]:
-    """(price before, signed change) of the larger of the fall from `high` and the rise from `low`."""
+def larger_move(price: int, high: int, low: int, direction: int = 0) -> tuple[int, float]:
+    """(price before, signed change): the fall from `high` or the rise from `low`, by `direction`, else the larger."""
     fall, rise = price / high - 1, price / low - 1
+    if direction:
+        return (low, rise) if direction == UP else (high, fall)
     return (high, fall) if -fall > rise else (low, rise)

@@ -23,7 +23,7 @@ class Move:
             return None
         for span_s, least in SPANS:
             high, low = sight.window.extremes(span_s * 1_000_000 // BUCKET_US)
-            before, change = larger_move(sight.window.last, high, low)
+            before, change = larger_move(sight.window.last, high, low, sight.direction)
             multiple = abs(change) / (sigma * math.sqrt(span_s / 60))
             if abs(change) >= SMALLEST_FLOOR - TIE and multiple >= least - TIE:
                 return Finding(self.name, before, change, multiple)

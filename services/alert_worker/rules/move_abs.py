@@ -11,7 +11,7 @@ A_DOLLAR = {
 }  # fmt: skip
 """Roughly what a dollar is in each quote currency: tiers are orders of magnitude apart."""
 
-TIERS: tuple[tuple[float, float], ...] = ((50_000.0, 0.02), (5_000.0, 0.04), (0.0, 0.08))
+TIERS: tuple[tuple[float, float], ...] = ((50_000.0, 0.02), (5_000.0, 0.03), (0.0, 0.08))
 """(dollars a minute at least, threshold), busiest first: what is a crash of bitcoin is noise elsewhere."""
 
 UNKNOWN = 0.03
@@ -27,7 +27,7 @@ class MoveAbs:
     def judge(self, sight: Sight) -> Finding | None:
         """See the module."""
         window = sight.window
-        before, change = larger_move(window.last, window.high, window.low)
+        before, change = larger_move(window.last, window.high, window.low, sight.direction)
         if abs(change) < threshold(sight.baseline, sight.quote) - TIE:
             return None
         return Finding(self.name, before, change)

@@ -184,12 +184,57 @@ def test_exchanges_do_not_wait_for_each_other(watch, make_market, flash_crash) -
     assert ids(watch(both)) == ids(watch(flash_crash))
 
 
-def test_a_long_fall_is_told_by_each_doubling(watch, market) -> None:
+def test_a_long_fall_is_one_episode_told_by_each_doubling_and_every_five_minutes(watch, market) -> None:
     alerts = watch(market.path(lambda at: 130_000_000 * (1 - at / 3600 * 0.6), 1800.0, rate=5.0))
-    assert states(alerts) == ["open", "escalate", "escalate", "escalate"]
-    assert [alert.severity for alert in alerts] == ["warning", "danger", "danger", "danger"]
+    assert states(alerts) == ["open", *["escalate"] * 6]
+    assert len({alert.episode_id for alert in alerts}) == 1
+    assert [alert.severity for alert in alerts] == ["warning", *["danger"] * 6]
     depths = [-float(alert.change_pct or 0) for alert in alerts]
     assert all(deeper > before for before, deeper in pairwise(depths))
+    assert len({alert.alert_id for alert in alerts}) == 7
+
+
+def test_a_rise_after_the_fall_stood_is_told_in_the_same_episode(watch, market) -> None:
+    def bounce(at: float) -> float:
+        return 130_000_000 * (1 if at < 60 else 0.95 if at < 180 else 0.99)
+
+    fall, rise = watch(market.path(bounce, 300.0))
+    assert (fall.state, fall.direction) == ("open", "down")
+    assert (rise.state, rise.direction, rise.change_pct) == ("escalate", "up", "4.21")
+    assert fall.episode_id == rise.episode_id
+
+
+@pytest.mark.parametrize(("hours", "is_the_same"), [(2, True), (9, False)])
+def test_a_further_move_within_eight_hours_belongs_to_the_episode_that_was_over(
+    watch, make_market, hours, is_the_same
+) -> None:
+    def twice(at: float) -> float:
+        return 130_000_000 * (1 if at < 600 else 0.97 if at < 600 + hours * 3600 else 0.94)
+
+    first, over, second, *_ = watch(make_market().path(twice, 1200.0 + hours * 3600, rate=0.5))
+    assert states([first, over]) == ["open", "resolve"]
+    assert (second.episode_id == first.episode_id) == is_the_same
+    assert second.state == ("escalate" if is_the_same else "open")
+
+
+def test_the_price_after_a_hole_is_not_compared_with_that_before(watch, market) -> None:
+    before = [market.trade(n, n, 130_000_000) for n in range(120)]
+    after = [market.trade(120 + n, 4_000 + n, 110_000_000) for n in range(120)]
+    assert watch([*before, *after]) == []
+
+
+def test_bad_prints_after_a_hole_raise_nothing(watch, market) -> None:
+    before = [market.trade(n, n, 130_000_000) for n in range(120)]
+    bad = [market.trade(120 + n, 4_000 + n, 10_000) for n in range(30)]
+    after = [market.trade(150 + n, 4_031 + n, 130_000_000) for n in range(120)]
+    assert watch([*before, *bad, *after]) == []
+
+
+def test_a_price_of_another_order_of_magnitude_is_one_once_it_stood_for_a_minute(watch, market) -> None:
+    prices = [market.trade(n, n / 10, 130_000_000 if n < 600 else 13_000_000) for n in range(1_400)]
+    (opened,) = watch(prices)
+    assert opened.change_pct == "-90.00"
+    assert opened.started_at_us >= prices[600].traded_at_us + 60_000_000
 
 
 def test_a_new_level_ends_the_episode_and_is_no_reason_for_another(watch, market) -> None:
