@@ -1,15 +1,20 @@
 """A socket that speaks as Binance would, as fast as it is read or at a pace: `python -m benchmarks.exchange_flood`.
 
-A process of its own, so that its cpu is not counted. Prints its port; sends COUNT trades of SYMBOLS symbols, in bursts
-of one millisecond when a RATE is given, to the first connection that subscribes.
+A process of its own, so that its cpu is not counted. Prints its port; lists its symbols over HTTP; sends COUNT trades
+of SYMBOLS symbols, in bursts of one millisecond when a RATE is given, to the first connection that subscribes. What is
+published when goes to the file TRUTH, where one is given: a line `first upto at_us` for each burst.
 """
 
 import asyncio
 import base64
 import hashlib
+import json
 import struct
 import sys
 import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TextIO
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CHUNK = 200
@@ -37,8 +42,15 @@ def _trade(symbol: str, number: int) -> bytes:
     )
 
 
-async def _accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    request = await reader.readuntil(b"\r\n\r\n")
+async def _list(writer: asyncio.StreamWriter, names: list[str]) -> None:
+    listed = [{"symbol": name, "status": "TRADING", "baseAsset": name[:-4], "quoteAsset": "USDT"} for name in names]
+    body = json.dumps({"symbols": listed}).encode()
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+    writer.close()
+
+
+async def _accept(request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     fields = dict(line.split(b": ", 1) for line in request.split(b"\r\n")[1:] if b": " in line)
     key = {name.lower(): value for name, value in fields.items()}[b"sec-websocket-key"]
     answer = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
@@ -51,26 +63,38 @@ async def _accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await writer.drain()
 
 
-async def _serve(count: int, names: list[str], rate: int) -> None:
+async def _serve(count: int, names: list[str], rate: int, truth: TextIO | None) -> None:
     done = asyncio.Event()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _accept(reader, writer)
+        request = await reader.readuntil(b"\r\n\r\n")
+        if b"/exchangeInfo" in request:
+            return await _list(writer, names)
+        await _accept(request, reader, writer)
         began_s, sent = time.perf_counter(), 0
         while sent < count:
             due = min(count, int((time.perf_counter() - began_s) * rate) if rate else sent + _CHUNK)
             writer.write(b"".join(_trade(names[number % len(names)], number) for number in range(sent, due)))
+            if truth and due > sent:
+                print(sent, due, time.time_ns() // 1000, file=truth)
             sent = max(sent, due)
             await writer.drain()
             if rate:
                 await asyncio.sleep(0.001)
+        if truth:
+            truth.flush()
         await reader.read()
-        done.set()
+        return done.set()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await done.wait()
 
 
+def run(count: int, symbol_count: int, rate: int, truth: str | None = None) -> None:
+    with nullcontext() if truth is None else Path(truth).open("w", encoding="ascii") as file:
+        asyncio.run(_serve(count, symbols(symbol_count), rate, file))
+
+
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), symbols(int(sys.argv[2])), int(sys.argv[3])))
+    run(*map(int, sys.argv[1:4]), *sys.argv[4:])

@@ -40,6 +40,10 @@ class Journals:
         self._read_on(sink)
         return WrittenAt(self.lines[sink])
 
+    def stored(self, sink: str) -> int:
+        """How many records the sink has taken, in a log that begins at 0."""
+        return sum(self.upto(sink).values())
+
     def done_at_us(self, sink: str) -> int:
         """When the newest batch was acknowledged."""
         return self.lines[sink][-1].done_at_us
