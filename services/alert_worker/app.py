@@ -38,7 +38,8 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
         {"notice": asked.quiet_notice, "warning": asked.quiet_warning, "danger": asked.quiet_danger}
     )
     notifier = notifiers.choose(settings)
-    charting = Charting(notifier, wording, korean_colours=asked.language == "ko")
+    cache = settings.state.directory / "matplotlib" if settings.state.directory else None
+    charting = Charting(notifier, wording, cache, korean_colours=asked.language == "ko")
     delivery = Delivery(notifier, Scribe(wording, board, now_us))
     telling = Telling(settings.kafka, producer, delivery, charting, Outbox(quiet))
     mutes = await read_mutes(settings.kafka)

@@ -13,7 +13,7 @@ from shared.settings import KafkaSettings
 from shared.topics import INSTRUMENTS, TICKERS
 
 _LOOK_BACK_MS = 10 * 60_000
-_READ_MS, _MOST_RECORDS = 1_000, 10_000
+_READ_MS, _MOST_RECORDS = 1_000, 500
 
 
 async def keep_board(settings: KafkaSettings, board: Board, stop: asyncio.Event, now: NowMicros = now_us) -> None:

@@ -1,9 +1,12 @@
 """Draws and uploads the charts of alerts beside the telling, one at a time: the text never waits for a picture."""
 
 import asyncio
+import os
 import sys
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -29,8 +32,12 @@ _TRIES = 3
 class Charting:
     """Takes alerts in, gives pictures out: `finished` holds (episode id, picture), to be shown by whoever tells."""
 
-    def __init__(self, notifier: Notifier, wording: Wording, *, korean_colours: bool) -> None:
+    def __init__(self, notifier: Notifier, wording: Wording, cache: Path | None, *, korean_colours: bool) -> None:
+        """`cache` is where the drawing library keeps its list of fonts, which it is slow to make."""
         self._notifier, self._wording, self._korean_colours = notifier, wording, korean_colours
+        # One picture needs no threads, and a sandbox counts them.
+        self._environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        self._environment |= {"MPLCONFIGDIR": str(cache)} if cache else {}
         self._waiting: dict[str, list[Alert]] = {}
         self._wake = asyncio.Event()
         self.finished: deque[tuple[str, Picture]] = deque(maxlen=2 * MOST_WAITING)
@@ -67,7 +74,7 @@ class Charting:
     async def _one(self, alerts: list[Alert]) -> None:
         newest = alerts[-1]
         request = request_for(alerts, self._wording, korean_colours=self._korean_colours)
-        answer = await draw(request)
+        answer = await draw(request, self._environment)
         if answer is None or not answer.bars:
             CHARTS.labels("not_drawn").inc()
             return
@@ -94,11 +101,11 @@ class Charting:
         return None
 
 
-async def draw(request: ChartRequest) -> ChartAnswer | None:
+async def draw(request: ChartRequest, environment: Mapping[str, str]) -> ChartAnswer | None:
     """Draw in a process of its own; None when that failed or took too long."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.alert_worker.charts",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
     )  # fmt: skip
     try:
         async with asyncio.timeout(DRAW_LIMIT_S):

@@ -106,7 +106,6 @@ class _Group:
     until_us: int
     parent: Place | None = None
     members: dict[str, None] = field(default_factory=dict)
-    lead: str | None = None
     is_in_doubt: bool = False
     next_answer_us: int = 0
     told_rank: int = -1
@@ -286,7 +285,6 @@ class Outbox:
         for leader in [e for e in new if e.is_new and e.now.scope == "market"]:
             group = self._open_storm(leader.now.direction, now_us)
             group = group or self._group("storm", leader.now.episode_id, leader.now.direction, now_us)
-            group.lead = leader.now.episode_id
             self._join(group, [leader], now_us)
         late = [e for e in new if e.is_new and now_us - e.untold[0][1].decided_at_us > LATE_US]
         if len(late) >= MANY:
@@ -338,7 +336,7 @@ class Outbox:
         episodes = [self._episodes[name] for name in group.members]
         fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.now))[:MOST_DETAILS]
         known = [e.newest for e in episodes if e.newest is not None]
-        lead = self._episodes[group.lead].newest if group.lead else None
+        lead = next((alert for alert in known if alert.scope == "market"), None)
         return Together(
             group.group_id,
             group.reason,

@@ -4,7 +4,6 @@ The memory that a drawing library takes is given back with the process, and its 
 """
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 
@@ -27,7 +26,6 @@ MOST_RECORDS = 1_000_000
 
 def main() -> None:
     """See the module."""
-    os.nice(10)
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=ChartRequest)
     bars = asyncio.run(gather(load_settings().kafka, request))
     sys.stdout.buffer.write(msgspec.json.encode(answer(request, bars)))

@@ -1,11 +1,10 @@
 """Gathers one day in a process of its own: the request on stdin, the digest on stdout, both JSON.
 
-A day is hundreds of thousands to tens of millions of trades: reading them takes seconds to minutes of a processor, at
-the lowest priority, and the worker that watches is not held up.
+A day is hundreds of thousands to tens of millions of trades: reading them takes seconds to minutes of a processor,
+and the worker that watches is not held up.
 """
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -34,7 +33,6 @@ E = TypeVar("E", bound=Event)
 
 def main() -> None:
     """See the module."""
-    os.nice(19)
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=DigestRequest)
     digest = asyncio.run(gather(load_settings().kafka, request))
     sys.stdout.buffer.write(msgspec.json.encode(digest))

@@ -6,17 +6,23 @@ from services.reconcile.report import Report
 
 OPENS_WITHIN_S = 10
 RESOLVES_WITHIN_S = 20
+_MANY = 4
 
 
 def broken_promises(scenario: str | None, report: Report, parent_messages: int) -> list[str]:
     """Sentences for people, one for each promise that was not kept. No scenario (a recording) promises nothing.
 
-    `parent_messages` are those in Slack that are not replies in a thread: an episode has exactly one.
+    `parent_messages` are those in Slack that are not replies in a thread: an episode has one, and many that begin at
+    once may share one.
     """
     broken = list(_PROMISES[scenario](report)) if scenario in _PROMISES else []
-    if parent_messages != len(report.alerts):
+    if not _fits(parent_messages, len(report.alerts)):
         broken.append(f"{parent_messages} Slack messages for {len(report.alerts)} episodes")
     return broken
+
+
+def _fits(messages: int, episodes: int) -> bool:
+    return messages == episodes or (episodes >= _MANY and 0 < messages < episodes)
 
 
 def _flash_crash(report: Report) -> Iterator[str]:
