@@ -120,14 +120,20 @@ def _counts(members: Sequence[Alert], wording: Wording) -> str:
 
 def _movers(members: Sequence[Alert], wording: Wording) -> str:
     named = [f"{alert.symbol} {signed(_deepest(alert))} %" for alert in members if alert.scope == "symbol"][:_NAMED]
-    more = len(members) - len(named)
+    if not named:  # only the detectors' own alert is known
+        names = [name for alert in members for name in alert.members]
+        named, more = names[:_NAMED], len(names) - _NAMED
+    else:
+        more = len(members) - len(named)
     return ", ".join(named + ([wording.storm_more.format(count=more)] if more > 0 else []))
 
 
 def _detail(alert: Alert, wording: Wording) -> str:
     """One market in a line, escaped."""
     if alert.scope == "market":
-        return f"{EMOJI[alert.severity]} {outside(', '.join(alert.members[:40]))}"
+        falls = wording.storm_falls if alert.direction == "down" else wording.storm_rises
+        emoji = "✅" if alert.state == "resolve" else EMOJI[alert.severity]
+        return f"{emoji} *{falls.format(count=len(alert.members))}*"
     emoji = "✅" if alert.state == "resolve" else EMOJI[alert.severity]
     market = f"{exchange_name(alert.exchange, wording)} {alert.symbol}"
     line = f"{emoji} *{outside(market)}* {signed(_deepest(alert))} %"

@@ -1,6 +1,7 @@
 """Many episodes in one message: counted, the worst first, within Slack's limits however many there are."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,18 @@ def test_the_details_name_every_market_with_its_prices(storm) -> None:
     for n in range(60):
         assert f"*Upbit KRW-C{n}*" in shown(message)
     assert f"🔴 *Upbit KRW-C0* {MINUS}9.0 % · 136,839,000 → 129,997,000 KRW" in shown(message)
+
+
+def test_the_detectors_alert_alone_names_its_markets(storm, make_alert) -> None:
+    lead = make_alert(
+        "open", scope="market", members=[f"upbit:KRW-C{n}" for n in range(5)], symbol=None, exchange=None,
+        price_before=None, price_now=None,
+    )  # fmt: skip
+    group = replace(storm(1), members=(), fresh=(lead,), covered=(lead,), lead=lead)
+    message = render(group, ENGLISH, with_details=False)
+    assert "5 markets fall within 6 s: upbit:KRW-C0, upbit:KRW-C1, upbit:KRW-C2, and 2 more" in message.text
+    assert "*5 markets fall*" in shown(render_details(group, ENGLISH))
+    check_message(message.text, message.blocks, [])
 
 
 @pytest.mark.parametrize("wording", WORDINGS.values())
