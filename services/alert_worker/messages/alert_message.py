@@ -34,7 +34,7 @@ def render(alert: Alert, wording: Wording, told: Circumstances, facts: Facts = N
         blocks=[
             blocks.header(headline(alert, wording, facts)),
             *blocks.fields(_pairs(alert, wording, facts)),
-            *([blocks.uploaded_image(picture.file_id, picture.alt_text)] if picture else []),
+            *([blocks.uploaded_image(picture.file_id, picture.alt_text or line)] if picture else []),
             *_buttons(alert, wording),
             blocks.context(_small_print(alert, wording, told)),
         ],

@@ -39,7 +39,7 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An uploaded chart: Slack's id of the file, and the words for those who cannot see it."""
+    """An uploaded chart: Slack's id of the file, and the words for those who cannot see it (none known: "")."""
 
     file_id: str
     alt_text: str

@@ -99,6 +99,11 @@ def test_the_chart_stands_in_the_message_with_words_for_those_who_cannot_see_it(
     assert image == {"type": "image", "slack_file": {"id": "F123"}, "alt_text": "Candle chart of KRW-BTC"}
 
 
+def test_a_chart_whose_words_a_restart_forgot_still_has_some(make_alert) -> None:
+    message = render(make_alert("open"), ENGLISH, Circumstances(1, picture=Picture("F123", "")))
+    check_message(message.text, message.blocks, [])
+
+
 @pytest.mark.parametrize("language", sorted(WORDINGS))
 @pytest.mark.parametrize("state", ["open", "escalate", "resolve"])
 @pytest.mark.parametrize("severity", ["notice", "warning", "danger"])

@@ -20,6 +20,8 @@ GOOD = [
     {"type": "divider"},
     {"type": "actions", "elements": [{"type": "button", "text": TEXT, "url": "https://example.org"}]},
     {"type": "image", "image_url": "https://example.org/a.png", "alt_text": "a"},
+    {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "a"},
+    section(text=MARKED | {"verbatim": True}),
 ]
 BAD = [
     {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}},
@@ -32,6 +34,13 @@ BAD = [
     {"type": "context", "elements": [MARKED] * 11},
     {"type": "actions", "elements": [{"type": "button", "text": TEXT, "url": "javascript:alert(1)"}]},
     {"type": "image", "image_url": "https://example.org/a.png"},
+    {"type": "image", "slack_file": {"id": "F1"}, "image_url": "https://example.org/a.png", "alt_text": "a"},
+    {"type": "image", "slack_file": {"id": "F1", "url": "https://example.org/a.png"}, "alt_text": "a"},
+    {"type": "image", "slack_file": {"id": "F1"}, "alt_text": ""},
+    {"type": "actions", "elements": [{"type": "button", "text": TEXT, "style": "loud"}]},
+    {"type": "actions", "elements": [{"type": "button", "text": TEXT, "action_id": "x" * 256}]},
+    section(text=TEXT | {"verbatim": True}),
+    section(text=MARKED | {"emoji": True}),
     {"type": "nope"},
     "text",
 ]
@@ -52,7 +61,13 @@ def test_bad_blocks(block: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "blocks", "error"),
-    [("", [], "no_text"), ("x" * 40_001, [], "msg_too_long"), ("x", [{"type": "divider"}] * 51, "invalid_blocks")],
+    [
+        ("x", [section(text={"type": "mrkdwn", "text": "x" * 2_900})] * 5, "msg_blocks_too_long"),
+        ("x", [{"type": "divider", "block_id": "a"}] * 2, "invalid_blocks"),
+        ("", [], "no_text"),
+        ("x" * 40_001, [], "msg_too_long"),
+        ("x", [{"type": "divider"}] * 51, "invalid_blocks"),
+    ],
 )
 def test_bad_messages(text: str, blocks: list[Any], error: str) -> None:
     with pytest.raises(Refused) as refused:

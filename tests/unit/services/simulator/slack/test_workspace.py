@@ -37,6 +37,30 @@ def test_a_reply_needs_its_parent(workspace: Workspace) -> None:
         workspace.post(workspace.channels[0], {"text": "x", "thread_ts": "1.0"}, 1)
 
 
+def test_a_picture_can_be_shown_once_its_upload_is_complete_and_worked_on(workspace: Workspace) -> None:
+    channel, file = workspace.channels[0], workspace.new_file("a.png")
+    block = {"type": "image", "slack_file": {"id": file.file_id}, "alt_text": "a"}
+
+    def post(now_us: int) -> None:
+        workspace.post(channel, {"text": "x", "blocks": [block]}, now_us)
+
+    file.content = b"\x89PNG"
+    with pytest.raises(Refused, match="invalid_blocks"):
+        post(0)
+    workspace.complete(file, "a", 1_000_000)
+    with pytest.raises(Refused, match="invalid_blocks"):
+        post(1_000_001)
+    post(2_000_000)
+    file.content = b"no picture"
+    with pytest.raises(Refused, match="invalid_blocks"):
+        post(2_000_000)
+
+
+def test_an_empty_upload_cannot_be_completed(workspace: Workspace) -> None:
+    with pytest.raises(Refused, match="file_not_found"):
+        workspace.complete(workspace.new_file("a.png"), "a", 1)
+
+
 def test_what_is_kept_is_bounded(workspace: Workspace) -> None:
     for number in range(1_200):
         workspace.post(workspace.channels[0], {"text": "x"}, number)
