@@ -27,6 +27,11 @@ ROWS_WRITTEN = Counter("tapewatch_rows_written_total", "Events new to the store"
 ROWS_REPEATED = Counter("tapewatch_rows_repeated_total", "Events that the store already held", ["sink", "topic"])
 DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Records kept as dead letters", ["reader", "topic"])
 LAG_RECORDS = Gauge("tapewatch_lag_records", "Records between position and log end", ["reader", "topic"])
+LAG_RETENTION_RATIO = Gauge(
+    "tapewatch_lag_retention_ratio",
+    "Age of the oldest unread record as a share of what Kafka keeps; at 1 records are lost",
+    ["reader", "topic"],
+)
 STANDBY = Gauge("tapewatch_standby", "1 while another copy owns this shard", ["reader"])
 
 TRADES_IGNORED = Counter(

@@ -15,6 +15,7 @@ from services.consumer.journal import Journal
 from services.consumer.loop import Consumer
 from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
+from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
 from services.consumer.start import find_starts, open_sink, unless_stopped
 from shared import lifecycle
@@ -87,7 +88,10 @@ async def serve(
     sink = row.make(settings)
     async with AsyncExitStack() as at_end:
         at_end.push_async_callback(sink.close)
-        stored = await open_sink(sink, owned, settings, stop, liveness)
+        watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)
+        watching = asyncio.create_task(watch.run(), name="retention watch")
+        at_end.callback(watching.cancel)
+        stored = await open_sink(sink, owned, settings, stop, liveness, watching)
         reader = PartitionReader(settings.kafka, name, group_id=advice_group(sink_name))
         at_end.push_async_callback(reader.close)
         await reader.connect()
@@ -101,7 +105,9 @@ async def serve(
         consumer = Consumer(sink, reader, dead_letters, journal, now_us, row.batch_records, positions)
         log.info("consuming", partitions=len(positions))
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(one) for one in (tell_progress(consumer, liveness), advise_kafka(consumer))]
+            watch.consumer = consumer
+            works = (tell_progress(consumer, liveness), advise_kafka(consumer, watch), asyncio.wait_for(watching, None))
+            beside = [tasks.create_task(one) for one in works]
             await consumer.run(stop)
             for one in beside:
                 one.cancel()

@@ -6,13 +6,11 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.consumer.batch import Batch, Slice
+from services.consumer.feed import EVERY_EXCHANGE, publish
 from services.consumer.positions import Outside
 from shared import metrics
 from shared.events import FeedEvent
-from shared.topics import FEED
-from shared.wire import HEADERS_OF_EVENT, encode
 
-EVERY_EXCHANGE = "*"
 log = structlog.get_logger(__name__)
 
 
@@ -37,7 +35,5 @@ async def tell(producer: AIOKafkaProducer, outside: Sequence[Outside], reader: s
     """Log and publish each gap; returns when Kafka acknowledged them. Raises KafkaError."""
     for one in outside:
         log.error("gap: the position lies outside the log", reason=one.reason)
-        event = gap_event(one, reader, at_us)
-        headers = HEADERS_OF_EVENT[FeedEvent]
-        await producer.send_and_wait(FEED.name, encode(event), key=EVERY_EXCHANGE.encode(), headers=headers)
+        await publish(producer, gap_event(one, reader, at_us))
         metrics.GAPS.labels(EVERY_EXCHANGE).inc()

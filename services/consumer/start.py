@@ -27,7 +27,12 @@ log = structlog.get_logger(__name__)
 
 
 async def open_sink(
-    sink: Sink, owned: Collection[TopicPartition], settings: Settings, stop: asyncio.Event, liveness: Liveness
+    sink: Sink,
+    owned: Collection[TopicPartition],
+    settings: Settings,
+    stop: asyncio.Event,
+    liveness: Liveness,
+    *beside: "asyncio.Task[None]",
 ) -> Mapping[TopicPartition, int | None]:
     """Own the partitions in the store, once no other copy does; returns the positions that are stored.
 
@@ -38,7 +43,7 @@ async def open_sink(
     watching = asyncio.create_task(_until_made_anew(settings.kafka, sink.topics, ids))
     standing_by = asyncio.create_task(_say_standby(sink, liveness))
     try:
-        return await unless_stopped(stop, opening, watching)
+        return await unless_stopped(stop, opening, watching, *beside)
     finally:
         watching.cancel()
         standing_by.cancel()

@@ -1,9 +1,10 @@
 """Reading partitions from positions that are kept elsewhere."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
 from shared.kafka.clients import MAX_REQUEST_BYTES, client_options
 from shared.settings import KafkaSettings
@@ -67,7 +68,23 @@ class PartitionReader:
         """Records between `position` and the log's end as of the last fetch."""
         return max(0, (self._consumer.highwater(partition) or position) - position)
 
-    async def advise(self, positions: Mapping[TopicPartition, int]) -> None:
+    async def stamps_ms(self, offsets: Mapping[TopicPartition, int], within_s: float) -> dict[TopicPartition, int]:
+        """When the broker took the record at each offset; those that it does not send in time are left out.
+
+        For a reader that reads nothing else: it is without partitions afterwards.
+        """
+        found: dict[TopicPartition, int] = {}
+        if not offsets:
+            return found
+        await self.start(offsets)
+        until = asyncio.get_running_loop().time() + within_s
+        while (missing := offsets.keys() - found.keys()) and asyncio.get_running_loop().time() < until:
+            for partition, records in (await self._consumer.getmany(*missing, timeout_ms=250)).items():
+                found[partition] = int(records[0].timestamp)
+        self._consumer.unsubscribe()
+        return found
+
+    async def advise(self, positions: Mapping[TopicPartition, int | OffsetAndMetadata]) -> None:
         """Commit `positions` to the group, for lag monitors. Raises KafkaError."""
         await self._consumer.commit(dict(positions))
 
