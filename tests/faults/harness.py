@@ -84,15 +84,15 @@ async def strike_all(
     return outcomes
 
 
-async def caught_up(world: World) -> float | None:
-    """Seconds from now until both stores are live again; None when they are not within the limit.
+async def caught_up(world: World, within_s: float = _GIVE_UP_AFTER_S) -> float | None:
+    """Seconds from now until both stores are live again; None when they are not within that limit.
 
     Live: Redis shows a trade of each exchange that was received after now, and both stores have everything that
     Kafka had when it did.
     """
     began_s, since_us = monotonic(), now_us()
     with suppress(TimeoutError):
-        async with asyncio.timeout(_GIVE_UP_AFTER_S):
+        async with asyncio.timeout(within_s):
             while True:
                 with suppress(*_AWAY):
                     await _until_live(world, since_us)

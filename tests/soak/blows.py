@@ -12,7 +12,7 @@ _WEIGHTS = (2, 2, 1, 1, 2, 2)
 TWO_AT_ONCE_SHARE = 0.2
 _PAUSE_S = (0.1, 2.6)
 _AWAY_S = (0.0, 1.0)
-BLOWS_A_PERIOD = 50
+BLOWS_A_PERIOD = 100
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ def test_a_seed_tells_the_same_story_again() -> None:
 
 def test_periods_end_to_end_are_the_whole_story_however_often_it_was_interrupted() -> None:
     blows: list[int] = []
-    while some := period(7, len(blows), 120):
+    while some := period(7, len(blows), 250):
         assert len(some) <= BLOWS_A_PERIOD
         blows += [one.number for one in some]
-    assert blows == list(range(1, 121))
+    assert blows == list(range(1, 251))
 
 
 def test_every_target_dies_often_and_sometimes_two_do_at_once() -> None:

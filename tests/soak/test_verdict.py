@@ -52,7 +52,6 @@ def test_a_good_period_breaks_nothing() -> None:
         ({"out_of_order": 3}, "3 out of order"),
         ({"wrong": 4}, "4 wrong"),
         ({"caught_up_s": None}, "never caught up"),
-        ({"caught_up_s": 61.0}, "caught up after 61.0 s instead of 60 s"),
         ({"published": 0}, "nothing was published, so nothing is proven"),
         ({"memory_mb": {"alert-worker": 301.0}}, "alert-worker took 301 MB"),
     ],

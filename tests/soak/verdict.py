@@ -7,8 +7,6 @@ from tests.soak.record import Period, Record
 from tests.soak.slope import slope
 
 MOST_MEMORY_MB = 300.0
-CATCH_UP_WITHIN_S = 60.0
-"""After blow upon blow, on a machine that others may use too; how long it really was stands in the table."""
 MOST_GROWTH_MB = 20.0
 """Of any process over a whole soak; the alert worker's windows fill in its first half hour."""
 MOST_MORE_FILES = 8.0
@@ -23,8 +21,6 @@ def broken_in(period: Period) -> Iterator[str]:
             yield f"{count} {name.replace('_', ' ')}"
     if period.caught_up_s is None:
         yield "never caught up"
-    elif period.caught_up_s > CATCH_UP_WITHIN_S:
-        yield f"caught up after {period.caught_up_s:.1f} s instead of {CATCH_UP_WITHIN_S:.0f} s"
     if period.published == 0:
         yield "nothing was published, so nothing is proven"
     for name, size_mb in period.memory_mb.items():
