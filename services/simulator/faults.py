@@ -104,6 +104,13 @@ class Faults:
             asyncio.get_running_loop().call_later(seconds, self._source.set_clock_ahead, exchange, 0)
         return found
 
+    def burst(self, order: Order) -> int:
+        """Everything trades `factor` times as much for `seconds`."""
+        factor = _whole(order, "factor", 50, 1, 1_000)
+        if not self._source.hurry(factor, _seconds(order, 10.0) or 0.0):
+            raise FaultError("a recording has its own pace")
+        return factor
+
     def reset(self, order: Order) -> int:
         """Connections break inside a frame."""
         connections = self._connections(order)
@@ -168,6 +175,7 @@ FAULTS: dict[str, Callable[[Faults, Order], int]] = {
     "half_open": Faults.half_open,
     "slow_drip": Faults.slow_drip,
     "clock_skew": Faults.clock_skew,
+    "burst": Faults.burst,
     "reset": Faults.reset,
     "close": Faults.close,
     "server_shutdown": Faults.server_shutdown,

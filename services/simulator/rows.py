@@ -137,6 +137,9 @@ class Source(Protocol):
     def skip_ids(self, symbol: str, count: int) -> bool:
         """Leave a hole in a Binance market's trade ids; False where that cannot be."""
 
+    def hurry(self, factor: float, seconds: float) -> bool:
+        """Tell so many times more for so long; False where the pace is that of a recording."""
+
     def set_clock_ahead(self, exchange: str, milliseconds: int) -> bool:
         """Let an exchange's clock go wrong by so much; False where times are told as they were recorded."""
 

@@ -166,6 +166,10 @@ class SyntheticSource:
         desk.skip_ids(count)
         return True
 
+    def hurry(self, factor: float, seconds: float) -> bool:
+        self._market.hurry(factor, seconds)
+        return True
+
     def set_clock_ahead(self, exchange: str, milliseconds: int) -> bool:
         self._clock_ahead_ms[exchange] = milliseconds
         self._market.set_clock_ahead(exchange, milliseconds)

@@ -45,6 +45,7 @@ class Market:
         self._turns = self._draw_turns()
         self._next_s = 0.0
         self._pace, self._pace_ends_s = 1.0, 0.0
+        self._hurry, self._hurry_ends_s = 1.0, 0.0
         self._late: list[tuple[float, int, Desk, Trade]] = []
         self._late_order = count()
 
@@ -63,6 +64,10 @@ class Market:
         for desk in self.desks:
             if desk.instrument.exchange == exchange:
                 desk.clock_ahead_ms = milliseconds
+
+    def hurry(self, factor: float, seconds: float) -> None:
+        """Tell so many times more for so long, by this market's own clock."""
+        self._hurry, self._hurry_ends_s = factor, self._next_s + seconds
 
     def open(self) -> list[Record]:
         """Everything once, so that each subscription has data at once: a trade, a ticker and a book of each market."""
@@ -115,7 +120,8 @@ class Market:
         if self._next_s >= self._pace_ends_s:
             self._pace = _PACES[int(self._rng.random() * len(_PACES))]
             self._pace_ends_s = self._next_s + _PACE_LASTS_S
-        self._next_s += self._rng.expovariate(self._rate * self._pace)
+        hurry = self._hurry if self._next_s < self._hurry_ends_s else 1.0
+        self._next_s += self._rng.expovariate(self._rate * self._pace * hurry)
 
     def _draw_turns(self) -> list[Desk]:
         """Busier instruments come more often; drawn once, because a weighted choice a message is dear."""

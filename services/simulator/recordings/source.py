@@ -81,6 +81,9 @@ class RecordedSource:
     def skip_ids(self, symbol: str, count: int) -> bool:
         return False
 
+    def hurry(self, factor: float, seconds: float) -> bool:
+        return False
+
     def set_clock_ahead(self, exchange: str, milliseconds: int) -> bool:
         return False
 

@@ -161,3 +161,21 @@ def test_postponing_moves_the_times_of_what_is_still_to_come() -> None:
     postponed.postpone(5_000)
     moved, unmoved = (next(islice(iter(one.tell, None), 1)) for one in (postponed, straight))
     assert moved.event_ms - unmoved.event_ms == 5_000
+
+
+def test_a_market_in_a_hurry_tells_so_many_times_more_for_so_long() -> None:
+    calm, hurried = market(rate=100), market(rate=100)
+    tell(calm, 5)
+    tell(hurried, 5)
+    hurried.hurry(20, 5)
+    during, usual = len(tell_on(hurried, 10)), len(tell_on(calm, 10))
+    assert 14 * usual < during < 26 * usual
+    after, usual = len(tell_on(hurried, 40)), len(tell_on(calm, 40))
+    assert 0.5 * usual < after < 2 * usual
+
+
+def tell_on(market: Market, until_s: float) -> list[Record]:
+    told = []
+    while market.due_s() <= until_s:
+        told.append(market.tell())
+    return told
