@@ -1,5 +1,14 @@
 """Every fault, one row each; a family a file."""
 
-from tests.faults import broker, cluster, consumers, exchanges, network, stores
+from tests.faults import broker, cluster, consumers, exchanges, network, refusals, stores, transactions
 
-FAULTS = (*consumers.FAULTS, *broker.FAULTS, *stores.FAULTS, *exchanges.FAULTS, *network.FAULTS, *cluster.FAULTS)
+FAULTS = (
+    *consumers.FAULTS,
+    *broker.FAULTS,
+    *stores.FAULTS,
+    *transactions.FAULTS,
+    *exchanges.FAULTS,
+    *network.FAULTS,
+    *refusals.FAULTS,
+    *cluster.FAULTS,
+)

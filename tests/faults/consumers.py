@@ -29,6 +29,14 @@ async def killed(name: str, times: int, world: "World", random: Random) -> Struc
     return Struck(times)
 
 
+async def any_consumer_killed(times: int, world: "World", random: Random) -> Struck:
+    """Kill one or the other consumer, again and again."""
+    for _ in range(times):
+        await asyncio.sleep(random.uniform(0.0, 1.0))
+        await world.services.strike(random.choice(CONSUMERS))
+    return Struck(times)
+
+
 async def told_to_end(name: str, world: "World", _random: Random) -> Struck:
     """SIGTERM under load: it must end in time and with exit status 0."""
     pid = await world.services.strike(name, signal.SIGTERM)
@@ -69,6 +77,26 @@ async def consumer_doubled(name: str, world: "World", random: Random) -> Struck:
     await asyncio.sleep(random.uniform(1.0, 2.0))
     status = await copy.stop()
     return Struck(2, broken=[] if status == 0 else [f"the second copy was told to end and ended with {status}"])
+
+
+async def in_a_group(name: str, world: "World", random: Random) -> Struck:
+    """Two members of a consumer group in its place; one is killed, another joins, the first of them leaves."""
+    arguments = ("--group", f"faults-{name}")
+    await world.services.hold(name)
+    first, second = [await world.services.copy(name, arguments=arguments) for _ in range(2)]
+    for member in (first, second):
+        await member.until_said("the group gave us partitions")
+    await asyncio.sleep(random.uniform(1.0, 3.0))
+    killed_status = await first.stop(signal.SIGKILL)
+    third = await world.services.copy(name, arguments=arguments)
+    await third.until_said("the group gave us partitions")
+    await asyncio.sleep(random.uniform(0.0, 3.0))
+    statuses = [await member.stop() for member in (second, third)]
+    await world.services.let_go(name)
+    broken = [f"a member was told to end and ended with {status}" for status in statuses if status != 0]
+    if killed_status != -signal.SIGKILL:
+        broken.append(f"a member ended by itself, with {killed_status}")
+    return Struck(3, broken=broken)
 
 
 async def service_doubled(name: str, world: "World", _random: Random) -> Struck:
@@ -135,6 +163,7 @@ FAULTS = [
         Fault("F1", f"{name}-killed", "kill -9 at random moments", strike, bound_s=2, quick=True)
         for name, strike in _each(CONSUMERS, killed, 3)
     ),
+    Fault("F1", "consumers-killed-50-times", "either, again and again", partial(any_consumer_killed, 50), bound_s=2),
     *(
         Fault("F2", f"{name}-killed-when-stored", "dies between the store's answer and all else", strike, bound_s=2)
         for name, strike in _each(CONSUMERS, partial(killed_at, "stored"))
@@ -162,6 +191,22 @@ FAULTS = [
     *(
         Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=4, makes_gap=name in PRODUCERS)
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, 5.0)
+    ),
+    *(
+        Fault(
+            "F6",
+            f"{name}-frozen-for-{seconds}-s",
+            f"SIGSTOP for {seconds} s",
+            strike,
+            bound_s=10,
+            makes_gap=name in PRODUCERS,
+        )
+        for seconds in (30, 120)
+        for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, float(seconds))
+    ),
+    *(
+        Fault("F10", f"{name}-in-a-group", "members of a group are killed, join and leave", strike, bound_s=20)
+        for name, strike in _each(CONSUMERS, in_a_group)
     ),
     *(
         Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=4, quick=True)

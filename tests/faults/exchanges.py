@@ -19,6 +19,7 @@ _MALFORMED = (
     "[" * 5_000,
     '{"type":"trade","code":"KRW-BTC","trade_price":1e400}',
     '{"type":"trade","code":"KRW-BTC","trade_price":NaN,"trade_volume":"1"}',
+    '{"type":"trade","code":"KRW-BTC","ask_bid":"INSURANCE_FUND","trade_price":1,"trade_volume":1}',
     '{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":"one","p":1,"q":null}}',
     '{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":-1,"p":"1e99999999","q":"1","T":0,"m":2}}',
 )
@@ -68,7 +69,23 @@ async def symbols_repeated(world: "World", _random: Random) -> Struck:
     return Struck(2)
 
 
+async def frame_too_large(world: "World", random: Random) -> Struck:
+    """A frame of megabytes on every connection: it is not read, and the connection is made anew."""
+    for exchange in random.sample(_EXCHANGES, 2):
+        await world.market.play("malformed", exchange=exchange, text="[" + "1," * (3 << 20) + "1]")
+    return Struck(2)
+
+
+async def burst(world: "World", _random: Random) -> Struck:
+    """Fifty times as much of everything for ten seconds, or as much of that as the simulator can tell."""
+    await world.market.play("burst", factor=50, seconds=10)
+    await asyncio.sleep(10)
+    return Struck()
+
+
 FAULTS = [
+    Fault("F29", "frame-too-large", "6 MB on every connection", frame_too_large, bound_s=5, makes_gap=True),
+    Fault("F31", "burst", "50 times the rate for 10 s, as far as can be", burst, bound_s=20, makes_gap=True),
     Fault("F29", "malformed-frames", "frames that cannot be read", malformed, bound_s=2, quick=True),
     Fault("F27", "connections-reset", "broken inside a frame", connections_reset, bound_s=5, makes_gap=True),
     Fault("F28", "everything-twice", "both exchanges repeat themselves", symbols_repeated, bound_s=2),

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 _LASTS_S = 5.0
 _STALL_S = 10.0
 _CUT_S = 3.0
+_CLOSE_AFTER_S = 2.0
 
 
-async def bad_weather(link: str, weather: Weather, world: "World", _random: Random) -> Struck:
+async def bad_weather(
+    link: str, weather: Weather, world: "World", _random: Random, lasts_s: float = _LASTS_S
+) -> Struck:
     """The network is like that for some seconds."""
     world.links[link].weather = weather
-    await asyncio.sleep(_LASTS_S)
+    await asyncio.sleep(lasts_s)
     world.links[link].weather = Weather()
     return Struck()
 
@@ -40,6 +43,16 @@ async def lagging_then_reset(link: str, world: "World", _random: Random) -> Stru
     world.links[link].reset()
     world.links[link].weather = Weather()
     return Struck()
+
+
+async def closed_slowly(link: str, world: "World", _random: Random) -> Struck:
+    """The ends of connections are told late: services are restarted while they are."""
+    world.links[link].weather = Weather(close_after_s=_CLOSE_AFTER_S)
+    for name in world.services.names:
+        await world.services.strike(name)
+    await asyncio.sleep(_LASTS_S)
+    world.links[link].weather = Weather()
+    return Struck(len(world.services.names))
 
 
 async def cut(link: str, world: "World", _random: Random) -> Struck:
@@ -72,4 +85,27 @@ def _of(link: str, *, makes_gap: bool = False) -> list[Fault]:
     ]
 
 
-FAULTS = [*_of("kafka"), *_of("redis"), *_of("postgres"), *_of("exchanges", makes_gap=True)]
+_SLOW_BROKER = {
+    # Each chunk of a connection waits for the one before it, so that a line this slow is narrow as well.
+    "500-ms": ("0.5 s there and back, for 10 s", Weather(latency_s=0.25), 10.0),
+    "5-s": ("5 s there and back, for 30 s", Weather(latency_s=2.5), 30.0),
+}
+
+FAULTS = [
+    *_of("kafka"),
+    *_of("redis"),
+    *_of("postgres"),
+    *_of("exchanges", makes_gap=True),
+    *(
+        Fault(
+            "F24", f"{link}-link-closes-slowly", "ends are told after 2 s", strike, 8, makes_gap=True, stage="proxied"
+        )
+        for link in ("kafka", "redis", "postgres")
+        for strike in (partial(closed_slowly, link),)
+    ),
+    *(
+        Fault("F9", f"kafka-slow-by-{name}", says, strike, bound_s=15, stage="proxied")
+        for name, (says, weather, lasts_s) in _SLOW_BROKER.items()
+        for strike in (partial(bad_weather, "kafka", weather, lasts_s=lasts_s),)
+    ),
+]

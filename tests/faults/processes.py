@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -94,8 +94,8 @@ class Processes(Supervisor):
         """Start a service that was held."""
         await self._call("startProcess", name, False)
 
-    async def copy(self, name: str, **more: str) -> Copy:
-        """Start a second copy of a service, with the same settings and `more` of the environment.
+    async def copy(self, name: str, arguments: Sequence[str] = (), **more: str) -> Copy:
+        """Start a second copy of a service, with the same settings, more `arguments`, and `more` of the environment.
 
         It ends with the world at the latest.
         """
@@ -103,7 +103,7 @@ class Processes(Supervisor):
         log = self._directory / f"{name}-copy-{len(self._copies)}.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *launch.wrapped([sys.executable, "-m", "services.cli", *service.arguments]),
+                *launch.wrapped([sys.executable, "-m", "services.cli", *service.arguments, *arguments]),
                 env={**self._environment, **service.environment, **more},
                 cwd=self._directory,
                 stdin=asyncio.subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from devstack.server import Server
 from devstack.stack import KAFKA_KEY, POSTGRES_KEY, REDIS_KEY
 from devstack.valkey_server import Valkey
 from tests.faults.fault import StageName
+from tests.faults.kafka_proxy import KafkaProxy
 from tests.faults.tcp_proxy import TcpProxy
 
 
@@ -58,7 +59,7 @@ class Servers:
             yield {}
             return
         links = {
-            "kafka": TcpProxy(self.kafka_link.target, self.kafka_link.port),
+            "kafka": KafkaProxy(self.kafka_link.target, self.kafka_link.port),
             "postgres": TcpProxy(self.postgres.recipe.ports[0].number),
             "redis": TcpProxy(self.redis.recipe.ports[0].number),
         }
@@ -73,11 +74,15 @@ def servers_of(stage: StageName, root: Path) -> Servers:
     postgres, redis = Server(Postgres(root / "postgres")), Server(Valkey(root / "valkey"))
     if stage == "three brokers":
         replicated = {"TAPEWATCH_KAFKA__REPLICATION_FACTOR": "3"}
-        return Servers(kafka_cluster(root / "kafka"), postgres, redis, replicated)
+        return Servers(kafka_cluster(root / "kafka", extra=_LEADERS_MOVE), postgres, redis, replicated)
     if stage == "proxied":
         kafka, link = _kafka_behind_a_proxy(root / "kafka")
         return Servers([kafka], postgres, redis, kafka_link=link)
     return Servers([Server(Kafka(root / "kafka"))], postgres, redis)
+
+
+# A partition is led by the first of its replicas, a second after that can be.
+_LEADERS_MOVE = {"leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0"}
 
 
 def _kafka_behind_a_proxy(root: Path) -> tuple[Server, Link]:

@@ -3,18 +3,27 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import TYPE_CHECKING
 
 import asyncpg
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from devstack.server import Server
+from devstack.valkey_server import Valkey
 from tests.faults.fault import Fault, Struck
 
 if TYPE_CHECKING:
     from tests.faults.world import World
+
+
+_LOAD_DELAY_US = 300
+"""What each command of its file takes to load."""
 
 
 async def down_for(server: Server, seconds: float, number: signal.Signals = signal.SIGKILL) -> None:
@@ -93,6 +102,48 @@ async def redis_read_only(world: "World", _random: Random) -> Struck:
     return Struck()
 
 
+async def redis_loading(world: "World", _random: Random) -> Struck:
+    """It comes back, and answers for some seconds that it is loading its data."""
+    recipe, url = world.redis.recipe, world.settings.redis.url.get_secret_value()
+    if not isinstance(recipe, Valkey):
+        raise TypeError("this is no Redis")
+    calm = recipe.extra
+    recipe.extra = {**calm, "key-load-delay": str(_LOAD_DELAY_US)}
+    world.redis.kill()
+    await asyncio.to_thread(world.redis.wait)
+    starting = asyncio.create_task(asyncio.to_thread(world.redis.start))
+    loading = 0
+    while not starting.done():
+        with suppress(RedisConnectionError):
+            async with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+                try:
+                    await client.ping()
+                except BusyLoadingError:
+                    loading += 1
+        await asyncio.sleep(0.05)
+    await starting
+    recipe.extra = calm
+    async with Redis.from_url(url) as client:
+        await client.config_set("key-load-delay", 0)
+    return Struck(broken=[] if loading else ["it never said that it was loading"])
+
+
+async def redis_password_changed(world: "World", _random: Random) -> Struck:
+    """It asks for a password that nobody has, and ends all connections, until somebody was told."""
+    log = world.directory / "consumer-redis.log"
+    said_before = log.stat().st_size
+    told = False
+    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+        await client.config_set("requirepass", "another")
+        await client.client_kill_filter(_type="normal", skipme=True)
+        for _ in range(60):
+            await asyncio.sleep(0.5)
+            if told := "refuses user or password" in log.read_bytes()[said_before:].decode(errors="replace"):
+                break
+        await client.config_set("requirepass", "")
+    return Struck(broken=[] if told else ["nobody was told of the wrong password"])
+
+
 async def postgres_crashed(world: "World", _random: Random) -> Struck:
     """Immediate shutdown, as after a crash of one of its processes."""
     await down_for(world.postgres, 2, signal.SIGQUIT)
@@ -111,7 +162,7 @@ async def postgres_restarted(world: "World", _random: Random) -> Struck:
 
 async def postgres_sessions_cut(world: "World", random: Random) -> Struck:
     """Every session of the services is ended by the administrator, three times."""
-    async with _postgres(world) as connection:
+    async with postgres(world) as connection:
         for _ in range(3):
             await connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tapewatch-%'"
@@ -122,7 +173,7 @@ async def postgres_sessions_cut(world: "World", random: Random) -> Struck:
 
 async def postgres_table_locked(world: "World", _random: Random) -> Struck:
     """Somebody holds the trades for longer than our lock timeout."""
-    async with _postgres(world) as connection, connection.transaction():
+    async with postgres(world) as connection, connection.transaction():
         await connection.execute("LOCK TABLE trade IN ACCESS EXCLUSIVE MODE")
         await asyncio.sleep(15)
     return Struck()
@@ -144,7 +195,8 @@ async def both_stores_away(world: "World", _random: Random) -> Struck:
 
 
 @asynccontextmanager
-async def _postgres(world: "World") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def postgres(world: "World") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A session as the owner of the tables."""
     connection = await asyncpg.connect(world.settings.postgres.dsn.get_secret_value())
     try:
         yield connection
@@ -159,6 +211,8 @@ FAULTS = [
     Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=5),
     Fault("F16", "redis-power-loss", "the last of its file is gone, twice", redis_lost_its_last_second, bound_s=4),
     Fault("F17", "redis-out-of-memory", "refuses writes for 3 s", redis_out_of_memory, bound_s=4),
+    Fault("F17", "redis-loading", "loads its data for some seconds", redis_loading, bound_s=5),
+    Fault("F17", "redis-password-changed", "another until it was told", redis_password_changed, bound_s=5),
     Fault("F17", "redis-read-only", "a replica for 3 s", redis_read_only, bound_s=4),
     Fault("F18", "postgres-crashed", "immediate shutdown, back after 2 s", postgres_crashed, bound_s=4, quick=True),
     Fault("F18", "postgres-killed", "kill -9 of all its processes", postgres_killed, bound_s=4),

@@ -12,6 +12,8 @@ from typing import Self
 
 _CHUNK_BYTES = 64 << 10
 _STALL_POLL_S = 0.01
+Through = Callable[[bytes], bytes]
+"""What becomes of a part of a stream on its way."""
 _HANG_UP_HARD = struct.pack("ii", 1, 0)  # SO_LINGER with no time: the kernel sends a reset instead of an orderly end
 
 
@@ -19,7 +21,8 @@ _HANG_UP_HARD = struct.pack("ii", 1, 0)  # SO_LINGER with no time: the kernel se
 class Weather:
     """How a network is. Times in seconds, for every chunk each way; `is_stalled`: what is sent waits.
 
-    `reset_share` is the chance of a chunk to end its connection with a reset; `slice_bytes` cuts chunks into pieces.
+    `reset_share` is the chance of a chunk to end its connection with a reset; `slice_bytes` cuts chunks into pieces;
+    `close_after_s` is how long the end of a connection takes to be told.
     """
 
     latency_s: float = 0.0
@@ -27,6 +30,7 @@ class Weather:
     bytes_per_s: float | None = None
     reset_share: float = 0.0
     slice_bytes: int = _CHUNK_BYTES
+    close_after_s: float = 0.0
     is_stalled: bool = False
 
 
@@ -84,6 +88,10 @@ class TcpProxy:
                 writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _HANG_UP_HARD)
             writer.transport.abort()
 
+    def _conversation(self) -> tuple[Through, Through]:
+        """What becomes of the two streams of a new connection: there, and back."""
+        return bytes, bytes
+
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.get_running_loop().create_task(self._forward(reader, writer))
         self._tasks.add(task)
@@ -98,7 +106,11 @@ class TcpProxy:
         pair = (writer, out)
         self._connections.add(pair)
         try:
-            ways = [asyncio.create_task(self._one_way(*way, pair)) for way in ((reader, out), (there, writer))]
+            there_through, back_through = self._conversation()
+            ways = [
+                asyncio.create_task(self._one_way(*way, pair))
+                for way in ((reader, out, there_through), (there, writer, back_through))
+            ]
             await asyncio.gather(*ways)
         except OSError:
             pass  # one side hung up hard, and the other is told so below
@@ -113,10 +125,11 @@ class TcpProxy:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        through: Through,
         pair: tuple[asyncio.StreamWriter, asyncio.StreamWriter],
     ) -> None:
-        while chunk := await reader.read(_CHUNK_BYTES):
-            slice_bytes = self.weather.slice_bytes
+        while received := await reader.read(_CHUNK_BYTES):
+            chunk, slice_bytes = through(received), self.weather.slice_bytes
             for start in range(0, len(chunk), slice_bytes):
                 piece = chunk[start : start + slice_bytes]
                 await self._weather(len(piece))
@@ -125,6 +138,7 @@ class TcpProxy:
                     return
                 writer.write(piece)
                 await writer.drain()
+        await asyncio.sleep(self.weather.close_after_s)
         if writer.can_write_eof():
             writer.write_eof()
 
