@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.faults.world import World
 
 
+_TOLD_TRIES = 120
 _LOAD_DELAY_US = 300
 """What each command of its file takes to load."""
 
@@ -136,7 +137,7 @@ async def redis_password_changed(world: "World", _random: Random) -> Struck:
     async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
         await client.config_set("requirepass", "another")
         await client.client_kill_filter(_type="normal", skipme=True)
-        for _ in range(60):
+        for _ in range(_TOLD_TRIES):
             await asyncio.sleep(0.5)
             if told := "refuses user or password" in log.read_bytes()[said_before:].decode(errors="replace"):
                 break

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ROLE = "tapewatch_consumer"
 _STRIKES = "consumer-postgres"
-_TRIES = 60
+_TRIES = 120
 _LASTS_S = 5.0
 _KEPT_WITHIN_S = 20.0
 _OLD = timedelta(days=30)

@@ -18,12 +18,10 @@ from tests.faults.world import running_world
 from tests.soak.blows import Blow, period
 from tests.soak.period import run_period
 from tests.soak.record import Record, load, save
-from tests.soak.table import document, verdict
+from tests.soak.table import FULL, document, verdict
 from tests.soak.verdict import broken
 
 _DOCUMENT = Path("docs/SOAK.md")
-_FULL = 1_000
-"""So many blows make a full result, which is kept as a document."""
 
 
 def main() -> int:
@@ -43,7 +41,7 @@ def main() -> int:
         print(f"tests.soak: {error}", file=sys.stderr)
         return error.exit_code
     text = document(record)
-    if record.blows >= _FULL or arguments.document:
+    if record.blows >= FULL or arguments.document:
         _DOCUMENT.write_text(text, encoding="utf-8")
         console.print(f"written: {_DOCUMENT}")
     else:
@@ -92,7 +90,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=_FULL, help="blows in all; each kills one process or two")
+    parser.add_argument("--kills", type=int, default=FULL, help="blows in all; each kills one process or two")
     parser.add_argument("--seed", type=int, help="of a new soak; drawn and printed if absent")
     parser.add_argument("--rate", type=float, default=2_000.0, help="messages a second of a new soak")
     parser.add_argument("--state", type=Path, default=Path(".soak.json"), help="where an interrupted soak goes on from")

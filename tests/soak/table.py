@@ -23,6 +23,8 @@ _HEADINGS = (
     "most files",
 )
 
+FULL = 1_000
+"""So many blows make a full result."""
 _FLAT_HEADINGS = ("process", "MB first", "MB last", "MB grown", "files first", "files last", "files grown")
 _DOCUMENT = """# Soak: kill -9 at random moments
 
@@ -31,7 +33,7 @@ processes: one at a time, or two in the same moment. The market was asked for {r
 {messages_a_second:,.0f}. Each period ends with a pause in which everything published is compared with Kafka, Redis and
 Postgres, trade by trade.
 
-**Result: {verdict}.**
+**Result: {verdict}.**{partial}
 
 {periods}
 
@@ -67,6 +69,7 @@ def document(record: Record) -> str:
         rate=record.rate,
         messages_a_second=record.messages_a_second,
         verdict=verdict(record),
+        partial="" if record.blows >= FULL else f" This is a part: a full result has {FULL:,} blows.",
         periods="\n".join(
             [
                 *_rows(_HEADINGS, (_cells(str(number), one) for number, one in enumerate(record.periods, 1))),

@@ -96,5 +96,7 @@ def test_the_document_tells_every_period_the_sum_and_the_verdict() -> None:
     assert "150 blows" in text
     assert "| all | 150 | 180 | 400,001 | 0 | 0 | 0 | 0 | 3,702 | 21 | 2.5 | 120 | 60 | 15 |" in text
     assert "nothing was lost outside a recorded gap" in text
+    assert "This is a part: a full result has 1,000 blows." in text
+    assert "This is a part" not in document(a_record(a_period(blows=1_000)))
     assert "| redis | 90 |" in text
     assert "| alert-worker | 60 | 60 | +0.0 | 9 | 9 | +0.0 |" in text
