@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 _TOLD_TRIES = 120
-_LOAD_DELAY_US = 300
-"""What each command of its file takes to load."""
+_LOAD_DELAY_US = 5_000
+"""What each key or command of its file takes to load."""
 
 
 async def down_for(server: Server, seconds: float, number: signal.Signals = signal.SIGKILL) -> None:
@@ -109,10 +109,14 @@ async def redis_loading(world: "World", _random: Random) -> Struck:
     if not isinstance(recipe, Valkey):
         raise TypeError("this is no Redis")
     calm = recipe.extra
+    async with Redis.from_url(url) as client:
+        await client.bgrewriteaof()  # so that there is little to load, whatever came before
+        while (await client.info("persistence"))["aof_rewrite_in_progress"]:
+            await asyncio.sleep(0.05)
     recipe.extra = {**calm, "key-load-delay": str(_LOAD_DELAY_US)}
     world.redis.kill()
     await asyncio.to_thread(world.redis.wait)
-    starting = asyncio.create_task(asyncio.to_thread(world.redis.start))
+    starting = asyncio.create_task(asyncio.to_thread(world.redis.start, 180))
     loading = 0
     while not starting.done():
         with suppress(RedisConnectionError):
