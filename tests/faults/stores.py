@@ -111,7 +111,7 @@ async def redis_loading(world: "World", _random: Random) -> Struck:
     calm = recipe.extra
     async with Redis.from_url(url) as client:
         await client.bgrewriteaof()  # so that there is little to load, whatever came before
-        while (await client.info("persistence"))["aof_rewrite_in_progress"]:
+        while (await client.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110  # another process
             await asyncio.sleep(0.05)
     recipe.extra = {**calm, "key-load-delay": str(_LOAD_DELAY_US)}
     world.redis.kill()
