@@ -6,11 +6,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
-from aiokafka.structs import TopicPartition
 
-from shared.errors import WrongUse
-from shared.kafka import PartitionReader, client_options, create_topics, make_producer
+from shared.kafka import make_producer
 from shared.topics import TRADES
 from shared.wire import HEADERS_OF_EVENT
 from tests.faults.fault import Check, Fault, Struck
@@ -82,40 +79,10 @@ def _kept_as_dead_letters(expected: set[tuple[str, str, int, int]]) -> Check:
     return check
 
 
-async def partitions_added(world: "World", _random: Random) -> Struck:
-    """Somebody gives the trades another partition. Everybody goes on with those that the contract names."""
-    admin = AIOKafkaAdminClient(**client_options(world.settings.kafka, "faults"))
-    await admin.start()
-    try:
-        await admin.create_partitions({TRADES.name: NewPartitions(TRADES.partitions + 1)})
-    finally:
-        await admin.close()
-    for name in world.services.names:
-        await world.services.strike(name)
-
-    async def check(world: "World") -> list[str]:
-        added = TopicPartition(TRADES.name, TRADES.partitions)
-        reader = PartitionReader(world.settings.kafka, "faults")
-        await reader.connect()
-        try:
-            written = (await reader.log_ends([added]))[added]
-        finally:
-            await reader.close()
-        broken = [f"{written} records in a partition that nobody reads"] if written else []
-        try:
-            await create_topics(world.settings.kafka)
-        except WrongUse as error:
-            return [*broken, *([] if "lose their order" in str(error) else [str(error)])]
-        return [*broken, "`topics create` is content with another number of partitions"]
-
-    return Struck(1 + len(world.services.names), check=check)
-
-
 FAULTS = [
     Fault("F8", "kafka-killed", "kill -9, back after 5 s", kafka_killed, bound_s=6, quick=True),
     Fault("F8", "kafka-away", "down for 60 s", partial(kafka_away, 60), bound_s=15),
     Fault("F8", "kafka-away-for-10-minutes", "down for 600 s", partial(kafka_away, 600), bound_s=100),
     Fault("F9", "kafka-frozen", "SIGSTOP for 5 s", kafka_frozen, bound_s=5),
-    Fault("F12", "partitions-added", "and everything restarted", partitions_added, bound_s=5, makes_gap=True),
     Fault("F30", "poison", "records that are no trades", poison, bound_s=2, quick=True),
 ]

@@ -3,19 +3,14 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
 import asyncpg
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from devstack.server import Server
-from devstack.valkey_server import Valkey
 from tests.faults.fault import Fault, Struck
 
 if TYPE_CHECKING:
@@ -23,8 +18,6 @@ if TYPE_CHECKING:
 
 
 _TOLD_TRIES = 120
-_LOAD_DELAY_US = 5_000
-"""What each key or command of its file takes to load."""
 
 
 async def down_for(server: Server, seconds: float, number: signal.Signals = signal.SIGKILL) -> None:
@@ -101,36 +94,6 @@ async def redis_read_only(world: "World", _random: Random) -> Struck:
         await asyncio.sleep(3)
         await client.replicaof("NO", "ONE")
     return Struck()
-
-
-async def redis_loading(world: "World", _random: Random) -> Struck:
-    """It comes back, and answers for some seconds that it is loading its data."""
-    recipe, url = world.redis.recipe, world.settings.redis.url.get_secret_value()
-    if not isinstance(recipe, Valkey):
-        raise TypeError("this is no Redis")
-    calm = recipe.extra
-    async with Redis.from_url(url) as client:
-        await client.bgrewriteaof()  # so that there is little to load, whatever came before
-        while (await client.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110  # another process
-            await asyncio.sleep(0.05)
-    recipe.extra = {**calm, "key-load-delay": str(_LOAD_DELAY_US)}
-    world.redis.kill()
-    await asyncio.to_thread(world.redis.wait)
-    starting = asyncio.create_task(asyncio.to_thread(world.redis.start, 180))
-    loading = 0
-    while not starting.done():
-        with suppress(RedisConnectionError):
-            async with Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
-                try:
-                    await client.ping()
-                except BusyLoadingError:
-                    loading += 1
-        await asyncio.sleep(0.05)
-    await starting
-    recipe.extra = calm
-    async with Redis.from_url(url) as client:
-        await client.config_set("key-load-delay", 0)
-    return Struck(broken=[] if loading else ["it never said that it was loading"])
 
 
 async def redis_password_changed(world: "World", _random: Random) -> Struck:
@@ -216,7 +179,6 @@ FAULTS = [
     Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=5),
     Fault("F16", "redis-power-loss", "the last of its file is gone, twice", redis_lost_its_last_second, bound_s=4),
     Fault("F17", "redis-out-of-memory", "refuses writes for 3 s", redis_out_of_memory, bound_s=4),
-    Fault("F17", "redis-loading", "loads its data for some seconds", redis_loading, bound_s=5),
     Fault("F17", "redis-password-changed", "another until it was told", redis_password_changed, bound_s=5),
     Fault("F17", "redis-read-only", "a replica for 3 s", redis_read_only, bound_s=4),
     Fault("F18", "postgres-crashed", "immediate shutdown, back after 2 s", postgres_crashed, bound_s=4, quick=True),
