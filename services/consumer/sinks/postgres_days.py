@@ -5,12 +5,13 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
-from services.consumer.sinks.postgres_rows import DAY_US, date_of
+from services.consumer.sinks.postgres_rows import DAY_US, EPOCH, date_of
 from services.consumer.sinks.postgres_session import Session
 from shared.clock import NowMicros
 
 log = structlog.get_logger(__name__)
 DAYS_AHEAD = 3
+HOUR_US = DAY_US // 24
 
 
 class Days:
@@ -22,6 +23,8 @@ class Days:
         self._retention = timedelta(days=retention_days)
         self._now_us = now_us
         self._known: set[int] = set()
+        self._made_ahead_in: int | None = None
+        self._dropped_on: int | None = None
 
     def missing(self, days: set[int]) -> set[int]:
         """Those of `days` that have no table yet."""
@@ -34,6 +37,16 @@ class Days:
                 log.info("made a day of trades", day=str(date_of(day)))
             self._known.add(day)
 
+    async def keep(self, session: Session) -> None:
+        """Called again and again: with every hour of the clock make days ahead, with every midnight drop old ones."""
+        hour, day = self._now_us() // HOUR_US, self._now_us() // DAY_US
+        if hour != self._made_ahead_in:
+            await self.make_ahead(session)
+            self._made_ahead_in = hour
+        if day != self._dropped_on:
+            await self.drop_old(session)
+            self._dropped_on = day
+
     async def make_ahead(self, session: Session) -> None:
         """Make today and the days after it, so that midnight finds its table ready."""
         today = self._now_us() // DAY_US
@@ -41,10 +54,14 @@ class Days:
 
     async def drop_old(self, session: Session) -> None:
         """Drop the days that are past retention, unless somebody is reading one: the next round comes."""
-        oldest = date_of(self._now_us() // DAY_US) - self._retention
+        now_us = self._now_us()
+        oldest = date_of(now_us // DAY_US) - self._retention
+        at = EPOCH + timedelta(microseconds=now_us)
         for record in await session.fetch("SELECT day FROM trade_day WHERE day < $1 ORDER BY day", oldest):
             try:
-                dropped = await session.fetchval("SELECT drop_trade_day($1, $2)", record["day"], self._retention)
+                dropped = await session.fetchval(
+                    "SELECT drop_trade_day($1, $2, $3)", record["day"], self._retention, at
+                )
             except asyncpg.LockNotAvailableError:
                 log.warning("a day past retention is in use, it is kept for now", day=str(record["day"]))
                 continue

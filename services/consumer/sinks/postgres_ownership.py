@@ -16,8 +16,6 @@ log = structlog.get_logger(__name__)
 _STANDBY_POLL_S = 0.5
 _CHECK_S = 1.0
 _CHECK_TIMEOUT_S = 10.0
-_CHECKS_A_MAKE_AHEAD = 3600
-_CHECKS_A_DROP = 24 * 3600
 _TRY_LOCKS = """
 SELECT coalesce(bool_and(pg_try_advisory_lock(k.topic, k.partition)), true)
 FROM unnest($1::int[], $2::int[]) AS k (topic, partition)
@@ -78,12 +76,7 @@ class Ownership:
         return bool(locked)
 
     async def _keep(self) -> None:
-        checks = 0
         while True:
             await self._session.fetchval("SELECT 1", timeout=_CHECK_TIMEOUT_S)
-            if checks % _CHECKS_A_DROP == 0:
-                await self._days.drop_old(self._session)
-            if checks % _CHECKS_A_MAKE_AHEAD == 0:
-                await self._days.make_ahead(self._session)
-            checks += 1
+            await self._days.keep(self._session)
             await asyncio.sleep(_CHECK_S)

@@ -14,7 +14,7 @@ from services.consumer.migrate import migrate
 from shared.errors import Unreachable, WrongUse
 from shared.settings import PostgresSettings
 
-STEPS = ["0001_tables", "0002_days", "0003_views"]
+STEPS = ["0001_tables", "0002_days", "0003_views", "0004_drop_day_at"]
 TABLES = {
     *("instrument", "trade", "candle_1m", "ticker_1m", "alert", "gap", "completeness", "dead_letter", "watchlist"),
     *("sink_position", "alembic_version"),
@@ -144,7 +144,7 @@ async def test_a_server_that_comes_while_we_wait_is_migrated(data_directory):
 async def test_the_command_says_what_it_did_and_ends_with_the_right_code(fresh_database):
     code, out, err = await command(fresh_database)
     assert (code, err) == (0, "")
-    assert "ran 0001_tables, 0002_days, 0003_views" in out
+    assert "ran 0001_tables, 0002_days, 0003_views, 0004_drop_day_at" in out
     code, out, _ = await command(fresh_database)
     assert (code, "nothing to do" in out) == (0, True)
     code, out, _ = await command(fresh_database, "--json")

@@ -14,7 +14,8 @@ BEGIN
         GRANT UPDATE (base, quote, korean_name, english_name, status, warning, cautions, updated_at) ON instrument
             TO tapewatch_writer;
         GRANT SELECT ON watchlist, trade_day TO tapewatch_writer;
-        GRANT EXECUTE ON FUNCTION make_trade_day(date), drop_trade_day(date, interval) TO tapewatch_writer;
+        GRANT EXECUTE ON FUNCTION make_trade_day(date), drop_trade_day(date, interval, timestamptz)
+            TO tapewatch_writer;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tapewatch_reader') THEN
         GRANT USAGE ON SCHEMA public TO tapewatch_reader;

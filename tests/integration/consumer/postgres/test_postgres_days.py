@@ -5,13 +5,19 @@ from datetime import date, timedelta
 
 import asyncpg
 import pytest
+from aiokafka.structs import TopicPartition
 
+from services.consumer.sinks import postgres_ownership
 from services.consumer.sinks.postgres_days import Days
+from services.consumer.sinks.postgres_sink import PostgresSink
 from shared.clock import now_us
+from shared.topics import TRADES
 
 DAY_US = 86_400_000_000
 HANGS_S = 30
+TRADES_0 = TopicPartition(TRADES.name, 0)
 NEW_YEAR_US = 1_767_225_600_000_000
+TIMES = "SELECT trade_id, (extract(epoch FROM traded_at) * 1000000)::bigint FROM trade ORDER BY 1"
 DAYS = "SELECT day FROM trade_day ORDER BY day"
 
 
@@ -106,3 +112,59 @@ async def test_where_an_auditor_runs_a_day_stays_until_it_passed(record, trade, 
     await record.owner.execute("UPDATE completeness SET passed_at = now()")
     assert await dropped() == {day_of(old)}
     await session.close()
+
+
+async def test_a_clock_ahead_of_the_servers_drops_nothing_sooner(record, trade, batch):
+    _, _, session = await old_and_replayed(record, trade, batch)
+    before = await record.rows(DAYS)
+    young = day_of(now_us() - 20 * DAY_US)
+    await session.fetchval("SELECT make_trade_day($1)", young)
+    await record.owner.execute(
+        "INSERT INTO trade SELECT 9, $1::date, $1::date, instrument_id, 1, 1, 'buy', 'stream' FROM trade LIMIT 1", young
+    )
+    assert not await session.fetchval(
+        "SELECT drop_trade_day($1, interval '90 days', now() + interval '10 years')", young
+    )
+    assert await record.rows(DAYS) == sorted([*before, (young,)])
+    await session.close()
+
+
+MIDNIGHTS, RETENTION_DAYS, DAYS_AHEAD = 38, 10, 3
+
+
+@pytest.mark.timeout(180)
+async def test_through_38_midnights_under_load_every_day_is_made_dropped_and_accounted_for(
+    record, trade, batch, monkeypatch
+):
+    """The clock is the sink's alone and lies behind the server's. Trades come late by a day and by a week."""
+    monkeypatch.setattr(postgres_ownership, "_CHECK_S", 0.01)
+    first = now_us() // DAY_US - MIDNIGHTS - 2
+    clock_us = first * DAY_US
+    postgres = record.settings.postgres.model_copy(update={"retention_days": RETENTION_DAYS})
+    sink = PostgresSink(record.settings.model_copy(update={"postgres": postgres}), lambda: clock_us)
+    record.sinks.append(sink)
+    await sink.open({TRADES_0: "first"})
+    written = []  # (traded at, received at) by trade id
+
+    async def write(*traded_at_us):
+        new = [trade(len(written) + n, at_us, received_at_us=clock_us) for n, at_us in enumerate(traded_at_us)]
+        await sink.write(batch(new, len(written)))
+        written.extend((at_us, clock_us) for at_us in traded_at_us)
+
+    for today in range(first, first + MIDNIGHTS + 1):
+        oldest = today - RETENTION_DAYS
+        newest_received = {at_us // DAY_US: received_at_us for at_us, received_at_us in written}
+        gone = {day for day, received_at_us in newest_received.items() if received_at_us // DAY_US < oldest}
+        kept = {day for day in (*newest_received, *range(first, today + DAYS_AHEAD + 1)) if day not in gone}
+        async with asyncio.timeout(HANGS_S):
+            while await record.rows(DAYS) != [(day_of(day * DAY_US),) for day in sorted(kept)]:
+                await sink.refresh()
+                await asyncio.sleep(0.01)
+        expected = [(n, at_us) for n, (at_us, _) in enumerate(written) if at_us // DAY_US not in gone]
+        assert await record.rows(TIMES) == expected
+        for minute in (0, 719, 1439):
+            clock_us = today * DAY_US + minute * 60_000_000
+            await write(clock_us, clock_us + 59_999_999, clock_us - DAY_US, clock_us - 7 * DAY_US)
+        clock_us = (today + 1) * DAY_US
+    assert gone
+    assert (await record.rows("SELECT sum(trades) FROM candle_1m"))[0][0] == len(written)

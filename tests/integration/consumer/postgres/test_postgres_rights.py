@@ -55,8 +55,8 @@ async def test_the_writer_may_not_drop_a_young_day_nor_shorten_retention_to_noth
     await sink.write(batch([trade(1, received_at_us=now_us())]))
     writer = await asyncpg.connect(record.settings.postgres.dsn.get_secret_value())
     with pytest.raises(asyncpg.InvalidParameterValueError):
-        await writer.fetchval("SELECT drop_trade_day($1, interval '0')", date(2026, 1, 1))
-    assert not await writer.fetchval("SELECT drop_trade_day($1, interval '1 day')", date(2026, 1, 1))
+        await writer.fetchval("SELECT drop_trade_day($1, interval '0', now())", date(2026, 1, 1))
+    assert not await writer.fetchval("SELECT drop_trade_day($1, interval '1 day', now())", date(2026, 1, 1))
     assert await record.rows("SELECT trade_id FROM trade") == [(1,)]
     await writer.close()
 
