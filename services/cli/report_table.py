@@ -31,7 +31,9 @@ def _tables(report: Report) -> RenderableType:
 
 
 def _title(report: Report) -> str:
-    return f"{report.scenario or 'reconciliation'}: {_counted(report.published)} published in {report.seconds:.1f} s"
+    return (
+        f"{report.scenario or 'reconciliation'}: {_counted(report.published)} {report.truth} in {report.seconds:.1f} s"
+    )
 
 
 def _cells(store: str, figures: Figures) -> list[Text]:
@@ -50,7 +52,7 @@ def _facts(report: Report) -> RenderableType:
     facts.add_row("given up for newer ones", _counted(report.conflated))
     for sink, figures in report.latency_ms.items():
         facts.add_row(
-            f"published → {sink}",
+            f"{report.truth} → {sink}",
             f"half within {figures['p50']} ms, 99 % within {figures['p99']} ms, longest {figures['max']} ms",
         )
     for alert in report.alerts:

@@ -51,6 +51,10 @@ class Progress:
     ends: Positions
     of_sink: Mapping[str, Positions]
 
+    def held(self, topic: Topic) -> int:
+        """The sum of a topic's ends."""
+        return sum(end for place, end in self.ends.items() if place[0] == topic.name)
+
     def behind(self, sink: str, topic: Topic) -> int:
         """Records of a topic that a sink has not taken yet."""
         here = self.of_sink[sink]
@@ -139,6 +143,15 @@ class Stores:
             [_new_trade(place, entry_id, fields) for entry_id, fields in entries]
             for place, entries in zip(map(_place, symbols), found, strict=True)
         ]
+
+    async def busiest(self) -> list[tuple[str, str]]:
+        """Every (exchange, symbol) of which Redis holds trades, most trades first."""
+        keys = [str(key) async for key in self._redis.scan_iter("trades:*", count=1_000)]
+        pipe = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.xlen(key)
+        by_length = sorted(zip(await pipe.execute(), keys, strict=True), reverse=True)
+        return [(exchange, symbol) for _, key in by_length for _, exchange, symbol in [key.split(":", 2)]]
 
     async def newest_received_us(self) -> dict[tuple[str, str], int]:
         """When the newest trade of each (store, exchange) was received; exchanges without a trade are left out."""

@@ -86,7 +86,7 @@ async def _patiently(fetch: Callable[[], Awaitable[Kept]], exchange: str, wait_s
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(ListUnavailable),
-        wait=wait_exponential_jitter(initial=0.5, max=10),
+        wait=wait_exponential_jitter(multiplier=0.5, max=10),
         stop=stop_after_delay(wait_s),
         before_sleep=say,
         reraise=True,

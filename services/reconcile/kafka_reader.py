@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.reconcile.found import Log, is_misplaced
-from shared.events import Alert, Channel, Notification, OrderBook, Ticker, Trade
+from shared.events import Alert, Channel, MarketEvent, Notification, OrderBook, Ticker, Trade
 from shared.kafka import MAX_REQUEST_BYTES, client_options
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS, NOTIFICATIONS, ORDERBOOKS, TICKERS, TRADES, Topic
@@ -29,6 +29,20 @@ async def read_log(settings: KafkaSettings, since_us: int) -> Log:
         async for records in _batches(settings, topic, max(0, since_us - _CLOCKS_DIFFER_BY_US)):
             _add(log, channel, records, since_us)
     return log
+
+
+async def received(settings: KafkaSettings, since_us: int) -> AsyncIterator[tuple[Channel, MarketEvent]]:
+    """Every market event that was received from `since_us` on; each symbol in its order. What is unreadable is left to
+    `read_log`, which counts it."""
+    for channel, (topic, kind) in _MARKET.items():
+        async for records in _batches(settings, topic, max(0, since_us - _CLOCKS_DIFFER_BY_US)):
+            for record in records:
+                try:
+                    event = decode(kind, record.value)
+                except InvalidRecord:
+                    continue
+                if event.received_at_us >= since_us:
+                    yield channel, event
 
 
 def _add(log: Log, channel: Channel, records: Iterable[ConsumerRecord], since_us: int) -> None:

@@ -81,7 +81,7 @@ def read_truth(lines: Iterable[bytes]) -> Truth:
 def _add(truth: Truth, line: _Line) -> None:
     _ADD[line.channel](truth, line)
     truth.published[line.channel] += 1
-    truth.first_at_us = truth.first_at_us or line.published_at_us
+    truth.first_at_us = min(truth.first_at_us or line.published_at_us, line.published_at_us)
     truth.last_at_us = max(truth.last_at_us, line.published_at_us)
 
 

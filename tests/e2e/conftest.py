@@ -119,3 +119,23 @@ def _killed_at_last(process: subprocess.Popen[str]) -> Iterator[None]:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def other_exchanges() -> Iterator[dict[str, str]]:
+    """Settings that point to exchanges outside of the demo, whose market is open."""
+    command = [sys.executable, "-m", "services.cli", "simulator", "--scenario", "calm", "--symbols", "5"]
+    with subprocess.Popen(
+        [*command, "--expect", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())
+            addresses = {
+                f"TAPEWATCH_{exchange}__{kind}_URL": url[f"{exchange}_{kind}_url".lower()]
+                for exchange in ("UPBIT", "BINANCE")
+                for kind in ("WEBSOCKET", "REST")
+            }
+            yield {**addresses, "TAPEWATCH_BINANCE__SYMBOLS": "quote:USDT"}
+        finally:
+            process.terminate()

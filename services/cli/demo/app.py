@@ -25,9 +25,11 @@ from services.cli.demo.services import SINKS, journal
 from services.cli.demo.stage import Stage, demo_directory, everything, servers
 from services.cli.report_table import show_report
 from services.reconcile.app import reconcile
+from services.reconcile.received import write_received
 from services.reconcile.report import Report, judge
 from services.simulator.recordings.files import find_set
 from services.simulator.scenarios import SCENARIOS
+from shared.clock import now_us
 from shared.errors import TapewatchError, WrongUse
 from shared.settings import without_secrets
 
@@ -86,6 +88,7 @@ async def _demo(options: DemoOptions, screen: Screen) -> tuple[Report, Path | No
 
 
 async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Stack, interrupts: Interrupts) -> Report:
+    began_us = now_us()
     async with everything(options, screen, stack) as stage:
         picture = Picture(
             title=_title(options),
@@ -100,11 +103,11 @@ async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Stack, i
         screen.close()
         screen.say("comparing everything that was published with Kafka, Redis and Postgres")
         await stage.supervisor.stop(stage.supervisor.names)
-        return await _reckon(options, stage, picture, faults)
+        return await _reckon(options, stage, picture, faults, began_us)
 
 
 def _title(options: DemoOptions) -> str:
-    return ", ".join(path.name for path in options.recordings) or options.scenario
+    return "live" if options.live else ", ".join(path.name for path in options.recordings) or options.scenario
 
 
 @asynccontextmanager
@@ -117,15 +120,18 @@ async def _besides(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
 
 
-async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: list[str]) -> Report:
+async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: list[str], began_us: int) -> Report:
+    if options.live:
+        await write_received(stage.settings.kafka, stage.simulated.truth, began_us)
     journals = [path for sink in SINKS if (path := journal(stage.directory, sink)).exists()]
     report = await reconcile(stage.settings, stage.simulated.truth, journals)
     report.scenario = _title(options)
+    report.truth = "received" if options.live else "published"
     report.slack = {name: picture.slack.get(name, 0) for name in ("messages", "updates", "rejected")}
     parents = await stage.simulated.parent_messages()
     report.restarts = {row.name: row.restarts for row in picture.services}
     report.memory_mb = {row.name: round(row.peak_mb, 1) for row in picture.services}
-    promised = None if options.recordings else options.scenario
+    promised = None if options.recordings or options.live else options.scenario
     judge(report, [*faults, *broken_promises(promised, report, parents)])
     if options.report is not None:
         options.report.write_text(json.dumps(msgspec.to_builtins(report), indent=1) + "\n", encoding="utf-8")
@@ -138,6 +144,8 @@ def _check(options: DemoOptions) -> None:
         raise WrongUse(f"--scenario {options.scenario}: choose one of {', '.join(SCENARIOS)}")
     if options.speed != 1 and not options.recordings:
         raise WrongUse("--speed: only recordings can be played faster; give --recordings, or --rate for the market")
+    if options.live and options.recordings:
+        raise WrongUse("--live: the real exchanges and --recordings cannot be played at once")
     for prefix in options.recordings:
         find_set(prefix)
     for name, file in (("--report", options.report), ("--screenshot", options.screenshot)):

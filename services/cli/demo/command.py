@@ -20,6 +20,9 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
         ),
     ] = None,
     speed: Annotated[float, typer.Option(min=0.01, max=1_000, help="How fast recordings are played.")] = 1.0,
+    live: Annotated[
+        bool, typer.Option("--live", help="The real exchanges instead; the stores are held against what was received.")
+    ] = False,
     rate: Annotated[float, typer.Option(min=1, max=50_000, help="Messages a second of the synthetic market.")] = 500.0,
     symbols: Annotated[int, typer.Option(min=1, max=1_000, help="Coins, each on both exchanges.")] = 10,
     seed: Annotated[int | None, typer.Option(help="Makes the market repeatable.")] = None,
@@ -43,6 +46,7 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
         scenario=scenario,
         recordings=tuple(recordings or ()),
         speed=speed,
+        live=live,
         rate=rate,
         symbols=symbols,
         seed=seed,

@@ -12,6 +12,7 @@ from services.cli.demo.picture import Picture
 from services.cli.demo.screens import save_screenshot
 from services.cli.demo.stage import Stage
 from shared.errors import Unreachable
+from shared.topics import TRADES
 
 _LISTENERS_WITHIN_S = 60.0
 _POLL_S = 0.05
@@ -22,15 +23,19 @@ async def play(
 ) -> list[str]:
     """Play until `seconds` are over, the recording ends, or a person stops it. What did not come to rest."""
     picture.phase = "waiting for the producers to subscribe"
-    await _until_everybody_listens(stage)
+    await (_until_something_comes(stage, monitor) if options.live else _until_everybody_listens(stage))
     interrupts.market_opens()
-    await stage.simulated.open_market()
+    if not options.live:
+        await stage.simulated.open_market()
     monitor.market_opens()
     picture.phase = "market open"
     await _until_over(options, stage, interrupts)
     if options.screenshot is not None:
         save_screenshot(picture, options.screenshot)
-    await stage.simulated.stop_market()
+    if options.live:  # the real market does not stop; we stop listening
+        await stage.supervisor.stop([name for name in stage.supervisor.names if name.startswith("producer-")])
+    else:
+        await stage.simulated.stop_market()
     monitor.market_stops()
     return await drain(monitor, stage.supervisor, picture)
 
@@ -44,6 +49,21 @@ async def _until_everybody_listens(stage: Stage) -> None:
                 f"see the producers' logs in {stage.directory}"
             )
         await asyncio.sleep(_POLL_S)
+
+
+async def _until_something_comes(stage: Stage, monitor: Monitor) -> None:
+    deadline_s, first = monotonic() + _LISTENERS_WITHIN_S, None
+    while True:
+        await monitor.looked()
+        held = monitor.progress.held(TRADES) if monitor.progress is not None else 0
+        first = held if first is None else first
+        if held > first:
+            return
+        if monotonic() > deadline_s:
+            raise Unreachable(
+                f"no exchange sent a trade within {_LISTENERS_WITHIN_S:.0f} s: see the producers' logs in "
+                f"{stage.directory}"
+            )
 
 
 async def _until_over(options: DemoOptions, stage: Stage, interrupts: Interrupts) -> None:

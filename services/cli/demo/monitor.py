@@ -9,7 +9,7 @@ import msgspec
 
 from services.cli.demo.picture import Picture, PriceRow, ServiceRow
 from services.cli.demo.sampling import LatencySampler
-from services.cli.demo.services import SINKS, journal
+from services.cli.demo.services import LIVE, SINKS, journal
 from services.cli.demo.simulated import last_line
 from services.cli.demo.stage import Stage
 from services.cli.demo.supervision import count_restarts, cpu_seconds, ends, resident_mb
@@ -24,6 +24,8 @@ _EVERY_S = 0.4
 _TOPIC_OF_CHANNEL = {"trade": TRADES, "ticker": TICKERS, "orderbook": ORDERBOOKS}
 _SAMPLED_TRADES = 20
 _PRICES_SHOWN = 8
+_KNOWN_AFTER_S = 3.0
+"""So long after the opening the busiest symbols are known, where nobody could tell them before."""
 
 OnAlert = Callable[[Alert], None]
 
@@ -118,8 +120,10 @@ class Monitor:
 
     async def _market(self) -> None:
         status, now_s = await self._stage.simulated.status(), monotonic()
+        is_live = self._stage.wanted is LIVE
         for channel, flow in self._picture.flows.items():
-            flow.published.add(now_s, status["published"].get(channel, 0))
+            count = flow.in_kafka.count if is_live else status["published"].get(channel, 0)
+            flow.published.add(now_s, count)  # what real exchanges publish is known only as far as we received it
         self._picture.slack = status["slack"]
         if self._market_since_s is not None:
             self._picture.market_s = now_s - self._market_since_s
@@ -129,7 +133,7 @@ class Monitor:
         now_s = monotonic()
         for channel, flow in self._picture.flows.items():
             topic = _TOPIC_OF_CHANNEL[channel]
-            flow.in_kafka.add(now_s, sum(end for place, end in progress.ends.items() if place[0] == topic.name))
+            flow.in_kafka.add(now_s, progress.held(topic))
             for sink, topics in TOPICS_OF_SINK.items():
                 if topic in topics:
                     flow.behind[sink] = progress.behind(sink, topic)
@@ -141,6 +145,8 @@ class Monitor:
         self._picture.add_receipts(receipts)
 
     async def _prices(self) -> None:
+        if not self._picture.prices and self._picture.market_s > _KNOWN_AFTER_S:
+            self._picture.prices = [PriceRow(*symbol) for symbol in _shown(await self._stage.stores.busiest())]
         rows = self._picture.prices
         found = await self._stage.stores.newest_trades([(row.exchange, row.symbol) for row in rows], _SAMPLED_TRADES)
         for row, trades in zip(rows, found, strict=True):

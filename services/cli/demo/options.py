@@ -6,11 +6,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """`seconds` None means until Ctrl-C. `recordings` replace the synthetic market, and with it the scenario."""
+    """`seconds` None means until Ctrl-C. `recordings` replace the synthetic market, and with it the scenario; so does
+    `live`, by the exchanges of the settings.
+    """
 
     seconds: float | None = None
     scenario: str = "flash-crash"
     recordings: tuple[Path, ...] = ()
+    live: bool = False
     speed: float = 1.0
     rate: float = 500.0
     symbols: int = 10

@@ -35,6 +35,10 @@ class Subscriptions:
     """(exchange, symbol) that trade, busiest first."""
 
 
+LIVE = Subscriptions(selectors={"upbit": "", "binance": ""}, trade_stream="", expected=0, traded=())
+"""The exchanges and symbols that the settings name; what they will send is not known."""
+
+
 def subscriptions(offer: Offer, *, recorded: bool) -> Subscriptions:
     """Everything of each exchange: a synthetic market by its quote currency, a recording code by code.
 
@@ -89,27 +93,17 @@ def _journal(directory: Path, sink: str) -> dict[str, str]:
 def shared_environment(
     environ: Mapping[str, str], servers: Mapping[str, str], simulator: Mapping[str, str], wanted: Subscriptions
 ) -> dict[str, str]:
-    """What all processes are told: this machine's servers, the simulated exchanges and Slack, what to read.
+    """What all processes are told: this machine's servers, the simulated exchanges and Slack, what to read; nothing of
+    exchanges when it is LIVE.
 
     `servers` without the database: only the one process that needs it is given a way in.
     """
     kept = {name: value for name, value in environ.items() if not name.startswith(_KEPT_OUT)}
-    read = {
-        f"TAPEWATCH_{exchange.upper()}__{key}": value
-        for exchange, value in wanted.selectors.items()
-        for key in ("SYMBOLS", "ORDERBOOK_SYMBOLS")
-    }
-    addresses = {
-        f"TAPEWATCH_{exchange}__{kind}_URL": simulator[f"{exchange}_{kind}_url".lower()]
-        for exchange in ("UPBIT", "BINANCE")
-        for kind in ("WEBSOCKET", "REST")
-    }
+    exchanges = {} if wanted is LIVE else _simulated_exchanges(simulator, wanted)
     return {
         **kept,
         **servers,
-        **addresses,
-        **read,
-        "TAPEWATCH_BINANCE__TRADE_STREAM": wanted.trade_stream,
+        **exchanges,
         "TAPEWATCH_SLACK__API_URL": simulator["slack_api_url"],
         "TAPEWATCH_SLACK__BOT_TOKEN": SIMULATED_BOT_TOKEN,
         "TAPEWATCH_SLACK__CHANNEL": "#tapewatch",
@@ -120,3 +114,17 @@ def shared_environment(
         "TAPEWATCH_START__WAIT_S": environ.get("TAPEWATCH_START__WAIT_S", "60"),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _simulated_exchanges(simulator: Mapping[str, str], wanted: Subscriptions) -> dict[str, str]:
+    read = {
+        f"TAPEWATCH_{exchange.upper()}__{key}": value
+        for exchange, value in wanted.selectors.items()
+        for key in ("SYMBOLS", "ORDERBOOK_SYMBOLS")
+    }
+    addresses = {
+        f"TAPEWATCH_{exchange}__{kind}_URL": simulator[f"{exchange}_{kind}_url".lower()]
+        for exchange in ("UPBIT", "BINANCE")
+        for kind in ("WEBSOCKET", "REST")
+    }
+    return {**addresses, **read, "TAPEWATCH_BINANCE__TRADE_STREAM": wanted.trade_stream}

@@ -12,7 +12,7 @@ from devstack.stack import POSTGRES_KEY, Stack
 from services.cli.demo.database import bring_up_to_date, create_writer, write_secret
 from services.cli.demo.options import DemoOptions
 from services.cli.demo.screens import Screen
-from services.cli.demo.services import Subscriptions, services, shared_environment, subscriptions
+from services.cli.demo.services import LIVE, Subscriptions, services, shared_environment, subscriptions
 from services.cli.demo.simulated import Simulated
 from services.cli.demo.supervision import Supervisor
 from services.cli.stores import Stores
@@ -71,8 +71,7 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
             group.create_task(simulated.start(options))
             group.create_task(create_topics(settings.kafka))
             writer_dsn = group.create_task(_prepare_database(stack, settings, directory))
-        offer = await simulated.offer()
-        wanted = subscriptions(offer, recorded=bool(options.recordings))
+        wanted = LIVE if options.live else subscriptions(await simulated.offer(), recorded=bool(options.recordings))
         supervisor = _supervisor(stack, simulated, wanted, writer_dsn.result())
         async with Stores.connect(settings) as stores:
             screen.say("starting the services")

@@ -94,6 +94,7 @@ def test_a_demo_that_cannot_be_is_refused_before_anything_starts(scenario: str) 
         (["--recordings", "/nowhere/upbit/2021"], "--recordings /nowhere/upbit/2021: no file begins like this"),
         (["--recordings", "/nowhere/binance_usdm/2021"], "futures cannot be played"),
         (["--speed", "2"], "--speed: only recordings can be played faster"),
+        (["--live", "--recordings", "/x/upbit/2021"], "--live: the real exchanges and --recordings cannot"),
         (["--report", "/nowhere/report.json"], "--report: cannot write /nowhere/report.json"),
     ],
 )

@@ -3,7 +3,7 @@
 from configparser import RawConfigParser
 from pathlib import Path
 
-from services.cli.demo.services import Service, services, shared_environment, subscriptions
+from services.cli.demo.services import LIVE, Service, services, shared_environment, subscriptions
 from services.cli.demo.supervision import configuration, count_restarts, ends
 from shared.settings import load_settings
 
@@ -55,6 +55,15 @@ def test_no_credential_of_a_person_reaches_a_process() -> None:
     assert in_force.upbit.orderbook_symbols == ("quote:KRW",)
     assert in_force.kafka.bootstrap_servers == "127.0.0.1:2"
     assert in_force.log.level == "debug"
+
+
+def test_live_the_settings_say_which_exchanges_and_slack_is_still_the_simulated_one() -> None:
+    person = {"TAPEWATCH_UPBIT__SYMBOLS": "KRW-BTC", "TAPEWATCH_SLACK__WEBHOOK_URL": "https://hooks.slack.example/x"}
+    in_force = load_settings(shared_environment(person, {}, SIMULATOR, LIVE))
+    assert in_force.upbit.symbols == ("KRW-BTC",)
+    assert in_force.upbit.websocket_url == "wss://api.upbit.com/websocket/v1"
+    assert in_force.slack.api_url == SIMULATOR["slack_api_url"]
+    assert in_force.slack.webhook_url is None
 
 
 def test_the_configuration_is_what_supervisor_reads(tmp_path: Path) -> None:
