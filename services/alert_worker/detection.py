@@ -17,6 +17,7 @@ from services.alert_worker import snapshot
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.topic_reader import partitions_of, read_topic
+from services.alert_worker.watch import Watch
 from shared.clock import NowMicros, now_us
 from shared.events import Alert, Control, DetectorSnapshot, Notification, Trade
 from shared.kafka import PartitionReader
@@ -57,7 +58,8 @@ class Detection:
         self._mutes = mutes
         self._proved_at_s = 0.0
         self._reader = PartitionReader(settings, "alert-worker")
-        self._watches = {partition: Partition() for partition in partitions_of(TRADES)}
+        self._watch = Watch(TRADES.partitions)
+        self._partitions = partitions_of(TRADES)
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
 
@@ -65,36 +67,39 @@ class Detection:
         """Restore, watch until `stop`, save. A failure is raised: the next start repeats what was not saved."""
         try:
             await self._start()
-            await self._watch(stop)
-            await self._save(list(self._watches))
+            await self._go_on(stop)
+            await self._save(self._partitions)
         finally:
             await self._reader.close()
 
     async def _start(self) -> None:
         await self._reader.connect()
-        partitions = list(self._watches)
+        partitions = self._partitions
         firsts, ends = await self._reader.log_starts(partitions), await self._reader.log_ends(partitions)
         now_ms = self._now() // 1000
         warm_up = await self._reader.offsets_since(partitions, now_ms - WARM_UP_MS)
         positions, saved_at_us = {}, self._now()
         for partition, records in (await self._snapshots()).items():
-            resume = snapshot.restore(self._watches[partition], records)
+            resume = snapshot.restore(self._watch.partitions[partition.partition], records)
             if resume is None or resume > ends[partition]:
-                self._watches[partition] = Partition()
+                self._watch.partitions[partition.partition] = Partition()
                 resume = warm_up[partition]
                 saved_at_us = min(saved_at_us, (now_ms - WARM_UP_MS) * 1000)
             positions[partition] = max(resume, firsts[partition])
             saved_at_us = min([saved_at_us, *(record.at_us for record in records)])
         self._catching_up = {p: end for p, end in ends.items() if positions[p] < end}
+        self._watch.is_live = not self._catching_up
         await self._know_published(saved_at_us // 1000 - 60_000)
         await self._reader.start(positions)
         log.info("watching", behind=sum(ends[p] - positions[p] for p in partitions), known_alerts=len(self._published))
 
     async def _snapshots(self) -> Mapping[TopicPartition, list[DetectorSnapshot]]:
-        newest: dict[TopicPartition, dict[bytes, DetectorSnapshot]] = {partition: {} for partition in self._watches}
+        newest: dict[TopicPartition, dict[bytes, DetectorSnapshot]] = {partition: {} for partition in self._partitions}
         async for record in read_topic(self._settings, DETECTOR_STATE):
             saved = read_event(DetectorSnapshot, record)
-            if saved is not None and record.key is not None:
+            if saved is not None and snapshot.is_of_watch(saved):
+                snapshot.restore_watch(self._watch, saved)
+            elif saved is not None and record.key is not None:
                 newest[TopicPartition(TRADES.name, saved.partition)][record.key] = saved
         return {partition: list(records.values()) for partition, records in newest.items()}
 
@@ -105,8 +110,8 @@ class Detection:
             if alert is not None:
                 self._published.append(alert.alert_id)
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        turns = list(self._watches)
+    async def _go_on(self, stop: asyncio.Event) -> None:
+        turns = self._partitions
         turn, next_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns)
         while not stop.is_set():
             batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
@@ -128,29 +133,31 @@ class Detection:
             self._proved_at_s = monotonic()
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(_PROVE_WITHIN_S):
-                    ends = await self._reader.log_ends(list(self._watches))
-                if all(watch.position >= ends[partition] for partition, watch in self._watches.items()):
+                    ends = await self._reader.log_ends(self._partitions)
+                if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
                     self._liveness.moved("watching: no trades come")
 
     def _observe(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> list[Decided]:
-        watch, decided = self._watches[partition], []
+        number, decided = partition.partition, []
+        watch = self._watch.partitions[number]
         ignored = watch.ignored
         for record in records:
             trade = read_event(Trade, record)
             if trade is None:
                 watch.position = record.offset + 1
             else:
-                decided += watch.observe(trade, record.offset)
+                decided += self._watch.observe(trade, record.offset, number)
         TRADES_IGNORED.inc(watch.ignored - ignored)
         if watch.position >= self._catching_up.get(partition, 0):
             self._catching_up.pop(partition, None)
+            self._watch.is_live = not self._catching_up
         return decided
 
     def _run_on(self, batch: Mapping[TopicPartition, object]) -> list[Decided]:
         """Our clock stands in for the trades of partitions that have none to read."""
         now = self._now() - _ON_THE_WAY_US
-        idle = (p for p in self._watches if p not in batch and p not in self._catching_up)
-        return [one for partition in idle for one in self._watches[partition].run_on(now)]
+        idle = (p.partition for p in self._partitions if p not in batch and p not in self._catching_up)
+        return self._watch.run_on(now, idle)
 
     async def _publish(self, decided: Iterable[Decided]) -> None:
         for alert, delay_us in decided:
@@ -178,10 +185,15 @@ class Detection:
             )
 
     async def _save(self, partitions: Iterable[TopicPartition]) -> None:
-        """Write snapshots; the mark of a partition goes out after everything that it vouches for."""
+        """Write snapshots; the mark of a partition goes out after everything that it vouches for.
+
+        What concerns several symbols goes first: then it knows at least what the partitions have said, and what
+        they say again after a restart is not new to it.
+        """
         for partition in partitions:
             number = partition.partition
-            *symbols, mark = snapshot.take(self._watches[partition], number, self._now())
+            *symbols, mark = snapshot.take(self._watch.partitions[number], number, self._now())
+            await (await self._send_snapshot(0, *snapshot.take_watch(self._watch, self._now())))
             sent = [await self._send_snapshot(number, key, record) for key, record in symbols]
             await asyncio.gather(*sent)
             await (await self._send_snapshot(number, *mark))

@@ -8,6 +8,9 @@ from services.alert_worker.grid import Grid, tick_of
 from services.alert_worker.records import Market
 from shared.events import Alert, Trade
 
+SILENT_US = 500_000
+"""Records of two exchanges are in the order of their receipt to about this much."""
+
 
 class Decided(NamedTuple):
     """An alert, and the exchange's running clock offset (received - traded) when it was decided."""
@@ -53,6 +56,7 @@ class Partition:
         is_live = trade.origin == "stream"
         if is_live and offset >= self.heard_until and grid.hear(trade.traded_at_us, trade.received_at_us):
             decided = self._close(exchange)
+            decided += self._run_others_on(exchange, trade.received_at_us)
         self.position = offset + 1
         detector = exchange.detectors.get(trade.symbol)
         if detector is None:
@@ -86,6 +90,14 @@ class Partition:
                 _, _, offset, detector, _ = entry
                 first[detector] = min(offset, first.get(detector, offset))
         return first
+
+    def _run_others_on(self, heard: Exchange, received_at_us: int) -> list[Decided]:
+        """An exchange that is silent must not keep the others waiting: what it sent by now would be here."""
+        decided: list[Decided] = []
+        for exchange in self.exchanges.values():
+            if exchange is not heard and exchange.grid.run_on(received_at_us - SILENT_US):
+                decided += self._close(exchange)
+        return decided
 
     def _detector(self, exchange: Exchange, trade: Trade) -> Detector:
         market = Market(trade.exchange, trade.symbol, trade.base, trade.quote)

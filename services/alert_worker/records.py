@@ -27,6 +27,12 @@ def episode_id(market: Market, direction: int, started_tick: int) -> str:
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
+def market_episode_id(direction: str, started_tick: int) -> str:
+    """The same for an episode of the whole market."""
+    name = "\n".join((RULE_VERSION, "market", direction, str(started_tick)))
+    return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When a state change happened, on the exchange's clock, and when we had received the trade that caused it."""

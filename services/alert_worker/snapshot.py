@@ -18,12 +18,16 @@ from services.alert_worker.episodes import Episode
 from services.alert_worker.partition import Exchange, Partition
 from services.alert_worker.records import Market
 from services.alert_worker.rules import RULE_VERSION
+from services.alert_worker.watch import Watch
 from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
 
 MARK = "-"
 """What a partition's mark has in the place of an exchange."""
+
+WATCH = "watch"
+"""What the record of several symbols' state has in the place of a symbol."""
 
 
 def take(partition: Partition, number: int, at_us: int) -> Iterator[tuple[str, DetectorSnapshot]]:
@@ -58,6 +62,26 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
                 exchange.open[detector] = None
     partition.position = resume or 0
     return resume
+
+
+def take_watch(watch: Watch, at_us: int) -> tuple[str, DetectorSnapshot]:
+    """(key, record) of what concerns several symbols."""
+    record = DetectorSnapshot(
+        exchange=MARK, symbol=WATCH, partition=0, next_offset=0, rule_version=RULE_VERSION, state=watch.packed(),
+        at_us=at_us,
+    )  # fmt: skip
+    return symbol_key(MARK, WATCH), record
+
+
+def is_of_watch(record: DetectorSnapshot) -> bool:
+    """Whether `restore_watch` reads it."""
+    return (record.exchange, record.symbol) == (MARK, WATCH)
+
+
+def restore_watch(watch: Watch, record: DetectorSnapshot) -> None:
+    """The inverse of `take_watch`; what other rules wrote is left out."""
+    if record.rule_version == RULE_VERSION:
+        watch.unpack(record.state)
 
 
 def _symbol(detector: Detector, number: int, next_offset: int, at_us: int) -> tuple[str, DetectorSnapshot]:

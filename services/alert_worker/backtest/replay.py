@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from services.alert_worker.backtest.series import Seen
-from services.alert_worker.partition import Partition
+from services.alert_worker.watch import Watch
 from shared.events import Alert, Trade
 
 RUN_OUT_US = 1_000_000
@@ -14,7 +14,7 @@ def replay(trades: Iterable[Trade], seen: Seen) -> Iterator[Alert]:
 
     At the end the clock runs on for a second, so that what was traded last is decided too.
     """
-    watch, newest_us = Partition(), 0
+    watch, newest_us = Watch(), 0
     for offset, trade in enumerate(trades):
         seen.add(trade)
         newest_us = max(newest_us, trade.received_at_us)

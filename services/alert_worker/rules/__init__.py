@@ -6,5 +6,5 @@ from services.alert_worker.rules.move_abs import MoveAbs
 
 RULES: tuple[Rule, ...] = (Move(), MoveAbs())
 
-RULE_VERSION = "moves/2"
+RULE_VERSION = "moves/3"
 """Part of every id, and of what a snapshot belongs to: raise it when the same trades shall give other alerts."""

@@ -1,0 +1,111 @@
+"""One base currency that moves on several exchanges is one story: the first to open leads, the others join it.
+
+What joined stays a record of its own, suppressed as ``joined``; the leading episode tells of it once, and again when
+the joined one becomes more severe than what was told.
+"""
+
+from typing import Any
+
+import msgspec
+
+from shared.events import Alert, Severity
+
+JOINED = "joined"
+JOIN_WITHIN_US = 600_000_000
+"""An opening this much after the leading one, in event time, is a story of its own: exchanges move together."""
+
+_BY_WEIGHT: tuple[Severity, ...] = ("notice", "warning", "danger")
+
+
+class Story(msgspec.Struct, array_like=True):
+    """A base that moves in one direction: the newest alert of the leading episode, and the episodes that joined."""
+
+    lead: Alert
+    severity: Severity
+    """The most severe that was told."""
+    legs: dict[str, str]
+    """Exchange and symbol, by episode."""
+
+    @property
+    def members(self) -> list[str]:
+        """Every market of the story, the leading one first."""
+        return [name_of(self.lead), *self.legs.values()]
+
+
+class Joining:
+    """All stories that are not over."""
+
+    def __init__(self) -> None:
+        self._stories: dict[str, Story] = {}
+        """By base and direction."""
+
+    def take(self, alert: Alert) -> list[Alert]:
+        """A symbol's state change; return what is to be recorded, in that order."""
+        key = f"{alert.base}:{alert.direction}"
+        story = self._stories.get(key)
+        if story is None or (not story.legs and story.lead.state == "resolve"):
+            return self._alone(key, alert)
+        if alert.episode_id == story.lead.episode_id:
+            return self._of_lead(key, story, alert)
+        if alert.episode_id not in story.legs and not _goes_with(story, alert):
+            return [alert]
+        return self._of_leg(key, story, alert)
+
+    def packed(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {key: msgspec.to_builtins(story) for key, story in self._stories.items()}
+
+    def unpack(self, packed: dict[str, Any]) -> None:
+        """The inverse of `packed`."""
+        self._stories = msgspec.convert(packed, dict[str, Story])
+
+    def _alone(self, key: str, alert: Alert) -> list[Alert]:
+        if alert.state == "resolve":
+            self._stories.pop(key, None)
+        else:
+            self._stories[key] = Story(alert, alert.severity, {})
+        return [alert]
+
+    def _of_lead(self, key: str, story: Story, alert: Alert) -> list[Alert]:
+        story.lead = alert
+        story.severity = max(story.severity, alert.severity, key=_BY_WEIGHT.index)
+        told = msgspec.structs.replace(alert, members=story.members) if story.legs else alert
+        if alert.state == "resolve" and not story.legs:
+            del self._stories[key]
+        return [told]
+
+    def _of_leg(self, key: str, story: Story, alert: Alert) -> list[Alert]:
+        is_new = alert.episode_id not in story.legs
+        story.legs[alert.episode_id] = name_of(alert)
+        is_worse = _BY_WEIGHT.index(alert.severity) > _BY_WEIGHT.index(story.severity)
+        if alert.state == "resolve":
+            del story.legs[alert.episode_id]
+            if story.lead.state == "resolve" and not story.legs:
+                del self._stories[key]
+        elif story.lead.state == "resolve" and is_worse:
+            # The leading episode is over, so this one speaks for itself.
+            del story.legs[alert.episode_id]
+            self._stories[key] = Story(alert, alert.severity, story.legs)
+            return [alert]
+        joined = msgspec.structs.replace(alert, suppressed_by=JOINED)
+        if story.lead.state == "resolve" or alert.state == "resolve" or not (is_new or is_worse):
+            return [joined]
+        story.severity = max(story.severity, alert.severity, key=_BY_WEIGHT.index)
+        lead = story.lead
+        told = msgspec.structs.replace(
+            lead, alert_id=f"{lead.episode_id}-with-{alert.alert_id}", state="escalate", severity=story.severity,
+            event_at_us=alert.event_at_us, received_at_us=alert.received_at_us, members=story.members,
+        )  # fmt: skip
+        return [joined, told]
+
+
+def name_of(alert: Alert) -> str:
+    """``exchange:symbol``."""
+    return f"{alert.exchange}:{alert.symbol}"
+
+
+def _goes_with(story: Story, alert: Alert) -> bool:
+    """Whether an opening belongs to a story: of another market, while the leading episode is open and young."""
+    is_open = alert.state == "open" and story.lead.state != "resolve"
+    near = abs(alert.started_at_us - story.lead.started_at_us) <= JOIN_WITHIN_US
+    return is_open and near and alert.exchange != story.lead.exchange

@@ -1,0 +1,128 @@
+"""Many symbols of one direction within a minute are one market-wide episode. Openings in event time in, alerts out.
+
+It opens with the fourth base currency within 60 s, grows by updates (never two within 15 s) and ends when nobody
+joined for five minutes. The members' own episodes go on beside it: they are the details.
+"""
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from services.alert_worker.grid import GRID_US
+from services.alert_worker.records import market_episode_id
+from services.alert_worker.rules import RULE_VERSION
+from shared.events import Alert, AlertState, Direction, Severity
+
+LEAST_BASES = 4
+WITHIN_TICKS = 600
+QUIET_TICKS = 3_000
+UPDATE_TICKS = 150
+ANOTHER_TIME_TICKS = 36_000
+MOST_MEMBERS = 2_000
+_BY_WEIGHT: tuple[Severity, ...] = ("notice", "warning", "danger")
+
+
+class Member(msgspec.Struct, array_like=True, frozen=True):
+    """A symbol's opening."""
+
+    tick: int
+    name: str
+    base: str
+    change_pct: float
+    severity: Severity
+    received_at_us: int
+
+
+@dataclass(slots=True)
+class Storm:
+    """One direction: who opened lately, and the market-wide episode when there is one."""
+
+    direction: Direction
+    members: dict[str, Member] = field(default_factory=dict)
+    """By name, in event time; of the last minute only, while there is no episode."""
+    episode_id: str | None = None
+    told_tick: int = 0
+    told: int = 0
+    updates: int = 0
+
+    def join(self, member: Member) -> None:
+        """A symbol's episode opened. After a jump of the clock by an hour a recording of another time began."""
+        if self.members and abs(self._newest() - member.tick) > ANOTHER_TIME_TICKS:
+            self._forget()
+        if member.name in self.members or len(self.members) < MOST_MEMBERS:
+            self.members.setdefault(member.name, member)
+
+    def decide(self, tick: int) -> Alert | None:
+        """What follows at a tick, after its openings joined."""
+        if self.episode_id is None:
+            return self._begin(tick)
+        if tick - self._newest() >= QUIET_TICKS:
+            return self.expire(tick)
+        if len(self.members) > self.told and tick - self.told_tick >= UPDATE_TICKS:
+            self.updates += 1
+            return self._record("escalate", tick)
+        return None
+
+    def expire(self, until_tick: int) -> Alert | None:
+        """End the episode if that was due by a tick; tell of members that came since the last update when that is."""
+        if self.episode_id is None:
+            return None
+        due = self._newest() + QUIET_TICKS
+        if due <= until_tick:
+            record = self._record("resolve", due)
+            self._forget()
+            return record
+        due = self.told_tick + UPDATE_TICKS
+        if len(self.members) > self.told and due <= until_tick:
+            self.updates += 1
+            return self._record("escalate", due)
+        return None
+
+    def packed(self) -> list[Any]:
+        """Everything, as plain values."""
+        members = [msgspec.to_builtins(member) for member in self.members.values()]
+        return [members, self.episode_id, self.told_tick, self.told, self.updates]
+
+    def unpack(self, packed: list[Any]) -> None:
+        """The inverse of `packed`."""
+        members, self.episode_id, self.told_tick, self.told, self.updates = packed
+        self.members = {one.name: one for one in msgspec.convert(members, list[Member])}
+
+    def _forget(self) -> None:
+        self.members, self.episode_id, self.told, self.updates = {}, None, 0, 0
+
+    def _newest(self) -> int:
+        return max(member.tick for member in self.members.values())
+
+    def _begin(self, tick: int) -> Alert | None:
+        self.members = {n: m for n, m in self.members.items() if 0 <= tick - m.tick <= WITHIN_TICKS}
+        if len({member.base for member in self.members.values()}) < LEAST_BASES:
+            return None
+        first = min(member.tick for member in self.members.values())
+        self.episode_id = market_episode_id(self.direction, first)
+        return self._record("open", tick)
+
+    def _record(self, state: AlertState, tick: int) -> Alert:
+        self.told, self.told_tick = len(self.members), tick
+        members = sorted(self.members.values(), key=lambda member: (-abs(member.change_pct), member.name))
+        end = f"-{self.updates}" if state == "escalate" else ""
+        return Alert(
+            alert_id=f"{self.episode_id}-{state}{end}",
+            episode_id=self.episode_id or "",
+            state=state,
+            kind="storm",
+            detectors=["storm"],
+            scope="market",
+            direction=self.direction,
+            severity=max((member.severity for member in members), key=_BY_WEIGHT.index),
+            started_at_us=min(member.tick for member in members) * GRID_US,
+            decided_at_us=0,
+            rule_version=RULE_VERSION,
+            event_at_us=tick * GRID_US,
+            received_at_us=max(member.received_at_us for member in members),
+            change_pct=f"{median(member.change_pct for member in members):.2f}",
+            window_s=max(1, (tick - min(member.tick for member in members)) * GRID_US // 1_000_000),
+            members=[member.name for member in members],
+        )

@@ -1,0 +1,144 @@
+"""The whole watch, pure: trades of any partition in, alerts out; the same live, replayed, and in a backtest.
+
+Each partition decides about its own symbols in its own event time. What concerns several symbols (a market-wide
+storm, one coin on two exchanges) is decided on the merged state changes, in order of (tick, exchange, symbol). A tick
+is merged when every partition has closed it, so that the order in which partitions are read does not matter.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from services.alert_worker.grid import tick_of
+from services.alert_worker.joining import JOINED, Joining, name_of
+from services.alert_worker.partition import Decided, Partition
+from services.alert_worker.storms import Member, Storm
+from shared.events import Alert, Trade
+
+MOST_WAIT_TICKS = 20
+"""A partition that is further behind is not waited for, once everything was caught up with."""
+
+_SEEN_TICKS = 36_000
+
+
+class Watch:
+    """All partitions, and what their symbols have to do with each other."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = [Partition() for _ in range(partitions)]
+        self.is_live = True
+        """Whether a partition that is far behind is left behind; not while what was missed is being read."""
+        self._joining = Joining()
+        self._storms = {"down": Storm("down"), "up": Storm("up")}
+        self._pending: dict[str, Decided] = {}
+        self._seen: dict[str, int] = {}
+        """Tick of the newest state change that was merged, by market: replayed after a restart, it is not new."""
+
+    def observe(self, trade: Trade, offset: int, partition: int = 0) -> list[Decided]:
+        """Take in the trade at `offset` of a partition; return what was decided by then."""
+        decided = self.partitions[partition].observe(trade, offset)
+        return self.merge(decided) if decided or self._pending else []
+
+    def run_on(self, now_us: int, partitions: Iterable[int] = (0,)) -> list[Decided]:
+        """Decide what is due by our clock in partitions with nothing left to read."""
+        decided: list[Decided] = []
+        for number in partitions:
+            decided += self.partitions[number].run_on(now_us)
+        return self.merge(decided)
+
+    def merge(self, decided: Iterable[Decided]) -> list[Decided]:
+        """Take in state changes of symbols; return what all partitions have closed, in order."""
+        for one in decided:
+            self._pending[one.alert.alert_id] = one
+        frontier = self.frontier()
+        if frontier is None:
+            return []
+        due = sorted(
+            (one for one in self._pending.values() if _tick(one) <= frontier),
+            key=lambda one: (_tick(one), one.alert.exchange or "", one.alert.symbol or ""),
+        )
+        told: list[Decided] = []
+        place = 0
+        while place < len(due):
+            tick, first = _tick(due[place]), place
+            while place < len(due) and _tick(due[place]) == tick:
+                del self._pending[due[place].alert.alert_id]
+                place += 1
+            told += self._of_tick(tick, due[first:place])
+        told += self._expired(frontier)
+        return told
+
+    def frontier(self) -> int | None:
+        """The newest tick that all partitions have closed; None when none has closed any."""
+        closed = [
+            exchange.grid.closed
+            for partition in self.partitions
+            for exchange in partition.exchanges.values()
+            if exchange.grid.closed
+        ]
+        if not closed:
+            return None
+        return max(min(closed), max(closed) - MOST_WAIT_TICKS) if self.is_live else min(closed)
+
+    def packed(self) -> str:
+        """What concerns several symbols, as text."""
+        newest = max(self._seen.values(), default=0)
+        self._seen = {name: tick for name, tick in self._seen.items() if abs(newest - tick) <= _SEEN_TICKS}
+        state: list[Any] = [
+            self._joining.packed(),
+            {name: storm.packed() for name, storm in self._storms.items()},
+            [[one.alert, one.delay_us] for one in self._pending.values()],
+            self._seen,
+        ]
+        return msgspec.json.encode(state).decode()
+
+    def unpack(self, packed: str) -> None:
+        """The inverse of `packed`."""
+        joining, storms, pending, self._seen = msgspec.json.decode(packed)
+        self._joining.unpack(joining)
+        for name, state in storms.items():
+            self._storms[name].unpack(state)
+        alerts = [Decided(msgspec.convert(alert, Alert), delay_us) for alert, delay_us in pending]
+        self._pending = {one.alert.alert_id: one for one in alerts}
+
+    def _of_tick(self, tick: int, changes: list[Decided]) -> list[Decided]:
+        told, market = self._expired(tick - 1), []
+        for one in changes:
+            if tick <= self._seen.get(name_of(one.alert), -1) and self._is_repeat(one):
+                continue
+            self._seen[name_of(one.alert)] = tick
+            for alert in self._joining.take(one.alert):
+                market.append(Decided(alert, one.delay_us))
+                if alert.state == "open" and alert.suppressed_by != JOINED:
+                    self._storms[alert.direction].join(_member(alert, tick))
+        for storm in self._storms.values():
+            about_all = storm.decide(tick) if market else None
+            if about_all is not None:
+                told.append(Decided(about_all, changes[0].delay_us))
+        return told + market
+
+    def _is_repeat(self, one: Decided) -> bool:
+        """Whether an old tick means that it was merged before; a recording of another time begins at old ticks too."""
+        return self._seen[name_of(one.alert)] - _tick(one) <= _SEEN_TICKS
+
+    def _expired(self, until_tick: int) -> list[Decided]:
+        """What market-wide episodes do by themselves."""
+        told: list[Decided] = []
+        for storm in self._storms.values():
+            while (alert := storm.expire(until_tick)) is not None:
+                told.append(Decided(alert, self._delay_us()))
+        return told
+
+    def _delay_us(self) -> int:
+        delays = [e.grid.delay_us for partition in self.partitions for e in partition.exchanges.values()]
+        return max(delays, default=0)
+
+
+def _tick(one: Decided) -> int:
+    return tick_of(one.alert.event_at_us or 0)
+
+
+def _member(alert: Alert, tick: int) -> Member:
+    change = float(alert.change_pct or 0)
+    return Member(tick, name_of(alert), alert.base or "", change, alert.severity, alert.received_at_us or 0)
