@@ -87,7 +87,15 @@ class Feed:
     async def _replaced(self, old: Session, old_running: "asyncio.Task[None]") -> tuple[Session, "asyncio.Task[None]"]:
         """Open a second connection, and hang up the first once the second is confirmed; else keep the first."""
         confirmed = asyncio.Event()
-        fresh = Session(self._work, self._means, lambda _: confirmed.set())
+        overlapped = False
+
+        def note(_: Session) -> None:
+            # Asked at this moment: told to stop, we may hang up the first before anybody looks again.
+            nonlocal overlapped
+            overlapped = not old_running.done()
+            confirmed.set()
+
+        fresh = Session(self._work, self._means, note)
         running = asyncio.create_task(fresh.run())
         waiting = asyncio.create_task(confirmed.wait())
         kept = False
@@ -98,7 +106,6 @@ class Feed:
                 old.leave.clear()
                 asyncio.get_running_loop().call_later(_TRY_TO_REPLACE_AGAIN_S, old.leave.set)
                 return old, old_running
-            overlapped = not old_running.done()
             await asyncio.sleep(OVERLAP_S)
             await old.close()
             # Everything of the old one is published before anything of the new one: the order of a symbol is kept.

@@ -2,15 +2,21 @@
 
 import asyncio
 import signal
+import time
+from dataclasses import replace
 
 import pytest
 
 from devstack.kafka_server import Kafka
 from devstack.server import Server
+from services.producer.app import produce
+from services.producer.exchanges import ADAPTERS
 from services.producer.gaps import LATE_US
 from shared.clock import now_us
 from shared.kafka import create_topics
-from shared.settings import KafkaSettings
+from shared.liveness import Liveness
+from shared.partitioning import Shard
+from shared.settings import KafkaSettings, load_settings
 from shared.topics import FEED, TRADES
 
 BOTH = ("upbit", "binance")
@@ -150,6 +156,36 @@ async def test_a_planned_cut_loses_nothing_and_is_no_gap(ground, compare, end_of
     await ground.until_more(200)
     truth = await market.stop()
     assert [await end_of(producer) for producer in producers] == [0, 0]
+    result = compare(truth, await ground.held(TRADES))
+    assert result.fine, (len(result.lost), result.wrong[:3], result.out_of_order)
+    assert result.repeated > 0, "two connections overlapped"
+    assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
+
+
+@pytest.mark.parametrize("exchange", BOTH)
+async def test_a_connection_is_replaced_before_the_exchange_would_cut_it(ground, compare, monkeypatch, exchange):
+    adapter = ADAPTERS[exchange]
+    monkeypatch.setattr(adapter, "conduct", replace(adapter.conduct, rotate_s=3.0))
+    market = await ground.market(rate=1500, expect=18)
+    chosen = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": ground.kafka.bootstrap_servers,
+        "TAPEWATCH_BINANCE__SYMBOLS": "quote:USDT",
+        "TAPEWATCH_BINANCE__ORDERBOOK_SYMBOLS": "quote:USDT",
+        "TAPEWATCH_UPBIT__ORDERBOOK_SYMBOLS": "quote:KRW",
+    }
+    settings, stop = load_settings(ground.environment | chosen), asyncio.Event()
+    liveness = Liveness(time.monotonic, within_s=60, start_within_s=60)
+    reading = asyncio.create_task(produce(exchange, Shard(), settings, stop, liveness))
+
+    async def replaced_twice():
+        if reading.done():
+            reading.result()
+        return len([one for one in await ground.held(FEED) if one.event.kind == "connected"]) >= 3 * 2
+
+    await ground.until(replaced_twice)
+    truth = [line for line in await market.stop() if line["exchange"] == exchange]
+    stop.set()
+    await reading
     result = compare(truth, await ground.held(TRADES))
     assert result.fine, (len(result.lost), result.wrong[:3], result.out_of_order)
     assert result.repeated > 0, "two connections overlapped"
