@@ -1,7 +1,7 @@
 """Memory of producer and consumers while an exchange floods them. `python -m benchmarks.overload [SECONDS]`.
 
-The exchange sends as fast as it is read, many times what the stores take: the socket holds it back, and the consumers
-fall behind in Kafka. Nothing may be lost, and no process may grow.
+The exchange sends as fast as it is read: the socket holds it back, and the consumers may fall behind in Kafka. What
+Kafka took must be in both stores at the end, and no process may grow.
 """
 
 import asyncio
