@@ -6,6 +6,7 @@ from services.alert_worker.messages.message import Circumstances, Message, Pictu
 from services.alert_worker.messages.wording import Wording
 from services.alert_worker.outbox import Action, Together
 from shared.clock import NowMicros
+from shared.events import Alert
 
 
 class Scribe:
@@ -13,13 +14,20 @@ class Scribe:
 
     def __init__(self, wording: Wording, board: Board, now: NowMicros) -> None:
         self.wording, self._board, self._now = wording, board, now
+        self._written: tuple[str, int] = ("", 0)
 
     def episode(self, action: Action, picture: Picture | None, *, may_repeat: bool = False) -> Message:
         """The episode's own message."""
         alert = action.newest
         facts = self._board.facts(alert.exchange, alert.symbol, alert.base)
-        told = Circumstances(self._now(), may_repeat, len(action.alerts), picture)
+        told = Circumstances(self._told_at_us(alert, picture), may_repeat, len(action.alerts), picture)
         return alert_message.render(alert, self.wording, told, facts)
+
+    def _told_at_us(self, alert: Alert, picture: Picture | None) -> int:
+        """When its words are told. Its chart, which comes after them, makes the message no later."""
+        if picture is None or self._written[0] != alert.alert_id:
+            self._written = (alert.alert_id, self._now())
+        return self._written[1]
 
     def step(self, action: Action, may_repeat: bool) -> Message:
         """An escalation, for the thread."""

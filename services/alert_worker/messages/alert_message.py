@@ -1,7 +1,6 @@
 """An episode's message: everything about it in one look, edited as the episode goes on. Pure."""
 
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -187,8 +186,7 @@ def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[st
         seconds=f"{max(0, told.now_us - (alert.received_at_us or alert.decided_at_us)) / 1e6:.1f}",
         times=both_times(at_us, wording),
     )
-    started = datetime.fromtimestamp(alert.started_at_us / 1e6, UTC)
-    how_to = wording.how_to.format(symbol=outside(alert.symbol or ""), time=f"{started:%Y-%m-%dT%H:%MZ}")
+    how_to = wording.how_to.format(symbol=outside(alert.symbol or ""))
     return [
         blocks.escape(origin),
         how_to,
