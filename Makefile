@@ -16,7 +16,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test unit check bench faults soak test-systemd lock clean
+.PHONY: help setup demo test unit check bench faults soak test-systemd lock clean evaluate
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,11 @@ soak: $(VENV)/.dev  ## kill -9 at random moments, counted; goes on where it was 
 
 test-systemd: $(VENV)/.dev  ## the services on a booted systemd (root; needs systemd-container and debootstrap)
 	$(BIN)/pytest -x tests/systemd $(ARGS)
+
+RECORDINGS ?= ../shared/recordings
+evaluate: $(VENV)/.demo  ## renew docs/ALERT_QUALITY.md from recorded histories (RECORDINGS=DIR)
+	@mkdir -p docs/images
+	$(BIN)/python -m services.cli.alert_quality $(RECORDINGS) docs
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \

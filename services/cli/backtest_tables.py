@@ -18,6 +18,7 @@ HEADINGS = (
     "rule", "told", "delay\np50", "delay\np95", "after\nfixed", "alerts\na day", "episodes\na day", "calm\nepisodes",
     "repeats",
 )  # fmt: skip
+_SEVERITIES = ("notice", "warning", "danger")
 LEGEND = (
     "told: labelled moves (3 % within 10 minutes that stay) that were told, of how many.\n"
     "delay: from the crossing of 1 %. after fixed: moves that the fixed rule told sooner.\n"
@@ -81,7 +82,7 @@ def show_episodes(console: Console, alerts: Sequence[Alert]) -> None:
             f"{first.exchange} {first.symbol}",
             "+".join(dict.fromkeys(name for alert in own for name in alert.detectors)),
             f"{first.change_pct} %",
-            last.severity,
+            max((alert.severity for alert in own), key=_SEVERITIES.index),
             f"{sum(alert.state != 'resolve' for alert in own)} ×",
             f"{lasted_us / 60e6:.0f} min" if last.state == "resolve" else "still open",
         )

@@ -13,11 +13,14 @@ _BEFORE_US, _AFTER_US = 20 * MINUTE_US, 40 * MINUTE_US
 _WORDS = {"open": "told", "escalate": "again", "resolve": "over"}
 
 
-def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event]) -> bytes:
-    """The PNG. `alerts` are those of the episode, in order; times outside the hour around its opening are left out."""
-    first = alerts[0]
-    opened_us = (first.event_at_us or first.started_at_us) // MINUTE_US * MINUTE_US
-    from_us, to_us = opened_us - _BEFORE_US, opened_us + _AFTER_US
+def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event], around_us: int = 0) -> bytes:
+    """The PNG. `alerts` are those of the episode, in order.
+
+    What is outside the hour around its first word, or the first one from `around_us` on, is left out.
+    """
+    first = next((alert for alert in alerts if (alert.event_at_us or 0) >= around_us), alerts[0])
+    told_us = (first.event_at_us or first.started_at_us) // MINUTE_US * MINUTE_US
+    from_us, to_us = told_us - _BEFORE_US, told_us + _AFTER_US
     bars = [
         Bar(bar.ended_us - MINUTE_US, bar.open, bar.high, bar.low, bar.close, bar.volume)
         for bar in series.bars

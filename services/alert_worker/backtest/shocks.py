@@ -11,7 +11,7 @@ from services.alert_worker.backtest.series import SECOND_US, Seen
 from shared.events import Trade
 
 SIZES = (0.01, 0.015, 0.02, 0.03, 0.05, 0.08)
-OVER_S = (60, 300, 600)
+OVER_S = (60, 300)
 _STAYS_US = 120 * SECOND_US
 
 
