@@ -25,6 +25,7 @@ from services.cli import (
     topics,
     watchdog,
 )
+from services.cli.dead_letters import command as dead_letters
 from services.cli.demo import command as demo
 from shared.errors import TapewatchError
 
@@ -52,6 +53,7 @@ app.command("backtest")(backtest.backtest)
 app.add_typer(alerts.app, name="alerts")
 app.command("status")(status.status)
 app.command("tail")(tail.tail)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("reconcile")(reconcile.reconcile)
 app.command("settings")(settings.settings)
 

@@ -2,7 +2,7 @@
 
 Trades are kept until the bound, and then new ones are given up until half of it is free again: one gap tells of them.
 Tickers and books give way to newer ones of their symbol. What is about the feeds themselves is kept to a bound too, and
-then gaps are put together into the one that tells of the trades.
+then gaps are put together into the one that tells of the trades. Dead letters have a bound of their own.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.producer.gaps import Dropped, Gap
-from shared.events import Event, FeedEvent, OrderBook, Ticker, Trade
+from shared.events import DeadLetter, Event, FeedEvent, OrderBook, Ticker, Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import DEAD_LETTERS, TOPIC_OF_EVENT, Topic
 from shared.wire import HEADERS_OF_EVENT, encode
@@ -19,7 +19,7 @@ RECORD_OVERHEAD_BYTES = 120
 """What Python adds to a record that waits: its bytes object and a place in a list."""
 MAX_TRADE_BYTES = 128 << 20
 MAX_NEWEST_BYTES = 16 << 20
-MAX_DEAD_LETTERS_WAITING = 64
+MAX_DEAD_LETTER_BYTES = 16 << 20
 MAX_FEED_BYTES = 16 << 20
 """Hours of connections that come and go while Kafka is away."""
 
@@ -77,7 +77,7 @@ class Lanes:
         self._max_newest_bytes = max_newest_bytes
         self._conflate_at_bytes = max_newest_bytes
         self._max_feed_bytes = max_feed_bytes
-        self._bytes: dict[type[Event], int] = {Trade: 0, Ticker: 0, OrderBook: 0, FeedEvent: 0}
+        self._bytes: dict[type[Event], int] = dict.fromkeys((Trade, Ticker, OrderBook, FeedEvent, DeadLetter), 0)
         self._slots: dict[type[Event], dict[str, _Slot]] = {Trade: {}, Ticker: {}, OrderBook: {}}
 
     def put(self, event: Trade | Ticker | OrderBook) -> None:
@@ -98,15 +98,18 @@ class Lanes:
         """Let any other record wait. False: too many wait already. The caller counts a dead letter that is given up;
         of a gap that is, another one tells.
         """
-        lane = self._lane(topic, partition_of(key, topic.partitions))
-        if topic is DEAD_LETTERS and len(lane.waiting) >= MAX_DEAD_LETTERS_WAITING:
-            return False
         value = encode(event)
+        size = len(value) + RECORD_OVERHEAD_BYTES
+        if topic is DEAD_LETTERS:
+            if self._bytes[DeadLetter] + size > MAX_DEAD_LETTER_BYTES:
+                return False
+            self._bytes[DeadLetter] += size
         if isinstance(event, FeedEvent):
             if self._bytes[FeedEvent] >= self._max_feed_bytes:
                 self._give_up(event)
                 return False
-            self._bytes[FeedEvent] += len(value) + RECORD_OVERHEAD_BYTES
+            self._bytes[FeedEvent] += size
+        lane = self._lane(topic, partition_of(key, topic.partitions))
         lane.waiting.append((key.encode(), value))
         return True
 

@@ -17,9 +17,10 @@ from services.producer.exchanges.base import (
     Notice,
     ShuttingDown,
 )
+from services.producer.gaps import Gap, gap_event
 from services.producer.plan import Connection
 from services.producer.publisher import Publisher
-from services.producer.rejects import Allowance, Flood, dead_letter
+from services.producer.rejects import MAX_PAYLOAD_BYTES, Flood, Rejects, Unkept, dead_letter
 from services.producer.staleness import Silence
 from services.producer.tokens import Budget
 from shared import metrics
@@ -48,7 +49,7 @@ class Means:
     now_us: NowMicros
     seconds: Callable[[], float]
     connects: Budget
-    dead_letters: Allowance = field(default_factory=Allowance)
+    rejects: Rejects = field(default_factory=Rejects)
     new_fields: set[tuple[str, str]] = field(default_factory=set)
 
     def announce(self, work: Connection, kind: FeedKind, reason: str, symbols: list[str] | None = None) -> None:
@@ -86,6 +87,7 @@ class Session:
         self._on_confirmed = on_confirmed
         self._deliver: Callable[[list[MarketEvent]], None] = self.early.extend
         self._frames = self._counted = self._invalid = 0
+        self._unkept = Unkept()
         self._unacknowledged: set[int] | None = None
         self._unserved = {(_EVENT_OF_CHANNEL[stream.channel], stream.symbol) for stream in work.streams}
         self._socket: ClientConnection | None = None
@@ -174,7 +176,8 @@ class Session:
             self._note_clock()
             if conduct.silent_s is not None and silent_s >= conduct.silent_s:
                 raise Stale(f"no frame at all for {silent_s} s")
-            if silence.look(self.data_frames):
+            # Frames that cannot be read are kept: hanging up for want of others would lose them.
+            if silence.look(self.data_frames + self._invalid):
                 raise Stale(f"no data for {silence.limit_s:.0f} s or longer")
             if (self._unacknowledged and age_s >= CONFIRM_WITHIN_S) or len(self.early) > MAX_EARLY_EVENTS:
                 raise Stale(f"the subscription is not confirmed after {age_s} s")
@@ -228,22 +231,31 @@ class Session:
         means, exchange = self._means, self._means.adapter.exchange
         self._invalid += 1
         metrics.INVALID_FRAMES.labels(exchange).inc()
-        allowance = means.dead_letters
-        if not allowance.take(means.seconds()):
-            return
-        log.warning("unreadable frame", connection=self.work.name, reason=reason, suppressed=allowance.suppressed)
+        rejects, now_s = means.rejects, means.seconds()
+        if rejects.may_say(now_s):
+            log.warning("unreadable frame", connection=self.work.name, reason=reason, so_far=self._invalid)
         letter = dead_letter(
             frame,
             reason,
             exchange=exchange,
             connection=self.work.name,
-            suppressed=allowance.suppressed,
+            suppressed=rejects.suppressed,
             at_us=at_us,
         )
-        if means.publisher.put(DEAD_LETTERS, exchange, letter):
-            allowance.suppressed = 0
-        else:
-            allowance.suppressed += 1
+        carries_trades = self.work.carries_trades
+        kept = rejects.may_keep(frame, now_s, carries_trades=carries_trades) and means.publisher.put(
+            DEAD_LETTERS, exchange, letter
+        )
+        rejects.suppressed = 0 if kept else rejects.suppressed + 1
+        if carries_trades and not (kept and len(frame) <= MAX_PAYLOAD_BYTES):
+            self._tell_unkept(at_us)
+
+    def _tell_unkept(self, at_us: int) -> None:
+        times = self._unkept.note(at_us, self.clock_offset_us or 0)
+        if times is not None:
+            gap = Gap(tuple(sorted(self.work.symbols)), *times)
+            reason = "frames that cannot be read, more than are kept"
+            self._means.publisher.announce(gap_event(gap, self.work.exchange, self.work.name, reason, at_us))
 
     def _look_for_new_fields(self, frame: str | bytes) -> None:
         known = self._means.new_fields

@@ -77,6 +77,16 @@ class Faults:
         _mark(feeds, "twice", _seconds(order, 5.0))
         return len(feeds)
 
+    def rename_field(self, order: Order) -> int:
+        """The exchange calls the field `name` of its frames `into` from now on, or for some seconds."""
+        name, into = order.get("name"), order.get("into")
+        if not isinstance(name, str) or not isinstance(into, str) or not name or not into:
+            raise FaultError("name and into must be names of a field: which one, and what it is called from now on")
+        feeds = self._feeds(order)
+        renamed = f'"{name}":'.encode(), f'"{into}":'.encode()
+        _mark(feeds, "renamed", _seconds(order, None), renamed, None)
+        return len(feeds)
+
     def half_open(self, order: Order) -> int:
         """Connections stay open and nothing ever comes; after `seconds`, if given, it goes on."""
         connections = self._connections(order)
@@ -172,6 +182,7 @@ class Faults:
 FAULTS: dict[str, Callable[[Faults, Order], int]] = {
     "silence_symbol": Faults.silence,
     "duplicate": Faults.duplicate,
+    "rename_field": Faults.rename_field,
     "half_open": Faults.half_open,
     "slow_drip": Faults.slow_drip,
     "clock_skew": Faults.clock_skew,
@@ -201,14 +212,14 @@ def _whole(order: Order, name: str, default: int | None, lowest: int, highest: i
     return number
 
 
-def _mark(things: list[Any], attribute: str, seconds: float | None) -> None:
-    """Set a flag, and take it back after some seconds if a time is given."""
+def _mark(things: list[Any], attribute: str, seconds: float | None, value: Any = True, usual: Any = False) -> None:
+    """Set a flag or another value, and take it back after some seconds if a time is given."""
 
     def unmark() -> None:
         for thing in things:
-            setattr(thing, attribute, False)
+            setattr(thing, attribute, usual)
 
     for thing in things:
-        setattr(thing, attribute, True)
+        setattr(thing, attribute, value)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, unmark)

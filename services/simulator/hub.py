@@ -17,7 +17,7 @@ DepthOf = Callable[[Variant], int]
 class Feed:
     """One channel of one symbol: its listeners by the way they are told, and the last thing said."""
 
-    __slots__ = ("audience", "key", "last", "silent", "twice")
+    __slots__ = ("audience", "key", "last", "renamed", "silent", "twice")
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -25,6 +25,12 @@ class Feed:
         self.last: Publication | None = None
         self.silent = False
         self.twice = False
+        self.renamed: tuple[bytes, bytes] | None = None
+
+    def payload(self, publication: Publication, variant: Variant) -> bytes:
+        """A message's bytes for a kind of subscriber, a field renamed when a fault says so."""
+        told = publication.payload(variant)
+        return told if self.renamed is None else told.replace(*self.renamed)
 
 
 class Hub:
@@ -116,7 +122,7 @@ class Hub:
         took: list[Connection] = []
         depth = 0
         for variant, listeners in feed.audience.items():
-            message = Message(opcode, publication.payload(variant))
+            message = Message(opcode, feed.payload(publication, variant))
             for connection in listeners:
                 if connection.send(message):
                     took.append(connection)

@@ -163,7 +163,7 @@ class Client:
     def _tell_snapshot(self, key: Key, variant: Variant) -> None:
         feed = self._hub.feed(key)
         if feed is not None and feed.last is not None and not feed.silent:
-            self.connection.tell(feed.last.payload(variant))
+            self.connection.tell(feed.payload(feed.last, variant))
 
     def _list(self, request: ListSubscriptions) -> None:
         current = self._subscription

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -162,6 +163,19 @@ async def test_duplicates_arrive_twice_and_are_published_once(simulate: Any) -> 
     assert len(frames) > len(truth)
 
 
+async def test_a_renamed_field_is_renamed_for_its_time_and_the_truth_stays(simulate: Any) -> None:
+    running = await simulate(symbols=2, rate=1_000.0, expect=2)
+    async with connect(running.url["binance_websocket_url"] + STREAMS) as client:
+        order = {"exchange": "binance", "channel": "trade", "name": "p", "into": "price", "seconds": 0.3}
+        await running.control("fault", fault="rename_field", **order)
+        await asyncio.sleep(0.6)
+        frames, truth = await gather(client, running)
+    names = ["p" if "p" in frame else "price" for frame in frames]
+    assert set(names) == {"p", "price"}
+    assert "p" in names[names.index("price") :]
+    assert [Decimal(f.get("p") or f["price"]) for f in frames] == [Decimal(line["price"]) for line in truth]
+
+
 async def test_an_id_gap_is_a_hole_in_the_ids_and_not_in_the_truth(simulate: Any) -> None:
     running = await simulate(symbols=1, expect=0)
     await running.until(lambda: running.simulator.hub.published["trade"] > 50)
@@ -216,6 +230,7 @@ async def test_malformed_frames_arrive_as_they_are(simulate: Any) -> None:
         {"fault": "silence_symbol", "exchange": "upbit", "symbol": "KRW-NOPE"},
         {"fault": "malformed", "exchange": "upbit"},
         {"fault": "slack", "kind": "nope"},
+        {"fault": "rename_field", "exchange": "upbit", "name": "code"},
     ],
 )
 async def test_a_wrong_order_is_told_in_one_line(simulate: Any, order: dict[str, Any]) -> None:

@@ -28,6 +28,9 @@ COMMANDS = [
     ["backtest"],
     ["status"],
     ["tail"],
+    ["dead-letters", "list"],
+    ["dead-letters", "show"],
+    ["dead-letters", "replay"],
     ["reconcile"],
     ["settings"],
 ]

@@ -2,10 +2,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.producer.gaps import Gap, gap_event
-from services.producer.lanes import MAX_DEAD_LETTERS_WAITING, RECORD_OVERHEAD_BYTES, Lanes
+from services.producer.lanes import MAX_DEAD_LETTER_BYTES, RECORD_OVERHEAD_BYTES, Lanes
 from services.producer.rejects import dead_letter
 from shared import wire
-from shared.events import FeedEvent, OrderBook, Trade
+from shared.events import DeadLetter, FeedEvent, OrderBook, Trade
 from shared.partitioning import partition_of
 from shared.topics import DEAD_LETTERS, FEED, ORDERBOOKS, TRADES
 
@@ -121,11 +121,18 @@ def test_trades_are_kept_to_the_bound_then_given_up_until_half_is_free_and_told(
     assert lanes.end_of_dropping() is None
 
 
-def test_dead_letters_that_wait_are_few():
+def test_dead_letters_wait_up_to_a_bound_of_bytes_and_leave_room_when_they_are_gone():
     lanes = Lanes()
-    letter = dead_letter(b"x", "y", exchange="upbit", connection="c", suppressed=0, at_us=1)
-    taken = [lanes.put_record(DEAD_LETTERS, "upbit", letter) for _ in range(MAX_DEAD_LETTERS_WAITING + 3)]
-    assert taken.count(True) == MAX_DEAD_LETTERS_WAITING
+    letter = dead_letter(bytes(48 << 10), "y", exchange="upbit", connection="c", suppressed=0, at_us=1)
+    size = len(wire.encode(letter)) + RECORD_OVERHEAD_BYTES
+    fit = MAX_DEAD_LETTER_BYTES // size
+    taken = [lanes.put_record(DEAD_LETTERS, "upbit", letter) for _ in range(fit + 3)]
+    assert taken == [True] * fit + [False] * 3
+    (lane,) = lanes.of(DeadLetter)
+    lane.take(2)
+    assert not lanes.put_record(DEAD_LETTERS, "upbit", letter)
+    lanes.acknowledged(lane)
+    assert [lanes.put_record(DEAD_LETTERS, "upbit", letter) for _ in range(3)] == [True, True, False]
 
 
 def test_what_is_about_the_feeds_is_bounded_and_the_gaps_given_up_become_one():
