@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from devstack.ports import Port
 from devstack.server import Progress
 from shared.errors import Unreachable
 
+ACL_FILE = "users.acl"
 INSTEAD = "set TAPEWATCH_REDIS__URL to a running Redis instead"
 
 
@@ -27,7 +29,7 @@ def packaged_program() -> Path:
         raise Unreachable(f"{str(error).splitlines()[0]} {INSTEAD}") from None
 
 
-def configuration(root: Path, port: int, maxmemory: str, password: str | None, extra: Mapping[str, str]) -> str:
+def configuration(root: Path, port: int, maxmemory: str, extra: Mapping[str, str]) -> str:
     """The configuration file: everything is written to the append-only file, which is synced every second."""
     lines = {
         "port": str(port),
@@ -38,15 +40,21 @@ def configuration(root: Path, port: int, maxmemory: str, password: str | None, e
         "appendfsync": "everysec",
         "maxmemory": maxmemory,
         "maxmemory-policy": "noeviction",
-        **({"requirepass": f'"{password}"'} if password else {}),
+        "aclfile": f'"{root / ACL_FILE}"',
         **extra,
     }
     return "".join(f"{key} {value}\n" for key, value in lines.items())
 
 
+def default_user(password: str | None) -> str:
+    """The line of the one user that there is at first: who started the server, and may do everything."""
+    secret = f"#{sha256(password.encode()).hexdigest()}" if password else "nopass"
+    return f"user default on {secret} sanitize-payload ~* &* +@all\n"
+
+
 @dataclass
 class Valkey:
-    """One Valkey, or Redis by another `program`. `extra` holds further lines of its configuration, as `aclfile`."""
+    """One Valkey, or Redis by another `program`. `extra` holds further lines of its configuration."""
 
     root: Path
     port: Port = field(default_factory=Port)
@@ -76,9 +84,13 @@ class Valkey:
         """Nothing: the first start creates the files."""
 
     def argv(self) -> list[str]:
-        """The server with its configuration file, which alone may hold a password."""
+        """The server with its configuration file, and its users as they were left."""
+        users = self.root / ACL_FILE
+        if not users.exists():
+            users.touch(mode=0o600)
+            users.write_text(default_user(self.password), encoding="utf-8")
         path = self.root / "valkey.conf"
         path.touch(mode=0o600)
-        text = configuration(self.root, self.port.number, self.maxmemory, self.password, self.extra)
+        text = configuration(self.root, self.port.number, self.maxmemory, self.extra)
         path.write_text(text, encoding="utf-8")
         return [str(self.program or packaged_program()), str(path)]

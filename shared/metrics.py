@@ -22,6 +22,12 @@ CONNECTIONS_LOST = Counter(
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 
+BATCHES_TRIED = Counter("tapewatch_batches_tried_total", "Batches given to the store", ["sink"])
+FIRST_TRY = Gauge(
+    "tapewatch_batches_first_try_ratio",
+    "Share of all batches that the store acknowledged at the first try, by its own count over all restarts",
+    ["sink"],
+)
 BATCHES_WRITTEN = Counter("tapewatch_batches_written_total", "Batches acknowledged by the store", ["sink"])
 ROWS_WRITTEN = Counter("tapewatch_rows_written_total", "Events new to the store", ["sink", "topic"])
 ROWS_REPEATED = Counter("tapewatch_rows_repeated_total", "Events that the store already held", ["sink", "topic"])

@@ -31,6 +31,8 @@ from shared.topics import TOPIC_BY_NAME
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
+    from services.consumer.sinks.redis_rights import Role
+
 # No property depends on how fast this machine is.
 hypothesis.settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.settings.load_profile("any speed")
@@ -132,6 +134,24 @@ async def fresh_database(create_database: CreateDatabase) -> PostgresSettings:
 async def fresh_redis(stack: Stack) -> RedisSettings:
     """Settings that lead to an empty Redis."""
     return await _emptied(stack.redis_url)
+
+
+@pytest.fixture
+def redis_user() -> Callable[[RedisSettings, "Role"], Awaitable[RedisSettings]]:
+    """``await redis_user(settings, "writer")``: the same Redis as a user of one role, who is made anew."""
+    from redis.asyncio import Redis
+
+    from services.consumer.sinks.redis_rights import rules
+
+    async def make(settings: RedisSettings, role: "Role") -> RedisSettings:
+        url, user = settings.url.get_secret_value(), f"a_{role}"
+        async with Redis.from_url(url) as client:
+            await client.execute_command("ACL", "SETUSER", user, *rules(role, "a_password").split())
+        parts = urlsplit(url)
+        netloc = f"{user}:a_password@{parts.hostname}:{parts.port}"
+        return RedisSettings(url=SecretStr(urlunsplit(parts._replace(netloc=netloc))))
+
+    return make
 
 
 @pytest.fixture(scope="session")

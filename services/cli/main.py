@@ -17,6 +17,7 @@ from services.cli import (
     db,
     producer,
     reconcile,
+    redis,
     settings,
     simulator,
     stack,
@@ -44,6 +45,7 @@ app.add_typer(stack.app, name="stack")
 app.command("simulator")(simulator.simulator)
 app.add_typer(topics.app, name="topics")
 app.add_typer(db.app, name="db")
+app.add_typer(redis.app, name="redis")
 app.command("producer")(producer.producer)
 app.command("consumer")(consumer.consumer)
 app.command("alert-worker")(alert_worker.alert_worker)

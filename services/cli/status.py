@@ -1,7 +1,8 @@
-"""`tapewatch status`: how far each store is behind Kafka, and how old the newest trade of each exchange is there."""
+"""`tapewatch status`: how far each store is behind Kafka, how fresh it is, and how often it took a batch at once."""
 
 import json
 from dataclasses import asdict, dataclass
+from math import floor
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,11 +33,33 @@ class NewestTrade:
 
 
 @dataclass(frozen=True)
+class Success:
+    """Batches that a store was given since it began, restarts included, and how many it acknowledged at the first try.
+
+    A consumer that ended without giving up in good order counts as one batch that was not. `percent` is None before
+    the first batch, and never rounded up to 100.
+    """
+
+    store: str
+    batches: int
+    first_try: int
+    percent: float | None
+
+    @classmethod
+    def of(cls, store: str, acknowledged: int, unacknowledged: int) -> "Success":
+        """From what the store counted."""
+        batches = acknowledged + unacknowledged
+        percent = floor(acknowledged * 100_000 / batches) / 1000 if batches else None
+        return cls(store, batches, acknowledged, percent)
+
+
+@dataclass(frozen=True)
 class State:
     """What is shown."""
 
     lags: list[TopicLag]
     newest: list[NewestTrade]
+    success: list[Success]
 
 
 def status(
@@ -73,6 +96,7 @@ async def _look(in_force: "Settings") -> State:
         async with Stores.connect(in_force) as stores:
             progress = await stores.progress()
             newest = await stores.newest_received_us()
+            batches = await stores.batches()
     lags = [
         TopicLag(sink, topic.name, progress.position(sink, topic), progress.behind(sink, topic))
         for sink, topics in TOPICS_OF_SINK.items()
@@ -83,7 +107,8 @@ async def _look(in_force: "Settings") -> State:
         NewestTrade(store, exchange, round((now - received_at_us) / 1_000_000, 3))
         for (store, exchange), received_at_us in sorted(newest.items())
     ]
-    return State(lags, ages)
+    success = [Success.of(store, found.acknowledged, found.unacknowledged) for store, found in batches.items()]
+    return State(lags, ages, success)
 
 
 def _show(state: State) -> None:
@@ -96,6 +121,8 @@ def _show(state: State) -> None:
             typer.echo(f"{lag.store}\t{lag.topic}\tat {lag.position}\t{lag.behind} behind")
         for newest in state.newest:
             typer.echo(f"{newest.store}\t{newest.exchange}\tnewest trade {newest.age_s} s old")
+        for one in state.success:
+            typer.echo(f"{one.store}\t{one.batches} batches\t{_percent(one)} acknowledged at the first try")
         return
     table = Table("store", "topic", "position", "behind", box=None)
     for lag in state.lags:
@@ -105,3 +132,12 @@ def _show(state: State) -> None:
     console.print(table)
     for newest in state.newest:
         console.print(f"{newest.store}: newest trade of {newest.exchange} came in {newest.age_s:.1f} s ago")
+    for one in state.success:
+        style = "yellow" if one.percent is not None and one.percent < 100 else ""
+        console.print(
+            f"{one.store}: {_percent(one)} of {one.batches:,} batches acknowledged at the first try", style=style
+        )
+
+
+def _percent(one: Success) -> str:
+    return "-" if one.percent is None else f"{one.percent:g} %"

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.consumer.sinks.postgres_sink import PostgresSink
+from services.consumer.sinks.redis_positions import TALLY_KEY, TALLY_KINDS
 from services.consumer.sinks.redis_sink import RedisSink
 from services.reconcile.latency import Partition
 from shared.errors import Unreachable, WrongUse
@@ -28,6 +29,7 @@ _NEWEST = """
     WHERE t.traded_at > (SELECT max(opened_at) - interval '10 minutes' FROM candle_1m)
     GROUP BY i.exchange
 """
+_BATCHES = "SELECT coalesce(sum(batches), 0)::bigint, coalesce(sum(unacknowledged), 0)::bigint FROM sink_position"
 _CONNECT_S = 5
 Positions = dict[Partition, int]
 TOPICS_OF_SINK: Mapping[str, Sequence[Topic]] = {"redis": RedisSink.topics, "postgres": PostgresSink.topics}
@@ -42,6 +44,14 @@ class NewTrade:
     offset: int
     received_at_us: int
     price: str
+
+
+@dataclass(frozen=True)
+class Batches:
+    """What a store counted of the batches that it was given, over all restarts."""
+
+    acknowledged: int
+    unacknowledged: int
 
 
 @dataclass(frozen=True)
@@ -163,6 +173,13 @@ class Stores:
                 place = ("redis", exchange)
                 found[place] = max(found.get(place, 0), trade.received_at_us)
         return found
+
+    async def batches(self) -> dict[str, Batches]:
+        """What came of all batches, by sink."""
+        counted = (await self._redis.hgetall(TALLY_KEY)).items()
+        redis = [sum(int(n) for name, n in counted if str(name).startswith(kind)) for kind in TALLY_KINDS]
+        [postgres] = await self._postgres.fetch(_BATCHES)
+        return {"redis": Batches(*redis), "postgres": Batches(*postgres)}
 
     async def _redis_positions(self) -> Positions:
         found: Positions = {}

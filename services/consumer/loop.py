@@ -99,6 +99,7 @@ class Consumer:
             )
 
     async def _write(self, batch: Batch) -> None:
+        metrics.BATCHES_TRIED.labels(self.sink.name).inc()
         written = await self.sink.write(batch)
         failpoints.reach("stored")
         self.journal.wrote(batch, self.now_us())

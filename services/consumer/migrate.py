@@ -45,8 +45,8 @@ def run(*, as_json: bool = False) -> int:
     return 0
 
 
-def migrate(settings: PostgresSettings, wait_s: int) -> list[str]:
-    """Run the steps that the database lacks and return their names, oldest first.
+def migrate(settings: PostgresSettings, wait_s: int, up_to: str = "head") -> list[str]:
+    """Run the steps that the database lacks, up to a revision, and return their names, oldest first.
 
     Raises Unreachable when PostgreSQL is away for `wait_s` seconds or another session holds what the steps need, and
     WrongUse when it refuses the user.
@@ -55,20 +55,20 @@ def migrate(settings: PostgresSettings, wait_s: int) -> list[str]:
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
     try:
         with engine.connect() as bound:
-            return _upgrade(bound)
+            return _upgrade(bound, up_to)
     except DBAPIError as error:
         raise _told(error, settings) from error
     finally:
         connection.close()
 
 
-def _upgrade(connection: Connection) -> list[str]:
+def _upgrade(connection: Connection, up_to: str) -> list[str]:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     applied: list[str] = []
-    config.attributes |= {"connection": connection, "applied": applied}
-    command.upgrade(config, "head")
+    config.attributes |= {"connection": connection, "applied": applied, "to_newest": up_to == "head"}
+    command.upgrade(config, up_to)
     return applied
 
 

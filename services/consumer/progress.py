@@ -1,4 +1,4 @@
-"""Once a second: how far behind we are, as a metric; and whether we get on, or prove that there is nothing to do."""
+"""Once a second: lag and success as metrics, and whether we get on, or prove that there is nothing to do."""
 
 import asyncio
 
@@ -20,6 +20,7 @@ async def tell_progress(consumer: Consumer, liveness: Liveness) -> None:
     looks = 0
     while True:
         lag = _tell_lag(consumer)
+        _tell_success(consumer)
         moved = sum(end - told.get(p, consumer.started_at[p]) for p, end in consumer.stored.items())
         told = dict(consumer.stored)
         if moved:
@@ -38,6 +39,12 @@ async def _is_idle(consumer: Consumer) -> bool:
     except (KafkaError, TimeoutError):
         return False
     return all(consumer.stored.get(p, consumer.started_at[p]) >= end for p, end in ends.items())
+
+
+def _tell_success(consumer: Consumer) -> None:
+    share = consumer.sink.tally.first_try
+    if share is not None:
+        metrics.FIRST_TRY.labels(consumer.sink.name).set(share)
 
 
 def _tell_lag(consumer: Consumer) -> int:

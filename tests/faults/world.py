@@ -10,10 +10,11 @@ from time import monotonic
 
 from devstack.places import DataDirectory
 from devstack.server import Server
-from devstack.stack import POSTGRES_KEY, start_together, stop_together
-from services.cli.demo.database import bring_up_to_date, create_writer
+from devstack.stack import POSTGRES_KEY, REDIS_KEY, start_together, stop_together
+from services.cli.demo.database import bring_up_to_date, create_user
 from services.cli.demo.options import DemoOptions
-from services.cli.demo.services import SINKS, Subscriptions, services, shared_environment, subscriptions
+from services.cli.demo.redis_users import create_redis_user
+from services.cli.demo.services import SINKS, Logins, Subscriptions, services, shared_environment, subscriptions
 from services.cli.stores import TOPICS_OF_SINK, Positions, Progress, Stores
 from services.reconcile.app import reconcile
 from services.reconcile.episodes import Episode, episodes
@@ -131,13 +132,15 @@ async def _services(
             exchanges = await at_end.enter_async_context(TcpProxy(market.port))
             links = {**links, "exchanges": exchanges}
         wanted = subscriptions(await market.offer(), recorded=False)
-        writer_dsn = directory / "writer.dsn"
-        await create_writer(load_settings({**own, **linked}).postgres, writer_dsn)
+        logins = Logins(directory / "writer.dsn", directory / "writer.url")
+        by_way = load_settings({**own, **linked})
+        await create_user(by_way.postgres, "writer", logins.postgres_dsn)
+        await create_redis_user(by_way.redis, "writer", logins.redis_url)
         for exchange in wanted.selectors:
             (directory / "state" / exchange).mkdir(parents=True)
-        stores = {key: value for key, value in linked.items() if key != POSTGRES_KEY} | told
+        stores = {key: value for key, value in linked.items() if key not in (POSTGRES_KEY, REDIS_KEY)} | told
         environment = shared_environment(own, stores, market.by_way_of(links), wanted)
-        processes = Processes(directory, services(wanted.selectors, directory, writer_dsn), environment)
+        processes = Processes(directory, services(wanted.selectors, directory, logins), environment)
         at_end.push_async_callback(processes.close)
         await processes.start()
         looked = await at_end.enter_async_context(Stores.connect(settings))

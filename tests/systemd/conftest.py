@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from devstack.stack import ServerAddresses, Stack
-from services.cli.demo.database import bring_up_to_date, create_writer
+from services.cli.demo.database import bring_up_to_date, create_user
 from shared.settings import load_settings
 from tests.systemd.machine import Machine, build_wheels
 
@@ -130,7 +130,7 @@ def _install(machine: Machine, stack: Stack, addresses: dict[str, str], director
     machine.run("/deploy/systemd/install.sh", wheel, *UNITS, within_s=300, PIP_NO_INDEX="1", PIP_FIND_LINKS="/wheels")
     owner = {"TAPEWATCH_POSTGRES__DSN": stack.postgres_dsn}
     bring_up_to_date(load_settings(owner).postgres)
-    asyncio.run(create_writer(load_settings(owner).postgres, directory / "writer.dsn"))
+    asyncio.run(create_user(load_settings(owner).postgres, "writer", directory / "writer.dsn"))
     secrets = {
         "owner/dsn": stack.postgres_dsn,
         "postgres/dsn": (directory / "writer.dsn").read_text(encoding="utf-8"),

@@ -1,7 +1,8 @@
-"""Prepares the demo's database: the newest schema, and a user who may only append."""
+"""Prepares the demo's database: the newest schema, and users who may do what their work needs and no more."""
 
 import secrets
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -9,7 +10,7 @@ import asyncpg
 from services.consumer.migrate import migrate
 from shared.settings import PostgresSettings
 
-_USER = "tapewatch_consumer"
+PostgresRole = Literal["writer", "reader"]
 _WAIT_S = 10
 
 
@@ -18,18 +19,22 @@ def bring_up_to_date(settings: PostgresSettings) -> None:
     migrate(settings, _WAIT_S)
 
 
-async def create_writer(settings: PostgresSettings, file: Path) -> None:
-    """Create the user of the Postgres sink and write its DSN to `file`, which its owner alone may read."""
-    owner_dsn = settings.dsn.get_secret_value()
+async def create_user(settings: PostgresSettings, role: PostgresRole, file: Path) -> None:
+    """Create a user with one of our roles and write its DSN to `file`, which its owner alone may read."""
+    owner_dsn, user = settings.dsn.get_secret_value(), f"demo_{role}"
     password = secrets.token_hex(16)
     connection = await asyncpg.connect(owner_dsn)
     try:
-        await connection.execute(f"CREATE ROLE {_USER} LOGIN PASSWORD '{password}' IN ROLE tapewatch_writer")
+        await connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}' IN ROLE tapewatch_{role}")
     finally:
         await connection.close()
-    parts = urlsplit(owner_dsn)
-    place = f"{_USER}:{password}@{parts.hostname}:{parts.port}"
-    write_secret(file, urlunsplit(parts._replace(netloc=place)))
+    write_secret(file, with_user(owner_dsn, user, password))
+
+
+def with_user(address: str, user: str, password: str) -> str:
+    """The same address for somebody else."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=f"{user}:{password}@{parts.hostname}:{parts.port}"))
 
 
 def write_secret(file: Path, text: str) -> None:

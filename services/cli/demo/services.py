@@ -10,7 +10,13 @@ Offer = Collection[tuple[str, str, str]]
 SIMULATED_BOT_TOKEN = "xoxb-simulated"  # noqa: S105  opens nothing but the simulated Slack
 SINKS = ("redis", "postgres")
 # No credential of a person may reach a process of the demo: its messages go to the simulated Slack.
-_KEPT_OUT = ("CREDENTIALS_DIRECTORY", "TAPEWATCH_SLACK__", "TAPEWATCH_POSTGRES__", "TAPEWATCH_LOG__FORMAT")
+_KEPT_OUT = (
+    "CREDENTIALS_DIRECTORY",
+    "TAPEWATCH_SLACK__",
+    "TAPEWATCH_POSTGRES__",
+    "TAPEWATCH_REDIS__URL",
+    "TAPEWATCH_LOG__FORMAT",
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,14 @@ class Service:
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Logins:
+    """Files with the addresses of the stores, each with the name and the secret of a user of some rights."""
+
+    postgres_dsn: Path
+    redis_url: Path
 
 
 @dataclass(frozen=True)
@@ -60,8 +74,8 @@ def subscriptions(offer: Offer, *, recorded: bool) -> Subscriptions:
     )
 
 
-def services(exchanges: Iterable[str], directory: Path, writer_dsn: Path) -> list[Service]:
-    """All processes, producers first. `writer_dsn` is the file with the DSN that the Postgres sink logs in with."""
+def services(exchanges: Iterable[str], directory: Path, logins: Logins) -> list[Service]:
+    """All processes, producers first."""
     return [
         *(
             Service(
@@ -71,11 +85,15 @@ def services(exchanges: Iterable[str], directory: Path, writer_dsn: Path) -> lis
             )
             for exchange in sorted(exchanges, reverse=True)
         ),
-        Service("consumer-redis", ("consumer", "redis"), _journal(directory, "redis")),
+        Service(
+            "consumer-redis",
+            ("consumer", "redis"),
+            {**_journal(directory, "redis"), "TAPEWATCH_REDIS__URL_FILE": str(logins.redis_url)},
+        ),
         Service(
             "consumer-postgres",
             ("consumer", "postgres"),
-            {**_journal(directory, "postgres"), "TAPEWATCH_POSTGRES__DSN_FILE": str(writer_dsn)},
+            {**_journal(directory, "postgres"), "TAPEWATCH_POSTGRES__DSN_FILE": str(logins.postgres_dsn)},
         ),
         Service("alert-worker", ("alert-worker",)),
     ]
@@ -96,7 +114,7 @@ def shared_environment(
     """What all processes are told: this machine's servers, the simulated exchanges and Slack, what to read; nothing of
     exchanges when it is LIVE.
 
-    `servers` without the database: only the one process that needs it is given a way in.
+    `servers` without the stores: only the one process that writes a store is given a way in.
     """
     kept = {name: value for name, value in environ.items() if not name.startswith(_KEPT_OUT)}
     exchanges = {} if wanted is LIVE else _simulated_exchanges(simulator, wanted)

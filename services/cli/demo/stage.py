@@ -8,14 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.stack import POSTGRES_KEY, Stack
-from services.cli.demo.database import bring_up_to_date, create_writer, write_secret
+from pydantic import SecretStr
+
+from devstack.stack import POSTGRES_KEY, REDIS_KEY, Stack
+from services.cli.demo.database import bring_up_to_date, create_user, write_secret
 from services.cli.demo.options import DemoOptions
+from services.cli.demo.redis_users import create_redis_user
 from services.cli.demo.screens import Screen
-from services.cli.demo.services import LIVE, Subscriptions, services, shared_environment, subscriptions
+from services.cli.demo.services import LIVE, Logins, Subscriptions, services, shared_environment, subscriptions
 from services.cli.demo.simulated import Simulated
 from services.cli.demo.supervision import Supervisor
 from services.cli.stores import Stores
+from services.consumer.sinks.redis_rights import RIGHTS as ROLES
 from shared.errors import WrongUse
 from shared.kafka import create_topics, wait_until_reachable
 from shared.settings import Settings, load_settings
@@ -70,9 +74,10 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
         async with asyncio.TaskGroup() as group:
             group.create_task(simulated.start(options))
             group.create_task(create_topics(settings.kafka))
-            writer_dsn = group.create_task(_prepare_database(stack, settings, directory))
+            group.create_task(_prepare_stores(stack, settings, directory))
+        settings = _looking(settings, directory)
         wanted = LIVE if options.live else subscriptions(await simulated.offer(), recorded=bool(options.recordings))
-        supervisor = _supervisor(stack, simulated, wanted, writer_dsn.result())
+        supervisor = _supervisor(stack, simulated, wanted)
         async with Stores.connect(settings) as stores:
             screen.say("starting the services")
             try:
@@ -84,21 +89,38 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
         await simulated.close()
 
 
-async def _prepare_database(stack: Stack, settings: Settings, directory: Path) -> Path:
-    """Bring the database up to date; the file with the DSN that the Postgres sink is to use."""
+def _logins(directory: Path, role: str) -> Logins:
+    return Logins(directory / f"postgres-{role}.dsn", directory / f"redis-{role}.url")
+
+
+async def _prepare_stores(stack: Stack, settings: Settings, directory: Path) -> None:
+    """Bring the database up to date, and make the users of both stores; those of a given server are their owner's."""
     await asyncio.to_thread(bring_up_to_date, settings.postgres)
-    file = directory / "writer.dsn"
-    if stack.postgres is None:
-        write_secret(file, settings.postgres.dsn.get_secret_value())
-    else:
-        await create_writer(settings.postgres, file)
-    return file
+    for role in ROLES:
+        logins = _logins(directory, role)
+        if stack.postgres is None:
+            write_secret(logins.postgres_dsn, settings.postgres.dsn.get_secret_value())
+        else:
+            await create_user(settings.postgres, role, logins.postgres_dsn)
+        if stack.redis is None:
+            write_secret(logins.redis_url, settings.redis.url.get_secret_value())
+        else:
+            await create_redis_user(settings.redis, role, logins.redis_url)
 
 
-def _supervisor(stack: Stack, simulated: Simulated, wanted: Subscriptions, writer_dsn: Path) -> Supervisor:
+def _looking(settings: Settings, directory: Path) -> Settings:
+    """The same settings as a user who only reads."""
+    logins = _logins(directory, "reader")
+    dsn, url = (SecretStr(file.read_text(encoding="utf-8")) for file in (logins.postgres_dsn, logins.redis_url))
+    postgres = settings.postgres.model_copy(update={"dsn": dsn})
+    return settings.model_copy(update={"postgres": postgres, "redis": settings.redis.model_copy(update={"url": url})})
+
+
+def _supervisor(stack: Stack, simulated: Simulated, wanted: Subscriptions) -> Supervisor:
     directory = demo_directory(stack)
     for exchange in wanted.selectors:
         (directory / "state" / exchange).mkdir(parents=True, exist_ok=True)
-    addresses = {key: value for key, value in stack.environment().items() if key != POSTGRES_KEY}
+    stores = POSTGRES_KEY, REDIS_KEY
+    addresses = {key: value for key, value in stack.environment().items() if key not in stores}
     environment = shared_environment(os.environ, addresses, simulated.addresses, wanted)
-    return Supervisor(directory, services(wanted.selectors, directory, writer_dsn), environment)
+    return Supervisor(directory, services(wanted.selectors, directory, _logins(directory, "writer")), environment)

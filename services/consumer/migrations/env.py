@@ -11,8 +11,11 @@ LOCK_KEY = 0x7461706577617463
 OWNER = "tapewatch_owner"
 
 
-def migrate(connection: Connection, applied: list[str]) -> None:
-    """Bring the schema to the newest step and append the steps' names to `applied`. A second caller waits its turn."""
+def migrate(connection: Connection, applied: list[str], *, to_newest: bool) -> None:
+    """Bring the schema to its target and append the steps' names to `applied`. A second caller waits its turn.
+
+    The grants are those of the newest step, and are given there.
+    """
     with connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         run_sql("roles.sql", connection)
@@ -27,7 +30,9 @@ def migrate(connection: Connection, applied: list[str]) -> None:
             on_version_apply=lambda *, step, **_: applied.append(Path(step.up_revision.path).stem[1:]),
         )
         context.run_migrations()
-        run_sql("grants.sql", connection)
+        if to_newest:
+            run_sql("grants.sql", connection)
 
 
-migrate(context.config.attributes["connection"], context.config.attributes["applied"])
+_given = context.config.attributes
+migrate(_given["connection"], _given["applied"], to_newest=_given["to_newest"])

@@ -31,6 +31,24 @@ class Written:
     repeated: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Tally:
+    """What came of all batches of these partitions since the store began, counted by the store itself.
+
+    `unacknowledged`: processes that ended without giving up in good order. Each left at most one batch without an
+    answer, so the share is never better than it was.
+    """
+
+    acknowledged: int = 0
+    unacknowledged: int = 0
+
+    @property
+    def first_try(self) -> float | None:
+        """Share of all batches that the store acknowledged at the first try; None before the first."""
+        tried = self.acknowledged + self.unacknowledged
+        return self.acknowledged / tried if tried else None
+
+
 class Sink(Protocol):
     """One store. Position and data move in one atomic step by compare-and-set."""
 
@@ -40,6 +58,11 @@ class Sink(Protocol):
     @property
     def is_standby(self) -> bool:
         """Whether `open` waits for another copy that lives."""
+        ...
+
+    @property
+    def tally(self) -> Tally:
+        """What came of the batches so far, those of earlier processes included; of use once `open` returned."""
         ...
 
     def refuses(self, event: Event) -> str | None:
@@ -67,5 +90,5 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give up ownership and disconnect."""
+        """Give up ownership and disconnect; not in good order, for the store to count, if a write got no answer."""
         ...

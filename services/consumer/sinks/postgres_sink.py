@@ -7,7 +7,7 @@ import asyncpg
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
-from services.consumer.sinks.base import Written
+from services.consumer.sinks.base import Tally, Written
 from services.consumer.sinks.postgres_days import Days
 from services.consumer.sinks.postgres_ownership import Ownership
 from services.consumer.sinks.postgres_rows import unstorable
@@ -38,6 +38,11 @@ class PostgresSink:
     def is_standby(self) -> bool:
         """See `Sink.is_standby`."""
         return self._ownership is not None and self._ownership.is_standby
+
+    @property
+    def tally(self) -> Tally:
+        """See `Sink.tally`."""
+        return Tally() if self._writer is None else self._writer.tally
 
     def refuses(self, event: Event) -> str | None:
         """See `postgres_rows.unstorable`."""

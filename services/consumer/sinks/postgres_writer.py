@@ -1,24 +1,27 @@
 """One batch to PostgreSQL: what it needs beforehand, then positions, rows and candles in one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
+import structlog
 from aiokafka.structs import TopicPartition
 from asyncpg.prepared_stmt import PreparedStatement
 
 from services.consumer.batch import Batch
 from services.consumer.sinks import postgres_rows
-from services.consumer.sinks.base import PositionMoved, Written
+from services.consumer.sinks.base import PositionMoved, Tally, Written
 from services.consumer.sinks.postgres_days import Days
 from services.consumer.sinks.postgres_session import Session
+from services.consumer.sinks.ticker_minutes import Passing, TickerMinutes
 from shared.events import Event, Ticker, Trade
 from shared.topics import ALERTS, DEAD_LETTERS, FEED, INSTRUMENTS, TICKERS, TRADES, Topic
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 E = TypeVar("E", bound=Event)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class Writer:
         self._owner = owner
         self._ids: dict[tuple[str, str], int] = {}
         self._positions: dict[TopicPartition, int | None] = {}
+        self._minutes = TickerMinutes()
+        self._unanswered = False
+        self.tally = Tally()
         self._market: PreparedStatement[asyncpg.Record] | None = None
 
     async def take_over(self, topic_ids: Mapping[TopicPartition, str]) -> dict[TopicPartition, int | None]:
@@ -63,23 +69,32 @@ class Writer:
             self._owner,
         )
         self._positions = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in records}
+        self.tally = Tally(sum(r["batches"] for r in records), sum(r["unacknowledged"] for r in records))
         self._market = await self._session.prepare(_SQL["write_market"])
         await self._days.make_ahead(self._session)
         await self._learn_ids()
+        newest = await self._session.fetch(_SQL["newest_ticker_minutes"])
+        self._minutes.remember((r["exchange"], r["symbol"], r["minute"]) for r in newest)
         return dict(self._positions)
 
     async def write(self, batch: Batch) -> Written:
         """Store the batch and its positions, or nothing. Raises PositionMoved."""
+        self._unanswered = True
         trades, tickers = _events(batch, TRADES, Trade), _events(batch, TICKERS, Ticker)
         await self._prepare_for(trades, tickers)
         rare = _rare_rows(batch)
-        if rare:
+        passing = self._minutes.look(batch.slices, self._ids)
+        if rare or passing.spans:
             async with self._session.transaction():
                 new_trades = await self._write_market(batch, trades, tickers)
                 new = {table.topic.name: await self._write_rare(table, rows) for table, rows in rare}
+                await self._carry(passing)
         else:
             # Alone, the statement is its own transaction: one round trip a batch.
             new_trades, new = await self._write_market(batch, trades, tickers), {}
+        self._unanswered = False
+        self.tally = replace(self.tally, acknowledged=self.tally.acknowledged + 1)
+        self._minutes.passed(passing)
         self._positions |= {TopicPartition(s.topic, s.partition): s.next_offset for s in batch.slices}
         repeated = {table.topic.name: len(rows) - new[table.topic.name] for table, rows in rare}
         return Written(
@@ -88,7 +103,12 @@ class Writer:
         )
 
     async def close(self) -> None:
-        """End the session."""
+        """Give the positions up, unless a write got no answer, which the next owner then counts; end the session."""
+        try:
+            if not self._unanswered:
+                await self._session.execute("UPDATE sink_position SET owner = '' WHERE owner = $1", self._owner)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("could not give up the positions: the next owner counts it", reason=repr(error))
         await self._session.close(timeout=5)
 
     async def _prepare_for(self, trades: Sequence[Trade], tickers: Sequence[Ticker]) -> None:
@@ -120,6 +140,15 @@ class Writer:
             places = ", ".join(f"{s.topic}/{s.partition} at {s.first_offset}" for s in batch.slices)
             raise PositionMoved(f"batch {batch.id}: a stored position is not what this process left there: {places}")
         return int(done["trades"])
+
+    async def _carry(self, passing: Passing) -> None:
+        """Give every market a row in every minute that is over, from its last ticker."""
+        late = [(self._ids[market], minute) for market, minute in passing.late]
+        if late:
+            await self._session.executemany(_SQL["correct_carried_tickers"], late)
+        spans = [(self._ids[span.market], span.from_minute, span.to_minute) for span in passing.spans]
+        if spans:
+            await self._session.execute(_SQL["carry_tickers"], *map(list, zip(*spans, strict=True)))
 
     def _moves(self, batch: Batch) -> tuple[list[str], list[int], list[int | None], list[int]]:
         slices = batch.slices

@@ -106,11 +106,6 @@ class Connection:
                 await self._execute("SCRIPT LOAD", script.text)
                 return await self._execute("EVALSHA", script.sha1, 0, blob)
 
-    async def delete(self, key: str) -> None:
-        """Delete a key. Raises StoreFailed."""
-        with self._told():
-            await self._execute("DEL", key)
-
     async def close(self) -> None:
         """Disconnect."""
         await self._close()

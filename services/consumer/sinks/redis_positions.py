@@ -1,8 +1,9 @@
 """How a position is spelled in Redis: ``position:{topic}``, one field a partition. Pure.
 
 The field's value is ``<next offset> <generation> <topic id> <owner token>``. The next offset is ``-`` before the first
-batch. The generation begins the ids of stream entries; it is raised when the topic is not the one it was, because
-offsets then begin anew and Redis would take every new id for an old one.
+batch, the token is ``-`` when its owner gave up in good order. The generation begins the ids of stream entries; it is
+raised when the topic is not the one it was, because offsets then begin anew and Redis would take every new id for an
+old one.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +12,9 @@ from services.consumer.batch import Slice
 
 OWNER_KEY = "position:owner:"
 """Followed by the token: a key that lives as long as its owner refreshes it."""
+TALLY_KEY = "position:batches"
+"""Hash of how many batches were acknowledged and how many perhaps not, by the first partition of who wrote them."""
+TALLY_KINDS = ACKNOWLEDGED, UNACKNOWLEDGED = "acknowledged:", "unacknowledged:"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Position:
     def __str__(self) -> str:
         offset = "-" if self.next_offset is None else self.next_offset
         return f"{offset} {self.generation} {self.topic_id} {self.owner}"
+
+    def given_up(self) -> "Position":
+        """The same position without an owner."""
+        return replace(self, owner="-")
 
     def after(self, piece: Slice) -> "Position":
         """The position that `piece` leads to. Backwards means that Kafka lost its log's end: a new generation."""

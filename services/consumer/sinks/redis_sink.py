@@ -1,7 +1,6 @@
 """Redis: a rebuildable cache of the newest trades, tickers and order books. One script call a batch.
 
-Of Redis' access rules it needs ``~trades:* ~ticker:* ~orderbook:* ~position:* &updates:*`` and ``+evalsha +script|load
-+ping +xadd +xrevrange +expire +hset +hget +publish +set +get +del``; Redis checks what a script calls as well.
+What it may do is in `redis_rights`.
 
 redis-py by default sends a command again when its answer was lost. Here it must not: the first failure ends the
 process, and the next one asks Redis for its position.
@@ -9,12 +8,13 @@ process, and the next one asks Redis for its position.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
-from services.consumer.sinks.base import PositionMoved, StoreFailed, Written
+from services.consumer.sinks.base import PositionMoved, StoreFailed, Tally, Written
 from services.consumer.sinks.owner import is_surely_gone, new_token
 from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
 from services.consumer.sinks.redis_blob import (
@@ -28,7 +28,14 @@ from services.consumer.sinks.redis_blob import (
     unchanged,
 )
 from services.consumer.sinks.redis_connection import Connection, Script
-from services.consumer.sinks.redis_positions import OWNER_KEY, Position, position_key
+from services.consumer.sinks.redis_positions import (
+    ACKNOWLEDGED,
+    OWNER_KEY,
+    TALLY_KEY,
+    UNACKNOWLEDGED,
+    Position,
+    position_key,
+)
 from shared import metrics
 from shared.events import Event
 from shared.settings import Settings
@@ -41,6 +48,7 @@ _STANDBY_POLL_S = 0.2
 _TAILS_AT_ONCE = 8  # reading a thousand entries holds Redis for a millisecond or two
 _MOST_SYMBOLS = 20_000  # remembered; those beyond are read from Redis again when they trade
 _WRITE, _TAKE, _TAIL = Script("redis_write.lua"), Script("redis_take.lua"), Script("redis_tail.lua")
+_GIVE_UP = Script("redis_give_up.lua")
 log = structlog.get_logger(__name__)
 
 
@@ -59,6 +67,9 @@ class RedisSink:
         self._recent: dict[SymbolKey, RecentTrades] = {}
         self._standby = metrics.STANDBY.labels(reader=self.name)
         self._waits_for: str | None = None
+        self._tally_fields = ("", "")
+        self._unanswered = False
+        self.tally = Tally()
 
     @property
     def is_standby(self) -> bool:
@@ -71,6 +82,8 @@ class RedisSink:
 
     async def open(self, topic_ids: Mapping[TopicPartition, str]) -> Mapping[TopicPartition, int | None]:
         """Wait for Redis and until no other copy owns one of the partitions; see `Sink.open`."""
+        first = "{}/{}".format(*min(topic_ids))
+        self._tally_fields = ACKNOWLEDGED + first, UNACKNOWLEDGED + first
         await self._connection.wait_until_reachable(self._wait_s)
         while owner := await self._take(topic_ids):
             if self._waits_for != owner:
@@ -89,9 +102,13 @@ class RedisSink:
         gone: list[str] = []
         partitions = [(position_key(topic), str(p), topic_id) for (topic, p), topic_id in topic_ids.items()]
         while True:
-            verdict, *found = await self._connection.run(_TAKE, (self._token, LEASE_MS, gone, partitions))
+            tally = TALLY_KEY, *self._tally_fields
+            verdict, *found = await self._connection.run(_TAKE, (self._token, LEASE_MS, gone, partitions, tally))
             if verdict == b"taken":
-                self._positions |= {p: Position.parse(text.decode()) for p, text in zip(topic_ids, found, strict=True)}
+                self.tally = Tally(*map(int, found[:2]))
+                self._positions |= {
+                    p: Position.parse(text.decode()) for p, text in zip(topic_ids, found[2:], strict=True)
+                }
                 return None
             owner = found[0].decode()
             if owner in gone or not is_surely_gone(owner):
@@ -104,21 +121,25 @@ class RedisSink:
             here = self._positions[piece.topic, piece.partition].next_offset
             if here not in (None, piece.first_offset):
                 raise PositionMoved(f"batch {batch.id} begins at {piece.first_offset}, Redis is at {here}")
+        self._unanswered = True
         await self._recall(traded_symbols(batch))
         packed = pack(batch, self._positions, self._recent)
         try:
-            return await self._run(packed)
+            written = await self._run(packed, counted=(TALLY_KEY, self._tally_fields[0]))
         except BaseException:
             self._recent.clear()  # it holds trades that are perhaps not in Redis
             raise
+        self._unanswered = False
+        self.tally = replace(self.tally, acknowledged=self.tally.acknowledged + 1)
+        return written
 
     async def refresh(self) -> None:
         """Renew the lease, and see that the positions are still ours. Raises PositionMoved, or StoreFailed."""
         await self._run(Packed([], unchanged(self._positions), {}, {}))
 
-    async def _run(self, packed: Packed) -> Written:
+    async def _run(self, packed: Packed, counted: tuple[str, str] | bool = False) -> Written:
         cap = self._settings.stream_cap
-        argument = (self._token, LEASE_MS, cap, STREAM_EXPIRES_S, packed.positions, packed.symbols)
+        argument = (self._token, LEASE_MS, cap, STREAM_EXPIRES_S, packed.positions, packed.symbols, counted)
         verdict, *found = await self._connection.run(_WRITE, argument)
         if verdict == b"moved":
             key, field, stored = (text.decode() for text in found)
@@ -146,9 +167,14 @@ class RedisSink:
                 del self._recent[key]
 
     async def close(self) -> None:
-        """Give up ownership at once, so that another copy need not wait for the lease to end; disconnect."""
+        """Give up ownership at once, so that another copy need not wait for the lease to end; disconnect.
+
+        After a write without an answer the positions keep our name: the next owner counts it.
+        """
+        held = {} if self._unanswered else self._positions
+        given_up = [(position_key(t), str(p), str(here), str(here.given_up())) for (t, p), here in held.items()]
         try:
-            await self._connection.delete(OWNER_KEY + self._token)
+            await self._connection.run(_GIVE_UP, (OWNER_KEY + self._token, given_up))
         except StoreFailed as error:
             log.warning("could not give up ownership: it ends by itself", lease_ms=LEASE_MS, reason=str(error))
         finally:

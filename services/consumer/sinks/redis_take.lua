@@ -1,16 +1,20 @@
 -- Takes partitions for one owner, all of them or none.
 --
--- ARGV[1]: msgpack of {token, lease_ms, gone, partitions}
+-- ARGV[1]: msgpack of {token, lease_ms, gone, partitions, tally}
 --   gone: tokens whose process is known to be dead though their key may live still
 --   partitions: {key, field, topic id}, …
--- Answer: {"held", token of the live owner}, or {"taken", position, …} in the order of `partitions`
--- A position is "<next offset> <generation> <topic id> <owner token>".
-local token, lease_ms, gone, partitions = unpack(cmsgpack.unpack(ARGV[1]))
+--   tally: {key, field of batches acknowledged, field of those that were not}
+-- Answer: {"held", token of the live owner}, or {"taken", acknowledged, unacknowledged, position, …} in the order of
+-- `partitions`
+-- A position is "<next offset> <generation> <topic id> <owner token>"; the token is "-" when it was given up in good
+-- order. Else a batch of that owner was perhaps never acknowledged, and counts as one that was not.
+local token, lease_ms, gone, partitions, tally = unpack(cmsgpack.unpack(ARGV[1]))
 
 local is_gone = {[token] = true}
 for _, dead in ipairs(gone) do is_gone[dead] = true end
 
 local positions = {}
+local left_behind = false
 for i, partition in ipairs(partitions) do
   local key, field, topic_id = partition[1], partition[2], partition[3]
   local found = redis.call('HGET', key, field)
@@ -23,6 +27,7 @@ for i, partition in ipairs(partitions) do
     if not is_gone[owner] and redis.call('GET', 'position:owner:' .. owner) then
       return {'held', owner}
     end
+    left_behind = left_behind or (owner ~= '-' and owner ~= token)
     next_offset, generation = stored_offset, tonumber(stored_generation)
     if stored_topic_id ~= topic_id then
       next_offset, generation = '-', generation + 1
@@ -35,4 +40,5 @@ redis.call('SET', 'position:owner:' .. token, '1', 'PX', lease_ms)
 for i, partition in ipairs(partitions) do
   redis.call('HSET', partition[1], partition[2], positions[i])
 end
-return {'taken', unpack(positions)}
+if left_behind then redis.call('HINCRBY', tally[1], tally[3], 1) end
+return {'taken', redis.call('HGET', tally[1], tally[2]) or '0', redis.call('HGET', tally[1], tally[3]) or '0', unpack(positions)}

@@ -1,13 +1,14 @@
 -- Writes one batch and its positions, or nothing. Redis does not roll back: everything is checked before the first
 -- write, and the positions move last, so that a batch cut off in its middle is written again and changes nothing.
 --
--- ARGV[1]: msgpack of {token, lease_ms, cap, expire_s, positions, symbols}
+-- ARGV[1]: msgpack of {token, lease_ms, cap, expire_s, positions, symbols, counted}
 --   positions: {key, field, expected, new}, …        compared and set as text
 --   symbols: {exchange, symbol, trades, ticker, book}, …
 --     trades: false, or {key, entry id, 6 values, entry id, 6 values, …}
 --     ticker, book: false, or {key, version, {field, value, …}}
+--   counted: false, or {key, field} of the number of batches
 -- Answer: {"moved", key, field, found}, or {"written", trades new, held, tickers new, held, books new, held}
-local token, lease_ms, cap, expire_s, positions, symbols = unpack(cmsgpack.unpack(ARGV[1]))
+local token, lease_ms, cap, expire_s, positions, symbols, counted = unpack(cmsgpack.unpack(ARGV[1]))
 
 for _, position in ipairs(positions) do
   local found = redis.call('HGET', position[1], position[2])
@@ -92,4 +93,5 @@ end
 for _, position in ipairs(positions) do
   redis.call('HSET', position[1], position[2], position[4])
 end
+if counted then redis.call('HINCRBY', counted[1], counted[2], 1) end
 return {'written', new[1], held[1], new[2], held[2], new[3], held[3]}

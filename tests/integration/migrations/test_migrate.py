@@ -8,13 +8,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from aiokafka.structs import TopicPartition
 from pydantic import SecretStr
 
 from services.consumer.migrate import migrate
+from services.consumer.sinks.postgres_sink import PostgresSink
 from shared.errors import Unreachable, WrongUse
-from shared.settings import PostgresSettings
+from shared.settings import PostgresSettings, Settings, StartSettings
+from shared.topics import TRADES
 
-STEPS = ["0001_tables", "0002_days", "0003_views", "0004_drop_day_at"]
+STEPS = ["0001_tables", "0002_days", "0003_views", "0004_drop_day_at", "0005_ticker_minutes", "0006_batches"]
 TABLES = {
     *("instrument", "trade", "candle_1m", "ticker_1m", "alert", "gap", "completeness", "dead_letter", "watchlist"),
     *("sink_position", "alembic_version"),
@@ -144,7 +147,7 @@ async def test_a_server_that_comes_while_we_wait_is_migrated(data_directory):
 async def test_the_command_says_what_it_did_and_ends_with_the_right_code(fresh_database):
     code, out, err = await command(fresh_database)
     assert (code, err) == (0, "")
-    assert "ran 0001_tables, 0002_days, 0003_views, 0004_drop_day_at" in out
+    assert f"ran {', '.join(STEPS)}" in out
     code, out, _ = await command(fresh_database)
     assert (code, "nothing to do" in out) == (0, True)
     code, out, _ = await command(fresh_database, "--json")
@@ -153,3 +156,71 @@ async def test_the_command_says_what_it_did_and_ends_with_the_right_code(fresh_d
     code, out, err = await command(PostgresSettings(dsn=SecretStr("postgresql://x@127.0.0.1:1/y")))
     assert (code, out) == (3, "")
     assert err.startswith("tapewatch db migrate: PostgreSQL 127.0.0.1:1/y did not answer")
+
+
+FILL = """
+    INSERT INTO instrument (exchange, symbol, base, quote) SELECT 'upbit', 'KRW-' || n, n, 'KRW'
+        FROM generate_series(1, 20) n;
+    SELECT make_trade_day('2026-01-01'::date + d) FROM generate_series(0, 2) d;
+    INSERT INTO trade (instrument_id, trade_id, traded_at, received_at, price, quantity, side, origin)
+        SELECT 1 + n % 20, n, '2026-01-01Z'::timestamptz + n * interval '80 seconds', '2026-01-04Z', n / 8.0, 1, 'buy',
+            'stream'
+        FROM generate_series(1, 3000) n;
+    INSERT INTO candle_1m
+        SELECT instrument_id, date_trunc('minute', traded_at), min(price), max(price), min(price), max(price), count(*),
+            sum(price), count(*), min(traded_at), min(trade_id), max(traded_at), max(trade_id)
+        FROM trade GROUP BY 1, 2;
+    INSERT INTO ticker_1m SELECT instrument_id, opened_at, close, NULL, NULL, opened_at, opened_at FROM candle_1m;
+    INSERT INTO alert (alert_id, episode_id, state, kind, detectors, scope, direction, severity, started_at, decided_at,
+            rule_version, data_quality, members)
+        SELECT n, 'e', 'open', 'move', '{move}', 'symbol', 'up', 'notice', now(), now(), '1', 'ok', '{}'
+        FROM generate_series(1, 50) n;
+    INSERT INTO gap (gap_id, exchange, symbols, reason, noticed_at)
+        SELECT n, 'upbit', '{KRW-1}', 'r', now() FROM generate_series(1, 50) n;
+    INSERT INTO completeness SELECT n, '2026-01-01', 1, 0, 'm', now(), now() FROM generate_series(1, 20) n;
+    INSERT INTO dead_letter (reason, at, reader, topic, partition, "offset", suppressed, payload, payload_bytes)
+        SELECT 'r', now(), 'consumer-redis', 'tape.trades.v1', 0, n, 0, 'e30=', 2 FROM generate_series(1, 50) n;
+    INSERT INTO watchlist (exchange, symbol) VALUES ('upbit', 'KRW-1');
+    INSERT INTO sink_position (topic, partition, next_offset, topic_id, owner)
+        SELECT 'tape.trades.v1', n, 100 + n, 'the-topic', 'somebody' FROM generate_series(0, 7) n
+"""
+
+
+COLUMNS = """
+    SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1
+    ORDER BY ordinal_position
+"""
+
+
+async def contents(database, columns_of=None):
+    """Every row of every table, in the columns that the tables have, or had."""
+    session = await asyncpg.connect(database.dsn.get_secret_value(), server_settings={"timezone": "UTC"})
+    try:
+        found, columns = {}, columns_of or {}
+        for table in sorted(TABLES - {"alembic_version"}):
+            if table not in columns:
+                columns[table] = ", ".join(f'"{row[0]}"' for row in await session.fetch(COLUMNS, table))
+            query = f"SELECT {columns[table]} FROM {table}"  # noqa: S608  # names of our own
+            found[table] = sorted(map(str, await session.fetch(query)))
+        return found, columns
+    finally:
+        await session.close()
+
+
+async def test_a_filled_database_is_brought_up_and_loses_no_row(each_database):
+    """From the first schema that a consumer ever wrote to."""
+    assert await asyncio.to_thread(migrate, each_database, 0, "0003") == STEPS[:3]
+    await as_owner(each_database, *FILL.split(";"))
+    before, columns = await contents(each_database)
+    assert {table for table, rows in before.items() if not rows} == set()
+    assert len(before["trade"]) == 3_000
+    assert await migrated(each_database) == STEPS[3:]
+    after, _ = await contents(each_database, columns)
+    assert after == before
+
+    places = {TopicPartition(TRADES.name, number): "the-topic" for number in range(TRADES.partitions)}
+    sink = PostgresSink(Settings(postgres=each_database, start=StartSettings(wait_s=0)), lambda: 1_767_225_600_000_000)
+    try:
+        assert dict(await sink.open(places)) == {place: 100 + place.partition for place in places}
+    finally:
+        await sink.close()

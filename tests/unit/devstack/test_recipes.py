@@ -42,15 +42,28 @@ def test_kafka_accepts_the_ids() -> None:
 def test_a_redis_password_stands_in_the_file_and_the_url_and_nowhere_else(tmp_path: Path) -> None:
     recipe = Valkey(tmp_path, password="p@ss word", program=Path("/bin/redis-server"))
     recipe.port.picked = 20_000
-    assert 'requirepass "p@ss word"\n' in configuration(tmp_path, 1, "1mb", recipe.password, {})
     assert recipe.address == "redis://:p%40ss%20word@127.0.0.1:20000/0"
     assert not any("ss word" in argument for argument in recipe.argv())
     assert "ss word" not in repr(recipe)
-    assert (tmp_path / "valkey.conf").stat().st_mode & 0o077 == 0
+    for file in ("valkey.conf", "users.acl"):
+        assert (tmp_path / file).stat().st_mode & 0o077 == 0
+        assert "ss word" not in (tmp_path / file).read_text()
+    assert "nopass" not in (tmp_path / "users.acl").read_text()
+
+
+def test_users_that_were_added_to_valkey_outlive_its_restart(tmp_path: Path) -> None:
+    recipe = Valkey(tmp_path, program=Path("/bin/redis-server"))
+    recipe.port.picked = 20_000
+    recipe.argv()
+    users = tmp_path / "users.acl"
+    assert users.read_text() == "user default on nopass sanitize-payload ~* &* +@all\n"
+    users.write_text("user somebody on\n")
+    recipe.argv()
+    assert users.read_text() == "user somebody on\n"
 
 
 def test_redis_keeps_everything_or_refuses(tmp_path: Path) -> None:
-    lines = configuration(tmp_path, 1, "64mb", None, {"maxclients": "50"}).splitlines()
+    lines = configuration(tmp_path, 1, "64mb", {"maxclients": "50"}).splitlines()
     assert {"appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction", "maxclients 50"} <= set(lines)
     assert "requirepass" not in " ".join(lines)
 

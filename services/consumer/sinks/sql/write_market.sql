@@ -14,7 +14,11 @@ held AS MATERIALIZED (
 ),
 moved AS (
     UPDATE sink_position p
-    SET next_offset = h.next, moved_at = now()
+    SET
+        next_offset = h.next,
+        moved_at = now(),
+        -- Counted once a batch, where its first slice lies.
+        batches = p.batches + ((p.topic, p.partition) = (($1::text[])[1], ($2::int[])[1]))::int
     FROM held h
     WHERE p.topic = h.topic AND p.partition = h.partition
         AND (SELECT count(*) FROM held) = cardinality($1::text[])

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ async def tape(fresh_topics: KafkaSettings) -> AsyncIterator[Tape]:
 
 @dataclass
 class Cache:
-    """Redis' side."""
+    """Redis' side: how consumers log in, and a client of ours that may do everything."""
 
     settings: RedisSettings
     client: "Redis"
@@ -127,9 +127,11 @@ class Cache:
 
 
 @pytest.fixture
-async def cache(fresh_redis: RedisSettings) -> AsyncIterator[Cache]:
+async def cache(
+    fresh_redis: RedisSettings, redis_user: Callable[..., Awaitable[RedisSettings]]
+) -> AsyncIterator[Cache]:
     client = Redis.from_url(fresh_redis.url.get_secret_value())
-    yield Cache(fresh_redis, client)
+    yield Cache(await redis_user(fresh_redis, "writer"), client)
     await client.aclose()
 
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from devstack.postgres_server import Postgres
 from devstack.server import Server
+from services.cli.demo.database import create_user
 from services.consumer.migrate import migrate
 from shared.settings import PostgresSettings
 
@@ -33,6 +34,7 @@ class Store:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.settings = PostgresSettings(dsn=SecretStr(server.address))
+        self.writer_dsn = ""
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The query's rows, in a session of its own."""
@@ -65,6 +67,8 @@ async def store(data_directory: Path) -> AsyncIterator[Store]:
     await asyncio.to_thread(server.start)
     store = Store(server)
     await asyncio.to_thread(migrate, store.settings, 5)
+    await create_user(store.settings, "writer", data_directory / "writer.dsn")
+    store.writer_dsn = (data_directory / "writer.dsn").read_text(encoding="utf-8")
     yield store
     await asyncio.to_thread(server.stop)
 
@@ -72,8 +76,7 @@ async def store(data_directory: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def start_postgres_consumer(start_consumer: Callable[..., Any], store: Store) -> Callable[[], Any]:
     def start() -> Any:
-        dsn = store.settings.dsn.get_secret_value()
-        return start_consumer(sink="postgres", POSTGRES__DSN=dsn, START__WAIT_S="20")
+        return start_consumer(sink="postgres", POSTGRES__DSN=store.writer_dsn, START__WAIT_S="20")
 
     return start
 

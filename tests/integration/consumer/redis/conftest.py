@@ -1,6 +1,9 @@
-"""An empty Redis of every kind that this machine has, sinks on it, and a client that looks at what is there."""
+"""An empty Redis of every kind that this machine has, sinks on it, and a client that looks at what is there.
 
-from collections.abc import AsyncIterator, Callable, Sequence
+Sinks log in with the writer's rights alone.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +12,13 @@ from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
 
 from services.consumer.batch import Batch, Slice
+from services.consumer.sinks.redis_rights import Role
 from services.consumer.sinks.redis_sink import RedisSink
 from shared.events import Event, OrderBook, Ticker, Trade
 from shared.settings import RedisSettings, Settings, StartSettings
 from shared.topics import TOPIC_OF_EVENT, TRADES
 
+RedisUser = Callable[[RedisSettings, Role], Awaitable[RedisSettings]]
 AT_US = 1_790_000_000_000_000
 TRADES_0 = TopicPartition(TRADES.name, 0)
 
@@ -56,7 +61,7 @@ class Cache:
         """All data, for the comparison of before and after. Positions without their owner."""
         found: dict[bytes, Any] = {}
         async for key in self.client.scan_iter():
-            if key.startswith(b"position:owner:"):
+            if key.startswith((b"position:owner:", b"position:batches")):
                 continue
             is_stream = await self.client.type(key) == b"stream"
             content = await (self.client.xrange(key) if is_stream else self.client.hgetall(key))
@@ -67,9 +72,10 @@ class Cache:
 
 
 @pytest.fixture
-async def cache(each_redis: RedisSettings) -> AsyncIterator[Cache]:
+async def cache(each_redis: RedisSettings, redis_user: RedisUser) -> AsyncIterator[Cache]:
     client = Redis.from_url(each_redis.url.get_secret_value())
-    made = Cache(Settings(redis=each_redis, start=StartSettings(wait_s=0)), client)
+    settings = await redis_user(each_redis, "writer")
+    made = Cache(Settings(redis=settings, start=StartSettings(wait_s=0)), client)
     yield made
     for sink in made.sinks:
         await sink.close()

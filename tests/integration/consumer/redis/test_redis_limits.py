@@ -1,6 +1,6 @@
 """A Redis that refuses: full, another password, few rights, away, or holding what is none of ours."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,44 +12,12 @@ from services.consumer.batch import Batch
 from services.consumer.sinks.base import StoreFailed
 from services.consumer.sinks.redis_sink import RedisSink
 from shared.errors import Unreachable, WrongUse
-from shared.events import OrderBook, Ticker, Trade
+from shared.events import Trade
 from shared.settings import RedisSettings, Settings, StartSettings
-from shared.topics import ORDERBOOKS, TICKERS, TRADES
+from shared.topics import TRADES
 
 MakeBatch = Callable[..., Batch]
 MakeTrade = Callable[..., Trade]
-RIGHTS = (
-    "resetkeys ~trades:* ~ticker:* ~orderbook:* ~position:* resetchannels &updates:* -@all +evalsha +script|load +ping "
-    "+xadd +xrevrange +expire +hset +hget +publish +set +get +del"
-)
-
-
-@pytest.fixture
-async def restricted(cache: Any) -> AsyncIterator[SecretStr]:
-    """Address of the same Redis for a user who has no rights but those that the sink says it needs."""
-    await cache.client.execute_command("ACL", "SETUSER", "sink", "on", ">word", *RIGHTS.split())
-    yield SecretStr(cache.settings.redis.url.get_secret_value().replace("://", "://sink:word@"))
-    await cache.client.execute_command("ACL", "DELUSER", "sink")
-
-
-async def test_the_rights_that_it_says_it_needs_suffice(
-    cache: Any,
-    restricted: SecretStr,
-    make_batch: MakeBatch,
-    make_trade: MakeTrade,
-    make_ticker: Callable[..., Ticker],
-    make_book: Callable[..., OrderBook],
-) -> None:
-    await cache.client.execute_command("SCRIPT", "FLUSH")
-    topics = (TRADES, TICKERS, ORDERBOOKS)
-    sink = await cache.opened(*(TopicPartition(topic.name, 0) for topic in topics), url=restricted)
-
-    slices = [make_batch([event]).slices[0] for event in (make_trade(1), make_ticker("1", 5), make_book(7))]
-    written = await sink.write(Batch("one of each", tuple(slices)))
-    await sink.refresh()
-    await sink.close()
-
-    assert written.new == dict.fromkeys((topic.name for topic in topics), 1)
 
 
 async def test_a_full_redis_ends_it_with_nothing_half_written(
@@ -79,19 +47,19 @@ async def test_forgotten_scripts_are_loaded_again(cache: Any, make_batch: MakeBa
     assert await cache.trade_ids() == [1]
 
 
-async def test_a_wrong_password_is_wrong_use_in_one_line(cache: Any, restricted: SecretStr) -> None:
-    wrong = SecretStr(restricted.get_secret_value().replace("word", "guess"))
+async def test_a_wrong_password_is_wrong_use_in_one_line(cache: Any) -> None:
+    wrong = SecretStr(cache.settings.redis.url.get_secret_value().replace("a_password", "guess"))
 
     with pytest.raises(WrongUse, match=r"TAPEWATCH_REDIS__URL: .* refuses user or password") as told:
         await cache.opened(url=wrong)
     assert "guess" not in str(told.value)
 
 
-async def test_missing_rights_are_told(cache: Any, restricted: SecretStr) -> None:
-    await cache.client.execute_command("ACL", "SETUSER", "sink", "-hset")
+async def test_missing_rights_are_told(cache: Any) -> None:
+    await cache.client.execute_command("ACL", "SETUSER", "a_writer", "-hset")
 
     with pytest.raises(StoreFailed, match=r"hset|can't run this command"):
-        await cache.opened(url=restricted)
+        await cache.opened()
 
 
 async def test_a_position_that_is_none_of_ours_is_told_with_its_key(cache: Any) -> None:
@@ -110,8 +78,8 @@ async def test_a_redis_that_is_away_is_waited_for_up_to_the_limit(unused_tcp_por
     assert "word" not in str(told.value)
 
 
-async def test_every_market_of_both_exchanges_fits_into_400_mb(cache: Any) -> None:
-    used_bytes, symbols = await measure(cache.settings.redis.url.get_secret_value(), share=0.01)
+async def test_every_market_of_both_exchanges_fits_into_400_mb(each_redis: RedisSettings) -> None:
+    used_bytes, symbols = await measure(each_redis.url.get_secret_value(), share=0.01)
 
     assert symbols == 22
     assert used_bytes / symbols * (UPBIT_MARKETS + BINANCE_MARKETS) < 400e6

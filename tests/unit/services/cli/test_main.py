@@ -18,6 +18,7 @@ COMMANDS = [
     ["simulator"],
     ["topics", "create"],
     ["db", "migrate"],
+    ["redis", "acl"],
     ["producer"],
     ["consumer"],
     ["alert-worker"],

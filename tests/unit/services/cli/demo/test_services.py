@@ -3,7 +3,9 @@
 from configparser import RawConfigParser
 from pathlib import Path
 
-from services.cli.demo.services import LIVE, Service, services, shared_environment, subscriptions
+import pytest
+
+from services.cli.demo.services import LIVE, Logins, Service, services, shared_environment, subscriptions
 from services.cli.demo.supervision import configuration, count_restarts, ends
 from shared.settings import load_settings
 
@@ -43,6 +45,7 @@ def test_no_credential_of_a_person_reaches_a_process() -> None:
         "TAPEWATCH_SLACK__BOT_TOKEN_FILE": "/etc/token",
         "TAPEWATCH_SLACK__WEBHOOK_URL": "https://hooks.slack.example/services/real",
         "TAPEWATCH_POSTGRES__DSN": "postgresql://owner:real@127.0.0.1/x",
+        "TAPEWATCH_REDIS__URL": "redis://owner:real@127.0.0.1/0",
         "TAPEWATCH_LOG__LEVEL": "debug",
     }
     wanted = subscriptions(SYNTHETIC, recorded=False)
@@ -68,7 +71,7 @@ def test_live_the_settings_say_which_exchanges_and_slack_is_still_the_simulated_
 
 def test_the_configuration_is_what_supervisor_reads(tmp_path: Path) -> None:
     directory = tmp_path / "100%"
-    found = services(["binance", "upbit"], directory, directory / "dsn")
+    found = services(["binance", "upbit"], directory, Logins(directory / "dsn", directory / "url"))
     parser = RawConfigParser(inline_comment_prefixes=(";", "#"))
     parser.read_string(configuration(directory, found))
     names = ["producer-upbit", "producer-binance", "consumer-redis", "consumer-postgres", "alert-worker"]
@@ -78,10 +81,10 @@ def test_the_configuration_is_what_supervisor_reads(tmp_path: Path) -> None:
     assert '"-m" "services.cli" "producer" "upbit"' in parser["program:producer-upbit"]["command"]
 
 
-def test_only_the_postgres_sink_is_given_a_way_into_the_database(tmp_path: Path) -> None:
-    found = services(["upbit"], tmp_path, tmp_path / "dsn")
-    given = [one.name for one in found if any("POSTGRES" in key for key in one.environment)]
-    assert given == ["consumer-postgres"]
+@pytest.mark.parametrize(("store", "sink"), [("POSTGRES", "consumer-postgres"), ("REDIS", "consumer-redis")])
+def test_only_the_sink_of_a_store_is_given_a_way_into_it(tmp_path: Path, store: str, sink: str) -> None:
+    found = services(["upbit"], tmp_path, Logins(tmp_path / "dsn", tmp_path / "url"))
+    assert [one.name for one in found if any(store in key for key in one.environment)] == [sink]
 
 
 def test_restarts_and_ends_are_counted_by_supervisors_log() -> None:
