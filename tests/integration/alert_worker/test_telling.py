@@ -103,6 +103,7 @@ async def test_a_storm_while_slack_is_away_is_told_after_most_severe_first_merge
     assert {note.stage for note in await notifications()} == {"intent", "sent"}
 
 
+@pytest.mark.timeout(240)  # paced at a message a second
 async def test_three_hundred_at_once_are_a_handful_of_messages(worker, slack, decide, eventually) -> None:
     await worker.start()
     await worker.watching()

@@ -10,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
 
 from services.consumer.retention_probe import RetentionProbe
+from services.consumer.retention_watch import TOLD
 from shared.clock import now_us
 from shared.topics import FEED, TRADES
 
@@ -52,6 +53,15 @@ async def until_committed(admin: Any) -> None:
         committed = sum(at.offset for partition, at in offsets.items() if partition.topic == TRADES.name)
 
 
+async def until_noted(admin: Any, *, told: bool) -> None:
+    """Return once Kafka holds what was told: a process that ends before that tells it again rather than never."""
+    noted = not told
+    while noted != told:
+        await asyncio.sleep(0.1)
+        offsets = await admin.list_consumer_group_offsets("tapewatch-redis")
+        noted = any(at.metadata == TOLD for partition, at in offsets.items() if partition.topic == TRADES.name)
+
+
 @pytest.mark.timeout(180)  # lives through several rounds of looking
 async def test_told_once_while_the_store_is_away_and_when_it_is_over(
     tape: Any, cache: Any, start_consumer: Start, admin: Any, unused_tcp_port: int
@@ -71,6 +81,7 @@ async def test_told_once_while_the_store_is_away_and_when_it_is_over(
     assert "of 4.0 s that Kafka keeps (" in reason
     assert "Bring redis or its consumer back, or raise retention.ms" in reason
     assert (await process.until_said("unread records will be deleted"))["topic"] == TRADES.name
+    await until_noted(admin, told=True)
 
     process.kill()
     process = start_consumer(**away, LOG__LEVEL="debug")
@@ -80,6 +91,7 @@ async def test_told_once_while_the_store_is_away_and_when_it_is_over(
     process.kill()
     process = start_consumer()
     await until_told(tape, "resumed")
+    await until_noted(admin, told=False)
     process.kill()
     process = start_consumer(LOG__LEVEL="debug")
     await process.until_said("looked")
