@@ -160,11 +160,12 @@ def states_in_kafka(
 
 
 def _count_missing(result: StatesInKafka, state: Published, newest: int, explained: Explained) -> None:
-    if not state.heard:
+    is_explained = state.order > newest and explained(state)
+    if not state.heard or is_explained:
         result.unheard += 1
     elif state.order < newest:
         result.conflated += 1
-    if state.order > newest and not explained(state):
+    if state.order > newest and not is_explained:
         result.counts.lost += 1
 
 

@@ -18,9 +18,13 @@ class Gap:
     closed: bool = False
 
     def explains(self, channel: str, symbol: str, at_us: int) -> bool:
-        """Say whether an event of this gap's exchange, published at `at_us`, may be missing."""
+        """Say whether an event of this gap's exchange, published at `at_us`, may be missing.
+
+        A gap of a market's trades explains its last ticker and book too: gaps are told of trades alone, and a
+        producer that was killed heard nothing at all.
+        """
         return (
-            self.channel in (None, channel)
+            self.channel in (None, "trade", channel)
             and (self.symbols is None or symbol in self.symbols)
             and (self.from_us is None or self.from_us <= at_us)
             and (self.to_us is None or at_us <= self.to_us)

@@ -103,6 +103,22 @@ def test_every_service_may_be_killed(start_demo: StartDemo) -> None:
     assert report["faults"] == []
 
 
+def test_a_producer_killed_as_the_market_stops_still_tells_what_it_missed(start_demo: StartDemo) -> None:
+    demo = start_demo("--scenario", "calm", "--rate", "600")
+    demo.until(lambda: demo.output.count(" market open: ") >= 2, "open market")
+    for victim in ("producer upbit", "producer binance"):
+        os.kill(demo.services()[victim], signal.SIGSTOP)  # what comes from now on is missed
+    sleep(1)
+    for victim in ("producer upbit", "producer binance"):
+        os.kill(demo.services()[victim], signal.SIGKILL)
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.wait() == 0, demo.output
+    report = demo.report()
+    assert report["unheard"]["trade"] > 0
+    assert report["gaps"]["open"] >= 2
+    assert report["kafka"]["trade"]["lost"] == 0
+
+
 def test_nothing_outlives_a_killed_demo(start_demo: StartDemo) -> None:
     demo = start_demo("--scenario", "calm")
     demo.until(demo.market_is_open, "open market")

@@ -37,10 +37,14 @@ async def play(
     else:
         await stage.simulated.stop_market()
     monitor.market_stops()
+    if not options.live:  # one that was killed a moment ago tells what it missed only when it listens again
+        picture.phase = "market stopped, waiting for every feed to be heard"
+        await _until_everybody_listens(stage)
     return await drain(monitor, stage.supervisor, picture)
 
 
 async def _until_everybody_listens(stage: Stage) -> None:
+    """Wait until every feed has a listener; also those of a producer that is being started again."""
     deadline_s = monotonic() + _LISTENERS_WITHIN_S
     while (heard := (await stage.simulated.status())["subscriptions"]) < stage.wanted.expected:
         if monotonic() > deadline_s:
