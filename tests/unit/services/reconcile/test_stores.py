@@ -216,6 +216,26 @@ def test_a_trade_that_never_reached_kafka_is_lost_unless_an_open_gap_explains_it
         assert "kafka.trade.lost = 1" in run.report().faults
 
 
+@pytest.mark.parametrize("channel", ["ticker", "orderbook"])
+@pytest.mark.parametrize("told_of", ["trade", "ticker", "orderbook"])
+def test_a_last_state_that_never_reached_kafka_is_lost_unless_its_market_was_not_heard(
+    make_run: Callable[[int], Any], channel: str, told_of: str
+) -> None:
+    run = make_run(0)
+    symbol = ("upbit", "KRW-BTC")
+    log, cache = (run.log.tickers, run.cache.tickers) if channel == "ticker" else (run.log.books, run.cache.books)
+    last = (run.truth.tickers if channel == "ticker" else run.truth.books)[symbol][-1]
+    del log[symbol][-1]
+    cache[symbol] = log[symbol][-1]
+    assert run.report().faults == [f"kafka.{channel}.lost = 1"]
+    at_us = last.published_at_us
+    run.rows.gaps = [Gap(symbol[0], told_of, frozenset({symbol[1]}), at_us - 1, at_us + 1)]
+    report = run.report()
+    explained = told_of in ("trade", channel)
+    assert report.faults == ([] if explained else [f"kafka.{channel}.lost = 1"])
+    assert report.unheard[channel] == explained
+
+
 @few
 @given(Seeds)
 def test_a_trade_that_nobody_heard_is_lost_without_a_gap(make_run: Callable[[int], Any], seed: int) -> None:
