@@ -16,6 +16,8 @@ from shared.topics import TRADES
 
 _LISTENERS_WITHIN_S = 60.0
 _POLL_S = 0.05
+_SURELY_S = 1.0
+"""A connection whose other end was killed may still seem to stand for a moment."""
 
 
 async def play(
@@ -39,14 +41,20 @@ async def play(
     monitor.market_stops()
     if not options.live:  # one that was killed a moment ago tells what it missed only when it listens again
         picture.phase = "market stopped, waiting for every feed to be heard"
-        await _until_everybody_listens(stage)
+        await _until_everybody_listens(stage, for_s=_SURELY_S)
     return await drain(monitor, stage.supervisor, picture)
 
 
-async def _until_everybody_listens(stage: Stage) -> None:
-    """Wait until every feed has a listener; also those of a producer that is being started again."""
-    deadline_s = monotonic() + _LISTENERS_WITHIN_S
-    while (heard := (await stage.simulated.status())["subscriptions"]) < stage.wanted.expected:
+async def _until_everybody_listens(stage: Stage, for_s: float = 0.0) -> None:
+    """Wait until every feed has had a listener for so long; also those of a producer that is being started again."""
+    since_s = monotonic()
+    deadline_s = since_s + _LISTENERS_WITHIN_S
+    while True:
+        heard = (await stage.simulated.status())["subscriptions"]
+        if heard < stage.wanted.expected:
+            since_s = monotonic()
+        elif monotonic() - since_s >= for_s:
+            return
         if monotonic() > deadline_s:
             raise Unreachable(
                 f"only {heard} of {stage.wanted.expected} feeds were subscribed within {_LISTENERS_WITHIN_S:.0f} s: "
