@@ -88,6 +88,14 @@ class Ops:
                         return
                 await asyncio.sleep(0.05)
 
+    async def written_down(self, ts: str) -> None:
+        """Wait until the watchdog has kept that this message was taken; killed before, it rightly says it again."""
+        async with asyncio.timeout(60):
+            while True:
+                if ts in (self.directory / "watchdog.json").read_text(encoding="utf-8"):
+                    return
+                await asyncio.sleep(0.05)
+
 
 @pytest.fixture
 async def ops(tmp_path: Path) -> AsyncIterator[Ops]:
@@ -142,6 +150,7 @@ async def test_a_watchdog_that_is_killed_tells_what_happened_meanwhile_and_nothi
     await ops.known_up()
     part.kill()
     [down] = await ops.until(bool)
+    await ops.written_down(down.ts)
     watchdog.kill()
     await watchdog.wait()
     await ops.part()
