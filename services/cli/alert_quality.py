@@ -23,9 +23,10 @@ TUNED = ("binance_BTCUSDT_1m_2021-05", "binance_BTCUSDT_1m_2023-07")
 """What the thresholds were chosen on. Everything else is held out."""
 
 HELD_OUT_BITCOIN = (
-    "binance_BTCUSDT_1m_2020-03", "binance_BTCUSDT_1m_2024-08", "upbit_KRW-",
-    "BTC_1m_sampled_2024-08_2025-02",
-)  # fmt: skip
+    "binance_BTCUSDT_1m_2020-03",
+    "binance_BTCUSDT_1m_2024-08",
+    "upbit_KRW-BTC_1m_sampled_2024-08_2025-02",
+)
 PICTURES = {
     "binance_BTCUSDT_1m_2020-03": ("2020-03-12T10:25", "alert-crash-2020-03-12.png"),
     "binance_BTCUSDT_1m_2024-08": ("2024-08-05T00:40", "alert-crash-2024-08-05.png"),
@@ -102,10 +103,10 @@ def document(found: dict[str, Found]) -> str:
             "",
             f"Made by `make evaluate` (rules `{RULE_VERSION}`); `tapewatch backtest FILE` shows one history.",
             "The same code that watches the live tape is fed with recorded prices. Moves are labelled in",
-            "hindsight over the whole series: closes of minutes at most ten minutes apart that differ by 3",
-            "% or more, of which half still stands at most of the next five closes; where eight times the",
-            "median ten-minute move is more, it has to be that much. A delay counts from the crossing of 1",
-            "% to the first word of that direction. Closes are what the naive rules see; each keeps silent",
+            "hindsight over the whole series: closes of minutes at most ten minutes apart that differ by",
+            "3 % or more, of which half still stands at most of the next five closes; where eight times the",
+            "median ten-minute move is more, it has to be that much. A delay counts from the crossing of",
+            "1 % to the first word of that direction. Closes are what the naive rules see; each keeps silent",
             "for ten minutes after it spoke. A minute is played as open, extremes and close at 0, 20, 40",
             "and 59 s, each traded three times: times are honest to about 20 s, and a minute that ran the",
             "other way round is told in the wrong order.",
