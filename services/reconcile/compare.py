@@ -160,13 +160,13 @@ def states_in_kafka(
 
 
 def _count_missing(result: StatesInKafka, state: Published, newest: int, explained: Explained) -> None:
-    is_explained = state.order > newest and explained(state)
+    is_last = state.order > newest
+    is_explained = is_last and explained(state)
     if not state.heard or is_explained:
         result.unheard += 1
-    elif state.order < newest:
+    elif not is_last:
         result.conflated += 1
-    if state.order > newest and not is_explained:
-        result.counts.lost += 1
+    result.counts.lost += is_last and not is_explained
 
 
 class _Matcher:

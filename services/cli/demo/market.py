@@ -25,7 +25,10 @@ async def play(
 ) -> list[str]:
     """Play until `seconds` are over, the recording ends, or a person stops it. What did not come to rest."""
     picture.phase = "waiting for the producers to subscribe"
-    await (_until_something_comes(stage, monitor) if options.live else _until_everybody_listens(stage))
+    if options.live:
+        await _until_something_comes(stage, monitor)
+    elif unheard := await _unheard(stage):
+        raise Unreachable(unheard)
     interrupts.market_opens()
     if not options.live:
         await stage.simulated.open_market()
@@ -39,14 +42,15 @@ async def play(
     else:
         await stage.simulated.stop_market()
     monitor.market_stops()
+    unheard = None
     if not options.live:  # one that was killed a moment ago tells what it missed only when it listens again
         picture.phase = "market stopped, waiting for every feed to be heard"
-        await _until_everybody_listens(stage, for_s=_SURELY_S)
-    return await drain(monitor, stage.supervisor, picture)
+        unheard = await _unheard(stage, for_s=_SURELY_S)
+    return [*filter(None, [unheard]), *await drain(monitor, stage.supervisor, picture)]
 
 
-async def _until_everybody_listens(stage: Stage, for_s: float = 0.0) -> None:
-    """Wait until every feed has had a listener for so long; also those of a producer that is being started again."""
+async def _unheard(stage: Stage, for_s: float = 0.0) -> str | None:
+    """Wait until every feed has had a listener for so long; a sentence when some had none in time."""
     since_s = monotonic()
     deadline_s = since_s + _LISTENERS_WITHIN_S
     while True:
@@ -54,9 +58,9 @@ async def _until_everybody_listens(stage: Stage, for_s: float = 0.0) -> None:
         if heard < stage.wanted.expected:
             since_s = monotonic()
         elif monotonic() - since_s >= for_s:
-            return
+            return None
         if monotonic() > deadline_s:
-            raise Unreachable(
+            return (
                 f"only {heard} of {stage.wanted.expected} feeds were subscribed within {_LISTENERS_WITHIN_S:.0f} s: "
                 f"see the producers' logs in {stage.directory}"
             )
