@@ -79,20 +79,19 @@ class Ops:
 
     async def known_up(self) -> None:
         """Wait until the watchdog has seen the part up and has written that down."""
-        file = self.directory / "watchdog.json"
-        async with asyncio.timeout(60):
-            while True:
-                if file.exists():
-                    parts = json.loads(file.read_bytes())["memory"]["parts"]
-                    if parts.get("consumer-redis", {}).get("told") == "up":
-                        return
-                await asyncio.sleep(0.05)
+        await self._until_kept(
+            lambda kept: json.loads(kept)["memory"]["parts"].get("consumer-redis", {}).get("told") == "up"
+        )
 
     async def written_down(self, ts: str) -> None:
         """Wait until the watchdog has kept that this message was taken; killed before, it rightly says it again."""
+        await self._until_kept(lambda kept: ts in kept)
+
+    async def _until_kept(self, holds: Callable[[str], bool]) -> None:
+        file = self.directory / "watchdog.json"
         async with asyncio.timeout(60):
             while True:
-                if ts in (self.directory / "watchdog.json").read_text(encoding="utf-8"):
+                if file.exists() and holds(file.read_text(encoding="utf-8")):
                     return
                 await asyncio.sleep(0.05)
 
