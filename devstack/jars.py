@@ -132,9 +132,8 @@ def _download_all(scratch: Path, directory: Path, missing: Sequence[Jar], progre
                 jar = downloads[download]
                 download.result().replace(directory / jar.file_name)
                 progress(f"Kafka, first use: downloaded {done} of {len(missing)} jars")
-        except BaseException:
+        finally:  # the first failure ends it for those that have not begun
             pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _download(scratch: Path, jar: Jar) -> Path:

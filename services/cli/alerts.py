@@ -1,7 +1,8 @@
 """`tapewatch alerts …`: what was told, what nobody wants to hear of, and whether messages arrive."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 _WAIT_S = 2
+T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="What was told, what nobody wants to hear of, whether messages arrive.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object for programs.")]
 Target = Annotated[
@@ -40,7 +42,7 @@ def list_alerts(
 
     in_force, now = _settings(), now_us()
     since_us = points_in_time.read_since(since, now)
-    found = _run(in_force, alert_records.read(in_force.kafka, since_us))
+    found = _run(in_force, lambda: alert_records.read(in_force.kafka, since_us))
     episodes = sorted(found.episodes, key=lambda one: -one.alert.started_at_us)[:count]
     mutes = found.mutes.in_force(now)
     if as_json:
@@ -107,23 +109,19 @@ def _settings() -> "Settings":
     return in_force
 
 
-def _run(in_force: "Settings", reading: Any) -> Any:
+def _run(in_force: "Settings", ask: Callable[[], Awaitable[T]]) -> T:
     import asyncio
 
     from shared.kafka import wait_until_reachable
     from shared.topic_ids import wait_for_topic_ids
     from shared.topics import ALERTS, CONTROL, NOTIFICATIONS
 
-    async def reach_and_read() -> Any:
-        try:
-            await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
-            await wait_for_topic_ids(in_force.kafka, [ALERTS, CONTROL, NOTIFICATIONS], 0)
-        except BaseException:
-            reading.close()
-            raise
-        return await reading
+    async def reach_and_ask() -> T:
+        await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
+        await wait_for_topic_ids(in_force.kafka, [ALERTS, CONTROL, NOTIFICATIONS], 0)
+        return await ask()
 
-    return asyncio.run(reach_and_read())
+    return asyncio.run(reach_and_ask())
 
 
 def _wish(action: str, target: str, seconds: int | None, reason: str | None) -> str:
@@ -138,7 +136,7 @@ def _wish(action: str, target: str, seconds: int | None, reason: str | None) -> 
     in_force, now = _settings(), now_us()
     until_us = None if seconds is None else now + seconds * 1_000_000
     control = Control(action=action, target=target, at_us=now, until_us=until_us, reason=reason)
-    _run(in_force, alert_records.write(in_force.kafka, control))
+    _run(in_force, lambda: alert_records.write(in_force.kafka, control))
     until = datetime.fromtimestamp((until_us or now) / 1e6, UTC).astimezone(points_in_time.KST)
     return f"{until:%Y-%m-%d %H:%M} KST"
 

@@ -1,6 +1,7 @@
 """Looks up in Kafka what `retention` decides on: the bounds of logs, how long they are kept, how old records are."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Self
 
@@ -27,12 +28,11 @@ class RetentionProbe:
         self._settings, self._name, self._group = settings, name, group
 
     async def __aenter__(self) -> Self:
-        try:
+        async with AsyncExitStack() as half_open:
+            half_open.push_async_callback(self.close)
             await self._admin.start()
             await self._reader.connect()
-        except BaseException:
-            await self.close()
-            raise
+            half_open.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
