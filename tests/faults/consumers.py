@@ -44,7 +44,7 @@ async def told_to_end(name: str, world: "World", _random: Random) -> Struck:
     broken = []
     if took_s is None:
         broken.append(f"{name} did not end within {END_WITHIN_S:.0f} s")
-    elif not (how := world.services.last_end(name)).startswith("exit status 0"):
+    elif not (how := await world.services.how_it_ended(name, pid)).startswith("exit status 0"):
         broken.append(f"{name} was told to end and ended with {how}")
     return Struck(broken=broken)
 

@@ -77,9 +77,20 @@ class Processes(Supervisor):
             await asyncio.sleep(_POLL_S)
         return monotonic() - began_s
 
-    def last_end(self, name: str) -> str:
-        """How a service last ended without being stopped, in supervisor's words."""
-        return next((how for who, how in reversed(ends(self.said())) if who == name), "it never ended")
+    async def how_it_ended(self, name: str, pid: int) -> str:
+        """How that process of a service ended without being stopped, in supervisor's words.
+
+        Supervisor writes it down a moment after the process is gone. Raises TimeoutError.
+        """
+        found: list[str] = []
+
+        def is_written() -> bool:
+            _, spawned, since = self.said().rpartition(f"spawned: '{name}' with pid {pid}\n")
+            found[:] = [how for who, how in ends(since) if who == name] if spawned else []
+            return bool(found)
+
+        await within(_SAID_WITHIN_S, is_written, f"supervisor to say how {name} ended")
+        return found[0]
 
     def restarts(self) -> int:
         """How often any service was started again since the beginning."""
