@@ -20,15 +20,23 @@ from shared.clock import now_us
 
 pytestmark = pytest.mark.timeout(120)
 PART = """
-import sys, time
+import signal, sys, time
 from shared import health
 from shared.liveness import Liveness
 from shared.settings import MetricsSettings
 liveness = Liveness(time.monotonic, float(sys.argv[2]), 60)
 health.serve(MetricsSettings(port=int(sys.argv[1])), liveness)
+works = True
+def stand_still(*_):
+    global works
+    works = False
+signal.signal(signal.SIGUSR1, stand_still)
 liveness.moved("at work")
 print("up", flush=True)
-time.sleep(600)
+for _ in range(6000):
+    if works:
+        liveness.moved("at work")
+    time.sleep(0.1)
 """
 
 
@@ -136,9 +144,10 @@ async def test_killed_and_back_again_are_two_messages_in_one_thread(ops: Ops) ->
 
 
 async def test_what_answers_and_does_not_get_on_is_told_as_hung(ops: Ops) -> None:
-    await ops.part(within_s=3)
+    part = await ops.part(within_s=10)
     await ops.watchdog()
     await ops.known_up()
+    part.send_signal(signal.SIGUSR1)
     [hung] = await ops.until(bool)
     assert "hung: no progress" in hung.text
 
