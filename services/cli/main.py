@@ -21,13 +21,13 @@ from services.cli import (
     settings,
     simulator,
     stack,
-    status,
     tail,
     topics,
     watchdog,
 )
 from services.cli.dead_letters import command as dead_letters
 from services.cli.demo import command as demo
+from services.cli.status import command as status
 from shared.errors import TapewatchError
 
 app = typer.Typer(

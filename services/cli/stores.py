@@ -1,6 +1,6 @@
 """How far Kafka and the two stores are, and what they last took in."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from services.cli.status.state import Stream
 from services.consumer.sinks.postgres_sink import PostgresSink
 from services.consumer.sinks.redis_positions import TALLY_KEY, TALLY_KINDS
 from services.consumer.sinks.redis_sink import RedisSink
@@ -105,9 +106,6 @@ class Stores:
     async def connect(cls, settings: Settings) -> AsyncIterator["Stores"]:
         """Connect, and follow alerts from here on. Raises Unreachable."""
         dsn, url = settings.postgres.dsn.get_secret_value(), settings.redis.url.get_secret_value()
-        kafka = AIOKafkaConsumer(
-            **client_options(settings.kafka, "demo"), auto_offset_reset="latest", enable_auto_commit=False
-        )
         async with AsyncExitStack() as at_end:
             with told():
                 redis = await at_end.enter_async_context(
@@ -117,6 +115,9 @@ class Stores:
                 postgres = await at_end.enter_async_context(
                     asyncpg.create_pool(dsn, min_size=1, max_size=1, timeout=_CONNECT_S, command_timeout=30)
                 )
+            kafka = AIOKafkaConsumer(
+                **client_options(settings.kafka, "look"), auto_offset_reset="latest", enable_auto_commit=False
+            )
             at_end.push_async_callback(kafka.stop)
             await kafka.start()
             kafka.assign([TopicPartition(topic.name, 0) for topic in (ALERTS, NOTIFICATIONS)])
@@ -125,12 +126,17 @@ class Stores:
 
     async def progress(self) -> Progress:
         """Positions first, then Kafka's ends, so that nobody seems ahead of Kafka or done too early."""
-        redis, postgres = await self._redis_positions(), await self._postgres_positions()
-        partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
-        ends = await self._kafka.end_offsets(partitions)
-        return Progress(
-            {(p.topic, p.partition): end for p, end in ends.items()}, {"redis": redis, "postgres": postgres}
-        )
+        of_sink = {sink: await self.positions(sink) for sink in TOPICS_OF_SINK}
+        return Progress(await self.ends(TOPICS), of_sink)
+
+    async def ends(self, topics: Iterable[Topic]) -> Positions:
+        """Offset of the next record to come, by partition."""
+        partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        return {(p.topic, p.partition): end for p, end in (await self._kafka.end_offsets(partitions)).items()}
+
+    async def positions(self, sink: str) -> Positions:
+        """Offset of the next record that a sink will store, by partition."""
+        return await (self._redis_positions() if sink == "redis" else self._postgres_positions())
 
     async def news(self) -> tuple[list[Alert], list[Notification]]:
         """Alerts and receipts since the last call."""
@@ -163,16 +169,25 @@ class Stores:
         by_length = sorted(zip(await pipe.execute(), keys, strict=True), reverse=True)
         return [(exchange, symbol) for _, key in by_length for _, exchange, symbol in [key.split(":", 2)]]
 
-    async def newest_received_us(self) -> dict[tuple[str, str], int]:
-        """When the newest trade of each (store, exchange) was received; exchanges without a trade are left out."""
-        found = {("postgres", exchange): at_us for exchange, at_us in await self._postgres.fetch(_NEWEST)}
-        async for key in self._redis.scan_iter("trades:*", count=1_000):
-            exchange, symbol = str(key).split(":", 2)[1:]
-            [newest] = await self.newest_trades([(exchange, symbol)], 1)
-            for trade in newest:
-                place = ("redis", exchange)
-                found[place] = max(found.get(place, 0), trade.received_at_us)
-        return found
+    async def streams(self) -> list[Stream]:
+        """Every market of which Redis holds trades."""
+        keys = [str(key) async for key in self._redis.scan_iter("trades:*", count=1_000)]
+        pipe = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipe.xlen(key)
+            pipe.xrange(key, count=1)
+            pipe.xrevrange(key, count=1)
+        found = await pipe.execute()
+        return [
+            Stream(exchange, symbol, length, _received_at_us(oldest), _received_at_us(newest))
+            for key, length, oldest, newest in zip(keys, found[::3], found[1::3], found[2::3], strict=True)
+            for _, exchange, symbol in [key.split(":", 2)]
+            if oldest and newest  # it may have run out since
+        ]
+
+    async def newest_in_postgres_us(self) -> dict[str, int]:
+        """When the newest trade of each exchange was received; exchanges without a trade are left out."""
+        return {str(row[0]): int(row[1]) for row in await self._postgres.fetch(_NEWEST)}
 
     async def batches(self) -> dict[str, Batches]:
         """What came of all batches, by sink."""
@@ -201,3 +216,8 @@ def _place(symbol: tuple[str, str]) -> Partition:
 def _new_trade(place: Partition, entry_id: str, fields: Mapping[str, str]) -> NewTrade:
     offset = int(entry_id.split("-")[1])
     return NewTrade(place, offset, int(fields["received_at_us"]), fields["price"])
+
+
+def _received_at_us(entries: Sequence[tuple[str, Mapping[str, str]]]) -> int:
+    [(_, fields)] = entries
+    return int(fields["received_at_us"])

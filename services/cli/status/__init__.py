@@ -1,0 +1,1 @@
+"""`tapewatch status`: how a running deployment is, at one look or again and again."""

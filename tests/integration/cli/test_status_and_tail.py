@@ -1,0 +1,118 @@
+"""How far everything is, and what comes in, as a person or a program asks a running deployment for it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+import pytest
+from redis.asyncio import Redis
+
+from services.consumer.migrate import migrate
+from shared.events import Trade
+from shared.kafka import make_producer
+from shared.settings import KafkaSettings, PostgresSettings, RedisSettings
+from shared.topics import TRADES
+from shared.wire import HEADERS_OF_EVENT, encode
+
+
+def trade(number: int, symbol: str = "KRW-BTC") -> Trade:
+    return Trade(
+        exchange="upbit", symbol=symbol, base=symbol.partition("-")[2], quote="KRW", trade_id=str(number),
+        price="93421000", quantity="0.5", side="buy",
+        traded_at_us=1_700_000_000_000_000 + number, received_at_us=1_700_000_000_100_000 + number,
+    )  # fmt: skip
+
+
+async def publish(kafka: KafkaSettings, *trades: Trade) -> None:
+    async with make_producer(kafka, "test") as producer:
+        for one in trades:
+            await producer.send_and_wait(TRADES.name, encode(one), partition=3, headers=HEADERS_OF_EVENT[Trade])
+
+
+@pytest.fixture
+async def environment(
+    fresh_topics: KafkaSettings, fresh_database: PostgresSettings, fresh_redis: RedisSettings
+) -> dict[str, str]:
+    """Settings that point to empty stores with tables; Redis holds two trades of one market."""
+    await asyncio.to_thread(migrate, fresh_database, 10)
+    async with Redis.from_url(fresh_redis.url.get_secret_value()) as redis:
+        for number in (1, 2):
+            fields: dict[bytes | str | int | float, str | int] = {"price": "1", "received_at_us": number}
+            await redis.xadd("trades:upbit:KRW-BTC", fields, id=f"1-{number}")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
+    return {
+        **kept,
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers,
+        "TAPEWATCH_POSTGRES__DSN": fresh_database.dsn.get_secret_value(),
+        "TAPEWATCH_REDIS__URL": fresh_redis.url.get_secret_value(),
+    }
+
+
+async def tapewatch(environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "services.cli", *arguments]
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+
+
+def trades_behind(line: bytes) -> dict[str, int]:
+    return {lag["store"]: lag["behind"] for lag in json.loads(line)["lags"] if lag["topic"] == TRADES.name}
+
+
+async def test_status_counts_what_each_store_has_not_taken(
+    fresh_topics: KafkaSettings, environment: dict[str, str]
+) -> None:
+    await publish(fresh_topics, trade(1), trade(2), trade(3))
+    told, _ = await (await tapewatch(environment, "status", "--json")).communicate()
+    assert trades_behind(told) == {"redis": 3, "postgres": 3}
+    state = json.loads(told)
+    assert state["delays"] == [{"store": "redis", "ms": None}, {"store": "postgres", "ms": None}]
+    [reach] = state["reach"]
+    assert (reach["exchange"], reach["symbol"], reach["trades"]) == ("upbit", "KRW-BTC", 2)
+    told, _ = await (await tapewatch(environment, "status")).communicate()
+    assert f"redis\t{TRADES.name}\tat 0\t3 behind\t0.0% of retention" in told.decode().splitlines()
+
+
+async def test_status_can_be_watched_until_ctrl_c(fresh_topics: KafkaSettings, environment: dict[str, str]) -> None:
+    watching = await tapewatch(environment, "status", "--watch", "--json", "--every", "0.2")
+    assert watching.stdout is not None
+    assert trades_behind(await watching.stdout.readline()) == {"redis": 0, "postgres": 0}
+    await publish(fresh_topics, trade(1))
+    while trades_behind(await watching.stdout.readline()) != {"redis": 1, "postgres": 1}:
+        pass
+    watching.send_signal(signal.SIGINT)
+    _, said = await watching.communicate()
+    assert (watching.returncode, said) == (0, b"")
+
+
+async def test_without_a_terminal_a_watch_is_one_line_a_look(environment: dict[str, str]) -> None:
+    told, _ = await (await tapewatch(environment, "status", "--watch", "-n", "2", "--every", "0.2")).communicate()
+    first, second = told.decode().splitlines()
+    assert "trades -, " in first
+    assert "trades 0/s, " in second
+    assert second.endswith(" of upbit")
+
+
+async def test_a_watch_of_what_is_not_there_ends_with_3(environment: dict[str, str], unused_tcp_port: int) -> None:
+    environment["TAPEWATCH_REDIS__URL"] = f"redis://127.0.0.1:{unused_tcp_port}/0"
+    watching = await tapewatch(environment, "status", "--watch")
+    _, said = await watching.communicate()
+    assert watching.returncode == 3
+    assert said.startswith(b"tapewatch: Redis: ")
+    assert said.count(b"\n") == 1
+
+
+async def test_tail_follows_some_symbols_only(fresh_topics: KafkaSettings, environment: dict[str, str]) -> None:
+    following = await tapewatch(environment, "tail", "trades", "KRW-ETH", "--json", "--count", "1")
+
+    async def go_on() -> None:
+        for number in range(10_000):
+            await publish(fresh_topics, trade(number), trade(number, "KRW-ETH"))
+
+    publishing = asyncio.create_task(go_on())
+    told, _ = await following.communicate()
+    publishing.cancel()
+    assert following.returncode == 0
+    [line] = told.splitlines()
+    assert json.loads(line)["symbol"] == "KRW-ETH"
