@@ -5,12 +5,11 @@ from services.alert_worker.episodes import Episode, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import MAX_PRICE, read_price
 from services.alert_worker.records import Market, Moment, alert_of, episode_id
-from services.alert_worker.rules import RULES
-from services.alert_worker.rules.base import DOWN, SMALLEST_FLOOR, TIE, UP, Finding, Sight
+from services.alert_worker.rules.base import DOWN, UP, Finding
+from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.window import SPAN_S, Window
 from shared.events import Alert, AlertState, Trade
 
-_QUIET_FALL, _QUIET_RISE = 1 - SMALLEST_FLOOR + TIE, 1 + SMALLEST_FLOOR - TIE
 MINUTE_US = 60_000_000
 _HOLE_US = SPAN_S * 1_000_000
 CONFIRM_TICKS = 3
@@ -25,11 +24,11 @@ class Detector:
 
     __slots__ = (
         "baseline", "episode", "era", "is_changed", "last_id", "last_tick", "last_us", "market", "next_offset",
-        "odd_since_us", "over", "prices", "received_at_us", "scale", "suspicion", "window",
+        "odd_since_us", "over", "prices", "received_at_us", "rules", "scale", "suspicion", "window",
     )  # fmt: skip
 
-    def __init__(self, market: Market) -> None:
-        self.market = market
+    def __init__(self, market: Market, rules: Ruleset = DEFAULTS) -> None:
+        self.market, self.rules = market, rules
         self.next_offset = 0
         """Records before this one are in the state already."""
         self.is_changed = True
@@ -102,12 +101,12 @@ class Detector:
     def decide(self, tick: int) -> Alert | None:
         """Judge the symbol at a tick, after its trades up to there were applied."""
         self.last_tick = tick
-        window = self.window
+        window, rules = self.window, self.rules
         if not window.high:
             return None
         if self.episode is not None:
             return self._continue(self.episode, tick)
-        if window.last > window.high * _QUIET_FALL and window.last < window.low * _QUIET_RISE:
+        if window.last > window.high * rules.quiet_fall and window.last < window.low * rules.quiet_rise:
             self._drop_suspicion()
             return None
         return self._suspect(tick)
@@ -126,8 +125,7 @@ class Detector:
         return None if self.episode is None else self._resolve(self.episode, self.last_tick)
 
     def _findings(self, direction: int = 0) -> list[Finding]:
-        sight = Sight(self.market.quote, self.window, self.baseline, direction)
-        return [finding for rule in RULES if (finding := rule.judge(sight))]
+        return self.rules.findings(self.market.quote, self.window, self.baseline, direction)
 
     def _suspect(self, tick: int, direction: int = 0) -> Alert | None:
         findings = self._findings(direction)
@@ -163,7 +161,9 @@ class Detector:
         before = max((f.before for f in findings if f.direction == first.direction), key=lambda b: abs(b - window.last))
         depth = abs(window.last / before - 1)
         episode = Episode(
-            episode_id=episode_id(self.market, first.direction, since),
+            episode_id=episode_id(self.market, first.direction, since, self.rules.version),
+            rule_version=self.rules.version,
+            floor=self.rules.floor,
             direction=first.direction,
             before=before,
             before_at_us=window.began_us(before),
@@ -179,7 +179,7 @@ class Detector:
         earlier = self._earlier(tick)
         if earlier is not None:
             episode.episode_id, episode.opened_tick = earlier.episode_id, earlier.opened_tick
-            episode.words = earlier.words
+            episode.rule_version, episode.words = earlier.rule_version, earlier.words
         episode.join(findings)
         self.episode, self.over = episode, None
         return self._record(episode, "open" if earlier is None else "escalate", tick)
@@ -201,10 +201,10 @@ class Detector:
 
     def _move_on(self, episode: Episode, tick: int) -> Alert | None:
         """A further leg, if there is one."""
-        window = self.window
+        window, rules = self.window, self.rules
         for direction, is_far in (
-            (UP, window.last >= window.low * _QUIET_RISE),
-            (DOWN, window.last <= window.high * _QUIET_FALL),
+            (UP, window.last >= window.low * rules.quiet_rise),
+            (DOWN, window.last <= window.high * rules.quiet_fall),
         ):
             is_news = episode.may_go_on if direction == episode.direction else episode.may_turn
             if is_far and is_news(tick):

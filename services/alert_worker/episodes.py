@@ -38,7 +38,6 @@ PAUSE_TICKS = 6_000
 REJOIN_TICKS = 288_000
 LONGEST_TICKS = 864_000
 
-_LEAST_BAND = SMALLEST_FLOOR / 2
 _BAND_OF_DEPTH = 0.25
 _NEW_EXTREME = 0.002
 
@@ -55,6 +54,8 @@ class Episode:
     """A move that was told, until it is over. Prices are integers of the symbol's scale."""
 
     episode_id: str
+    rule_version: str
+    """Of the rules by which it opened: part of its id, so rules that change meanwhile leave it as it is."""
     direction: int
     before: int
     before_at_us: int
@@ -65,6 +66,8 @@ class Episode:
     calm_since: int
     step: int
     counted: float
+    floor: float = SMALLEST_FLOOR
+    """The smallest move, as a fraction, for which a rule of that version fires."""
     sigma: float | None = None
     detectors: list[str] = field(default_factory=list)
     in_band_since: int | None = None
@@ -113,11 +116,11 @@ class Episode:
             self.extreme = now
         if depth >= self.counted + _NEW_EXTREME:
             self.counted, self.calm_since = depth, tick
-        if depth > max(_LEAST_BAND, _BAND_OF_DEPTH * self.deepest):
+        if depth > max(self.floor / 2, _BAND_OF_DEPTH * self.deepest):
             self.in_band_since = None
         elif self.in_band_since is None:
             self.in_band_since = tick
-        if depth <= -SMALLEST_FLOOR:
+        if depth <= -self.floor:
             return "resolve"
         step = step_of(depth)
         if step > self.step:
@@ -143,7 +146,7 @@ class Episode:
 
     def outcome(self) -> Outcome:
         """How it ended, once it did."""
-        if self.depth <= -SMALLEST_FLOOR:
+        if self.depth <= -self.floor:
             return "crossed"
         return "settled" if self.in_band_since is None else "recovered"
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from services.alert_worker.detector import Detector
 from services.alert_worker.grid import Grid, tick_of
 from services.alert_worker.records import Market
+from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from shared.events import Alert, Trade
 
 SILENT_US = 500_000
@@ -37,7 +38,8 @@ class Exchange:
 class Partition:
     """The watch over one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Ruleset = DEFAULTS) -> None:
+        self.rules = rules
         self.exchanges: dict[str, Exchange] = {}
         self.position = 0
         """Offset of the next record."""
@@ -45,6 +47,12 @@ class Partition:
         """Records before this one have moved the clocks already (set when restored)."""
         self.ignored = 0
         """Trades that took no part: their time is far off the exchange's clock, or their price has too many digits."""
+
+    def change_rules(self, rules: Ruleset) -> None:
+        """Judge by other rules from the next decision on; episodes that are open go on as they are."""
+        self.rules = rules
+        for detector in self.symbols():
+            detector.rules = rules
 
     def observe(self, trade: Trade, offset: int) -> list[Decided]:
         """Take in the record at `offset`; return what was decided by then."""
@@ -101,7 +109,7 @@ class Partition:
 
     def _detector(self, exchange: Exchange, trade: Trade) -> Detector:
         market = Market(trade.exchange, trade.symbol, trade.base, trade.quote)
-        detector = exchange.detectors[trade.symbol] = Detector(market)
+        detector = exchange.detectors[trade.symbol] = Detector(market, self.rules)
         return detector
 
     def _close(self, exchange: Exchange) -> list[Decided]:

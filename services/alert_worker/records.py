@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from services.alert_worker.episodes import Episode
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
-from services.alert_worker.rules import RULE_VERSION
 from services.alert_worker.rules.base import UP
 from shared.events import Alert, AlertState
 
@@ -21,15 +20,15 @@ class Market:
     quote: str
 
 
-def episode_id(market: Market, direction: int, started_tick: int) -> str:
+def episode_id(market: Market, direction: int, started_tick: int, rule_version: str) -> str:
     """Same trades, same id: replayed, after a restart, and in a second worker."""
-    name = "\n".join((RULE_VERSION, market.exchange, market.symbol, str(direction), str(started_tick)))
+    name = "\n".join((rule_version, market.exchange, market.symbol, str(direction), str(started_tick)))
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
-def market_episode_id(direction: str, started_tick: int) -> str:
+def market_episode_id(direction: str, started_tick: int, rule_version: str) -> str:
     """The same for an episode of the whole market."""
-    name = "\n".join((RULE_VERSION, "market", direction, str(started_tick)))
+    name = "\n".join((rule_version, "market", direction, str(started_tick)))
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
@@ -57,7 +56,7 @@ def alert_of(episode: Episode, state: AlertState, market: Market, scale: int, mo
         severity=episode.severity,
         started_at_us=episode.started_tick * GRID_US,
         decided_at_us=0,
-        rule_version=RULE_VERSION,
+        rule_version=episode.rule_version,
         exchange=market.exchange,
         symbol=market.symbol,
         base=market.base,

@@ -18,10 +18,14 @@ from services.alert_worker.episodes import Episode
 from services.alert_worker.partition import Exchange, Partition
 from services.alert_worker.records import Market
 from services.alert_worker.rules import RULE_VERSION
+from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.watch import Watch
 from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
+
+STATE_VERSION = f"{RULE_VERSION} state/2"
+"""Another one is not read. Numbers of the rules file are not part of it: changing them forgets nothing."""
 
 MARK = "-"
 """What a partition's mark has in the place of an exchange."""
@@ -48,7 +52,7 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
     """
     resume = None
     for record in records:
-        if record.rule_version != RULE_VERSION:
+        if record.rule_version != STATE_VERSION:
             continue
         if record.exchange == MARK:
             resume = record.next_offset
@@ -57,7 +61,7 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
                 partition.exchanges.setdefault(name, Exchange()).grid.unpack(packed)
         else:
             exchange = partition.exchanges.setdefault(record.exchange, Exchange())
-            detector = exchange.detectors[record.symbol] = _detector(record)
+            detector = exchange.detectors[record.symbol] = _detector(record, partition.rules)
             if detector.episode is not None:
                 exchange.open[detector] = None
     partition.position = resume or 0
@@ -67,7 +71,7 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
 def take_watch(watch: Watch, at_us: int) -> tuple[str, DetectorSnapshot]:
     """(key, record) of what concerns several symbols."""
     record = DetectorSnapshot(
-        exchange=MARK, symbol=WATCH, partition=0, next_offset=0, rule_version=RULE_VERSION, state=watch.packed(),
+        exchange=MARK, symbol=WATCH, partition=0, next_offset=0, rule_version=STATE_VERSION, state=watch.packed(),
         at_us=at_us,
     )  # fmt: skip
     return symbol_key(MARK, WATCH), record
@@ -80,7 +84,7 @@ def is_of_watch(record: DetectorSnapshot) -> bool:
 
 def restore_watch(watch: Watch, record: DetectorSnapshot) -> None:
     """The inverse of `take_watch`; what other rules wrote is left out."""
-    if record.rule_version == RULE_VERSION:
+    if record.rule_version == STATE_VERSION:
         watch.unpack(record.state)
 
 
@@ -89,7 +93,7 @@ def _symbol(detector: Detector, number: int, next_offset: int, at_us: int) -> tu
     state = msgspec.json.encode(pack(detector)).decode()
     record = DetectorSnapshot(
         exchange=market.exchange, symbol=market.symbol, partition=number, next_offset=next_offset,
-        rule_version=RULE_VERSION, state=state, at_us=at_us,
+        rule_version=STATE_VERSION, state=state, at_us=at_us,
     )  # fmt: skip
     return symbol_key(market.exchange, market.symbol), record
 
@@ -98,7 +102,7 @@ def _mark(partition: Partition, number: int, resume: int, at_us: int) -> tuple[s
     grids = {name: exchange.grid.packed() for name, exchange in partition.exchanges.items()}
     name = f"partition-{number}"
     record = DetectorSnapshot(
-        exchange=MARK, symbol=name, partition=number, next_offset=resume, rule_version=RULE_VERSION,
+        exchange=MARK, symbol=name, partition=number, next_offset=resume, rule_version=STATE_VERSION,
         state=msgspec.json.encode([partition.position, grids]).decode(), at_us=at_us,
     )  # fmt: skip
     return symbol_key(MARK, name), record
@@ -125,9 +129,9 @@ def pack(detector: Detector) -> list[Any]:
     ]
 
 
-def _detector(record: DetectorSnapshot) -> Detector:
+def _detector(record: DetectorSnapshot, rules: Ruleset) -> Detector:
     names, times, prices, baseline, (head, last, window), episode, over = msgspec.json.decode(record.state)
-    detector = Detector(Market(record.exchange, record.symbol, *names))
+    detector = Detector(Market(record.exchange, record.symbol, *names), rules)
     detector.next_offset = record.next_offset
     (
         detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us,

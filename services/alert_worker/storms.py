@@ -1,7 +1,7 @@
 """Many symbols of one direction within a minute are one market-wide episode. Openings in event time in, alerts out.
 
-It opens with the fourth base currency within 60 s, grows by updates (never two within 15 s) and ends when nobody
-joined for five minutes. The members' own episodes go on beside it: they are the details.
+By default it opens with the fourth base currency within 60 s; it grows by updates (never two within 15 s) and ends when
+nobody joined for five minutes. The members' own episodes go on beside it: they are the details.
 """
 
 from dataclasses import dataclass, field
@@ -12,11 +12,9 @@ import msgspec
 
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.records import market_episode_id
-from services.alert_worker.rules import RULE_VERSION
+from services.alert_worker.rules.ruleset import Ruleset
 from shared.events import Alert, AlertState, Direction, Severity
 
-LEAST_BASES = 4
-WITHIN_TICKS = 600
 QUIET_TICKS = 3_000
 UPDATE_TICKS = 150
 ANOTHER_TIME_TICKS = 36_000
@@ -46,6 +44,8 @@ class Storm:
     told_tick: int = 0
     told: int = 0
     updates: int = 0
+    rule_version: str = ""
+    """Of the rules by which it began."""
 
     def join(self, member: Member) -> None:
         """A symbol's episode opened. After a jump of the clock by an hour a recording of another time began."""
@@ -54,10 +54,10 @@ class Storm:
         if member.name in self.members or len(self.members) < MOST_MEMBERS:
             self.members.setdefault(member.name, member)
 
-    def decide(self, tick: int) -> Alert | None:
+    def decide(self, tick: int, rules: Ruleset) -> Alert | None:
         """What follows at a tick, after its openings joined."""
         if self.episode_id is None:
-            return self._begin(tick)
+            return self._begin(tick, rules)
         if tick - self._newest() >= QUIET_TICKS:
             return self.expire(tick)
         if len(self.members) > self.told and tick - self.told_tick >= UPDATE_TICKS:
@@ -83,11 +83,11 @@ class Storm:
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
         members = [msgspec.to_builtins(member) for member in self.members.values()]
-        return [members, self.episode_id, self.told_tick, self.told, self.updates]
+        return [members, self.episode_id, self.told_tick, self.told, self.updates, self.rule_version]
 
     def unpack(self, packed: list[Any]) -> None:
         """The inverse of `packed`."""
-        members, self.episode_id, self.told_tick, self.told, self.updates = packed
+        members, self.episode_id, self.told_tick, self.told, self.updates, self.rule_version = packed
         self.members = {one.name: one for one in msgspec.convert(members, list[Member])}
 
     def _forget(self) -> None:
@@ -96,12 +96,14 @@ class Storm:
     def _newest(self) -> int:
         return max(member.tick for member in self.members.values())
 
-    def _begin(self, tick: int) -> Alert | None:
-        self.members = {n: m for n, m in self.members.items() if 0 <= tick - m.tick <= WITHIN_TICKS}
-        if len({member.base for member in self.members.values()}) < LEAST_BASES:
+    def _begin(self, tick: int, rules: Ruleset) -> Alert | None:
+        within_ticks = rules.storms.within_s * 1_000_000 // GRID_US
+        self.members = {n: m for n, m in self.members.items() if 0 <= tick - m.tick <= within_ticks}
+        if len({member.base for member in self.members.values()}) < rules.storms.least_coins:
             return None
         first = min(member.tick for member in self.members.values())
-        self.episode_id = market_episode_id(self.direction, first)
+        self.rule_version = rules.version
+        self.episode_id = market_episode_id(self.direction, first, rules.version)
         return self._record("open", tick)
 
     def _record(self, state: AlertState, tick: int) -> Alert:
@@ -119,7 +121,7 @@ class Storm:
             severity=max((member.severity for member in members), key=_BY_WEIGHT.index),
             started_at_us=min(member.tick for member in members) * GRID_US,
             decided_at_us=0,
-            rule_version=RULE_VERSION,
+            rule_version=self.rule_version,
             event_at_us=tick * GRID_US,
             received_at_us=max(member.received_at_us for member in members),
             change_pct=f"{median(member.change_pct for member in members):.2f}",

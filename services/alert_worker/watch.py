@@ -13,6 +13,7 @@ import msgspec
 from services.alert_worker.grid import tick_of
 from services.alert_worker.joining import JOINED, Joining, name_of
 from services.alert_worker.partition import Decided, Partition
+from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.storms import Member, Storm
 from shared.events import Alert, Trade
 
@@ -25,8 +26,9 @@ _SEEN_TICKS = 36_000
 class Watch:
     """All partitions, and what their symbols have to do with each other."""
 
-    def __init__(self, partitions: int = 1) -> None:
-        self.partitions = [Partition() for _ in range(partitions)]
+    def __init__(self, partitions: int = 1, rules: Ruleset = DEFAULTS) -> None:
+        self.rules = rules
+        self.partitions = [Partition(rules) for _ in range(partitions)]
         self.is_live = True
         """Whether a partition that is far behind is left behind; not while what was missed is being read."""
         self._joining = Joining()
@@ -34,6 +36,12 @@ class Watch:
         self._pending: dict[str, Decided] = {}
         self._seen: dict[str, int] = {}
         """Tick of the newest state change that was merged, by market: replayed after a restart, it is not new."""
+
+    def change_rules(self, rules: Ruleset) -> None:
+        """Judge by other rules from the next decision on."""
+        self.rules = rules
+        for partition in self.partitions:
+            partition.change_rules(rules)
 
     def observe(self, trade: Trade, offset: int, partition: int = 0) -> list[Decided]:
         """Take in the trade at `offset` of a partition; return what was decided by then."""
@@ -113,7 +121,7 @@ class Watch:
                 if alert.state == "open" and alert.suppressed_by != JOINED:
                     self._storms[alert.direction].join(_member(alert, tick))
         for storm in self._storms.values():
-            about_all = storm.decide(tick) if market else None
+            about_all = storm.decide(tick, self.rules) if market else None
             if about_all is not None:
                 told.append(Decided(about_all, changes[0].delay_us))
         return told + market

@@ -1,4 +1,4 @@
-"""The rules that are in force, in the order in which an alert names them."""
+"""The rules there are, in the order in which an alert names them, each with its defaults."""
 
 from services.alert_worker.rules.base import Rule
 from services.alert_worker.rules.move import Move
@@ -7,4 +7,5 @@ from services.alert_worker.rules.move_abs import MoveAbs
 RULES: tuple[Rule, ...] = (Move(), MoveAbs())
 
 RULE_VERSION = "moves/3"
-"""Part of every id, and of what a snapshot belongs to: raise it when the same trades shall give other alerts."""
+"""Part of every id: raise it when the same trades shall give other alerts. Rules that were told otherwise have a longer
+one, see `ruleset.Ruleset.version`."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.alert_worker.baseline import Baseline
+from services.alert_worker.rules.parameters import Tier
+from services.alert_worker.rules.tiers import TIERS_BY_DEFAULT, Tiers
 from services.alert_worker.window import Window
 
 SMALLEST_FLOOR = 0.015
-"""No rule fires below this fraction; the detector asks none before the window holds such a move."""
+"""No rule fires below this fraction, unless the rules file says less."""
 
 TIE = 1e-9
 """A threshold is met within this, so that rounding of the last bit cannot decide."""
@@ -23,6 +25,12 @@ class Sight:
     window: Window
     baseline: Baseline
     direction: int = 0
+    tiers: Tiers = TIERS_BY_DEFAULT
+
+    @property
+    def tier(self) -> Tier:
+        """By how much of the symbol is traded."""
+        return self.tiers.of(self.baseline, self.quote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +52,21 @@ class Finding:
 
 
 class Rule(Protocol):
-    """Judges one symbol. Pure: the same sight gives the same finding."""
+    """Judges one symbol. Pure: the same sight gives the same finding. A model whose fields the rules file may set."""
 
     @property
     def name(self) -> str:
-        """What alerts call it."""
+        """What alerts call it, and its table in the rules file."""
+        ...
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is asked."""
+        ...
+
+    @property
+    def floor(self) -> float:
+        """It fires for no smaller move (a fraction), whatever the tier."""
         ...
 
     def judge(self, sight: Sight) -> Finding | None:

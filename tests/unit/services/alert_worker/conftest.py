@@ -9,6 +9,7 @@ import pytest
 
 from services.alert_worker import snapshot
 from services.alert_worker.partition import Partition
+from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from shared.events import Alert, DetectorSnapshot, Trade
 from shared.wire import decode, encode
 
@@ -101,12 +102,12 @@ def start_us() -> int:
 
 
 @pytest.fixture
-def restart() -> Callable[[Partition], tuple[Partition, int]]:
+def restart() -> Callable[..., tuple[Partition, int]]:
     """Save a watch and restore it into a new one, through bytes; with the offset where reading resumes."""
 
-    def run(partition: Partition) -> tuple[Partition, int]:
+    def run(partition: Partition, rules: Ruleset = DEFAULTS) -> tuple[Partition, int]:
         records = [decode(DetectorSnapshot, encode(record)) for _, record in snapshot.take(partition, 0, 1)]
-        after = Partition()
+        after = Partition(rules)
         resume = snapshot.restore(after, records)
         assert resume is not None
         return after, resume

@@ -6,10 +6,13 @@ import pytest
 
 from services.alert_worker.baseline import HELD_OUT_MINUTES, WARM_MINUTES, Baseline
 from services.alert_worker.prices import price_text, read_price
-from services.alert_worker.rules import RULES
+from services.alert_worker.rules import RULE_VERSION, RULES
 from services.alert_worker.rules.base import SMALLEST_FLOOR, Sight, larger_move
 from services.alert_worker.rules.move import Move
-from services.alert_worker.rules.move_abs import TIERS, UNKNOWN, MoveAbs, threshold
+from services.alert_worker.rules.move_abs import MoveAbs
+from services.alert_worker.rules.parameters import percents
+from services.alert_worker.rules.ruleset import DEFAULTS, Storms, ruleset
+from services.alert_worker.rules.tiers import Tiers
 from services.alert_worker.window import Window
 
 START_US = 1_700_000_000_000_000
@@ -75,17 +78,48 @@ def test_a_busy_symbol_moves_abnormally_from_two_percent(fraction) -> None:
     assert MoveAbs().judge(Sight("USDT", moved(fraction * 0.98), sight.baseline)) is None
 
 
-def test_the_threshold_follows_the_money() -> None:
-    for (least, fraction), dollars in zip(TIERS, (60_000, 6_000, 600), strict=True):
-        assert dollars >= least
-        assert threshold(learnt(0.001, turnover=dollars), "USDT") == fraction
-        assert threshold(learnt(0.001, turnover=dollars * 1_400), "KRW") == fraction
+def test_the_tier_follows_the_money() -> None:
+    for tier, dollars in (("busy", 60_000), ("middle", 6_000), ("thin", 600)):
+        assert Tiers().of(learnt(0.001, turnover=dollars), "USDT") == tier
+        assert Tiers().of(learnt(0.001, turnover=dollars * 1_400), "KRW") == tier
+    assert Tiers(busy_dollars_a_minute=70_000).of(learnt(0.001, turnover=60_000), "USDT") == "middle"
 
 
-def test_what_nobody_knows_yet_has_a_rule_of_its_own() -> None:
-    assert threshold(Baseline(), "KRW") == UNKNOWN
-    assert threshold(learnt(0.001, turnover=1e9), "XYZ") == UNKNOWN
-    assert threshold(learnt(0.001, turnover=1e9, minutes=WARM_MINUTES), "KRW") == UNKNOWN
+def test_what_nobody_knows_yet_is_a_tier_of_its_own() -> None:
+    assert Tiers().of(Baseline(), "KRW") == "new"
+    assert Tiers().of(learnt(0.001, turnover=1e9), "XYZ") == "new"
+    assert Tiers().of(learnt(0.001, turnover=1e9, minutes=WARM_MINUTES), "KRW") == "new"
+
+
+def test_each_tier_has_its_own_numbers() -> None:
+    rule = MoveAbs(percent=percents(5, 6, 7, 8))
+    for dollars, least in ((60_000, 0.05), (6_000, 0.06), (600, 0.07)):
+        known = learnt(0.001, turnover=dollars)
+        assert rule.judge(Sight("USDT", moved(least + 0.001), known)) is not None
+        assert rule.judge(Sight("USDT", moved(least - 0.001), known)) is None
+
+
+def test_the_version_says_whether_the_numbers_are_others_than_the_products() -> None:
+    strict, off = MoveAbs(percent=percents(1, 3, 8, 3)), MoveAbs(enabled=False)
+    versions = [
+        ruleset((Move(), strict)).version,
+        ruleset((Move(), off)).version,
+        ruleset(tiers=Tiers(busy_dollars_a_minute=70_000)).version,
+        ruleset(storms=Storms(least_coins=3)).version,
+    ]
+    assert ruleset().version == DEFAULTS.version == RULE_VERSION
+    assert len({*versions, RULE_VERSION}) == 5
+    assert all(version.startswith(f"{RULE_VERSION}+") for version in versions)
+    assert ruleset((Move(), MoveAbs(percent=percents(1.0, 3.0, 8.0, 3.0)))).version == versions[0]
+
+
+def test_a_rule_that_is_off_is_not_asked() -> None:
+    sight = ("USDT", moved(0.05), learnt(0.001, turnover=100_000.0), 0)
+    assert [finding.rule for finding in DEFAULTS.findings(*sight)] == ["move", "move_abs"]
+    some = ruleset((Move(enabled=False), MoveAbs()))
+    assert [finding.rule for finding in some.findings(*sight)] == ["move_abs"]
+    assert some.floor == pytest.approx(0.02)
+    assert ruleset((Move(enabled=False),)).findings(*sight) == []
 
 
 def test_a_move_is_measured_in_the_symbols_own_volatility() -> None:
