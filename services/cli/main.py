@@ -27,6 +27,7 @@ from services.cli import (
 )
 from services.cli.dead_letters import command as dead_letters
 from services.cli.demo import command as demo
+from services.cli.doctor import command as doctor
 from services.cli.status import command as status
 from shared.errors import TapewatchError
 
@@ -54,6 +55,7 @@ app.command("deadman")(watchdog.deadman)
 app.command("backtest")(backtest.backtest)
 app.add_typer(alerts.app, name="alerts")
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
 app.command("tail")(tail.tail)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("reconcile")(reconcile.reconcile)

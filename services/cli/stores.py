@@ -171,19 +171,7 @@ class Stores:
 
     async def streams(self) -> list[Stream]:
         """Every market of which Redis holds trades."""
-        keys = [str(key) async for key in self._redis.scan_iter("trades:*", count=1_000)]
-        pipe = self._redis.pipeline(transaction=False)
-        for key in keys:
-            pipe.xlen(key)
-            pipe.xrange(key, count=1)
-            pipe.xrevrange(key, count=1)
-        found = await pipe.execute()
-        return [
-            Stream(exchange, symbol, length, _received_at_us(oldest), _received_at_us(newest))
-            for key, length, oldest, newest in zip(keys, found[::3], found[1::3], found[2::3], strict=True)
-            for _, exchange, symbol in [key.split(":", 2)]
-            if oldest and newest  # it may have run out since
-        ]
+        return await read_streams(self._redis)
 
     async def newest_in_postgres_us(self) -> dict[str, int]:
         """When the newest trade of each exchange was received; exchanges without a trade are left out."""
@@ -207,6 +195,23 @@ class Stores:
 
     async def _postgres_positions(self) -> Positions:
         return {(topic, partition): here for topic, partition, here in await self._postgres.fetch(_POSITIONS)}
+
+
+async def read_streams(redis: "Redis") -> list[Stream]:
+    """Every market of which Redis holds trades."""
+    keys = [str(key) async for key in redis.scan_iter("trades:*", count=1_000)]
+    pipe = redis.pipeline(transaction=False)
+    for key in keys:
+        pipe.xlen(key)
+        pipe.xrange(key, count=1)
+        pipe.xrevrange(key, count=1)
+    found = await pipe.execute()
+    return [
+        Stream(exchange, symbol, length, _received_at_us(oldest), _received_at_us(newest))
+        for key, length, oldest, newest in zip(keys, found[::3], found[1::3], found[2::3], strict=True)
+        for _, exchange, symbol in [key.split(":", 2)]
+        if oldest and newest  # it may have run out since
+    ]
 
 
 def _place(symbol: tuple[str, str]) -> Partition:

@@ -13,7 +13,7 @@ BEGIN
         GRANT UPDATE ON candle_1m, ticker_1m, sink_position, gap, completeness TO tapewatch_writer;
         GRANT UPDATE (base, quote, korean_name, english_name, status, warning, cautions, updated_at) ON instrument
             TO tapewatch_writer;
-        GRANT SELECT ON watchlist, trade_day TO tapewatch_writer;
+        GRANT SELECT ON watchlist, trade_day, alembic_version TO tapewatch_writer;
         GRANT EXECUTE ON FUNCTION make_trade_day(date), drop_trade_day(date, interval, timestamptz)
             TO tapewatch_writer;
     END IF;
@@ -21,7 +21,7 @@ BEGIN
         GRANT USAGE ON SCHEMA public TO tapewatch_reader;
         GRANT SELECT ON
             instrument, trade, candle_1m, ticker_1m, alert, gap, completeness, dead_letter, sink_position, watchlist,
-            trade_day, trade_tape, market_stats_24h,
+            alembic_version, trade_day, trade_tape, market_stats_24h,
             candle_5m, candle_15m, candle_1h, candle_4h, candle_1d
             TO tapewatch_reader;
     END IF;

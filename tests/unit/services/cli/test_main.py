@@ -28,6 +28,7 @@ COMMANDS = [
     ["alerts", "test"],
     ["backtest"],
     ["status"],
+    ["doctor"],
     ["tail"],
     ["dead-letters", "list"],
     ["dead-letters", "show"],

@@ -1,0 +1,1 @@
+"""`tapewatch doctor`: what is wrong with a deployment, and what to type about it."""

@@ -1,0 +1,261 @@
+"""Asks each source for its facts. What does not answer within seconds is away; the others are asked all the same."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from services.cli.doctor.checks import Away, Source
+from services.cli.doctor.facts import (
+    ExchangeFacts,
+    KafkaFacts,
+    PostgresFacts,
+    RedisFacts,
+    SettingsFacts,
+    SlackFacts,
+    TopicFacts,
+)
+from services.consumer.retention import Lag
+from shared.errors import TapewatchError
+from shared.settings import Loaded, Settings
+
+if TYPE_CHECKING:
+    import asyncpg
+    from aiokafka.admin import AIOKafkaAdminClient
+
+_CONNECT_S, _SOURCE_WITHIN_S = 3, 20
+_HTTP_S = 5.0
+_LOCAL = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
+_DAYS = "SELECT day, pg_total_relation_size(to_regclass(table_name)) FROM trade_day"
+_NEWEST = """
+    SELECT i.exchange, max(c.close_traded_at)
+    FROM candle_1m c JOIN instrument i ON i.id = c.instrument_id
+    WHERE c.opened_at > now() - interval '1 day'
+    GROUP BY i.exchange
+"""
+
+
+async def ask_all(loaded: Loaded, environ: Mapping[str, str]) -> dict[Source, object]:
+    """The answer of every source, or `Away`."""
+    settings = loaded.settings
+    asks: dict[Source, Callable[[], Awaitable[object]]] = {
+        "settings": partial(_settings, loaded, environ),
+        "kafka": partial(_kafka, settings),
+        "redis": partial(_redis, settings),
+        "postgres": partial(_postgres, settings),
+        "upbit": partial(_exchange, "upbit", settings.upbit.rest_url),
+        "binance": partial(_exchange, "binance", settings.binance.rest_url),
+        "slack": partial(_slack, settings),
+    }
+    answers = await asyncio.gather(*(_within(ask) for ask in asks.values()))
+    return dict(zip(asks, answers, strict=True))
+
+
+async def _within(ask: Callable[[], Awaitable[object]]) -> object:
+    from services.cli.main import missing_extra
+
+    try:
+        async with asyncio.timeout(_SOURCE_WITHIN_S):
+            return await ask()
+    except TimeoutError:
+        return Away(f"no answer within {_SOURCE_WITHIN_S} s", "tapewatch settings")
+    except TapewatchError as error:
+        return Away(str(error), "tapewatch settings")
+    except ModuleNotFoundError as error:
+        extra = missing_extra(error.name or "", "")
+        if extra is None:
+            raise
+        return Away(f"this needs the package {error.name}", f"pip install 'tapewatch[{extra}]'")
+
+
+async def _settings(loaded: Loaded, environ: Mapping[str, str]) -> SettingsFacts:
+    named = [path for key, path in environ.items() if key.startswith("TAPEWATCH_") and key.endswith("_FILE")]
+    exposed = [path for path in named if os.stat(path).st_mode & 0o004]
+    return SettingsFacts(loaded.settings, loaded.origins, exposed)
+
+
+async def _kafka(settings: Settings) -> KafkaFacts:
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    from shared.kafka import client_options, wait_until_reachable
+
+    await wait_until_reachable(settings.kafka, _CONNECT_S)
+    admin = AIOKafkaAdminClient(**client_options(settings.kafka, "doctor"))
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+        topics = await _topics(admin)
+        lags = {sink: found for sink in ("redis", "postgres") if (found := await _lags(settings, sink))}
+    except KafkaError as error:
+        raise TapewatchError(f"Kafka: {error!r}") from None
+    finally:
+        await admin.close()
+    return KafkaFacts(len(cluster["brokers"]), settings.kafka.replication_factor, topics, lags)
+
+
+async def _topics(admin: "AIOKafkaAdminClient") -> dict[str, TopicFacts]:
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    from shared.topics import TOPIC_BY_NAME
+
+    there = {entry["topic"]: entry["partitions"] for entry in await admin.describe_topics()}
+    ours = [name for name in there if name in TOPIC_BY_NAME]
+    configs: dict[str, dict[str, str]] = {}
+    if ours:
+        for answer in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in ours]):
+            for code, _, _, name, entries in answer.resources:
+                configs[name] = {} if code else {key: value for key, value, *_ in entries}
+    return {
+        name: TopicFacts(
+            len(there[name]), min(len(partition["replicas"]) for partition in there[name]), configs.get(name, {})
+        )
+        for name in ours
+    }
+
+
+async def _lags(settings: Settings, sink: str) -> Mapping[str, Lag]:
+    from services.consumer.app import advice_group
+    from services.consumer.retention_probe import RetentionProbe
+    from shared.clock import now_us
+    from shared.topics import TOPIC_BY_NAME
+
+    async with RetentionProbe(settings.kafka, "doctor", advice_group(sink)) as probe:
+        left = {p: at.offset for p, at in (await probe.left()).items() if p.topic in TOPIC_BY_NAME and at.offset >= 0}
+        return await probe.lags(left, now_us() // 1000) if left else {}
+
+
+async def _redis(settings: Settings) -> RedisFacts:
+    from redis.asyncio import Redis
+    from redis.exceptions import NoPermissionError, RedisError
+
+    from services.cli.stores import read_streams
+    from shared.clock import now_us
+
+    url = settings.redis.url.get_secret_value()
+    try:
+        async with Redis.from_url(
+            url, socket_timeout=_SOURCE_WITHIN_S, socket_connect_timeout=_CONNECT_S, decode_responses=True
+        ) as redis:
+            await redis.ping()
+            try:
+                streams = await read_streams(redis)
+            except NoPermissionError:
+                return RedisFacts(None)
+    except (RedisError, OSError, ValueError) as error:
+        raise TapewatchError(f"Redis: {error}; is TAPEWATCH_REDIS__URL right?") from None
+    newest: dict[str, int] = {}
+    for one in streams:
+        newest[one.exchange] = max(newest.get(one.exchange, 0), one.newest_us)
+    return RedisFacts({exchange: (now_us() - at_us) / 1_000_000 for exchange, at_us in newest.items()})
+
+
+async def _postgres(settings: Settings) -> PostgresFacts:
+    import asyncpg
+
+    dsn = settings.postgres.dsn.get_secret_value()
+    try:
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_S, command_timeout=_SOURCE_WITHIN_S)
+        try:
+            return await _postgres_facts(connection, settings)
+        finally:
+            await connection.close()
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise TapewatchError(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
+
+
+async def _postgres_facts(connection: "asyncpg.Connection[asyncpg.Record]", settings: Settings) -> PostgresFacts:
+    import asyncpg
+
+    asked_at = time.time()
+    now = await connection.fetchval("SELECT clock_timestamp()")
+    offset_s = now.timestamp() - (asked_at + time.time()) / 2
+    version = ".".join(map(str, connection.get_server_version()[:2]))
+    try:
+        migration = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        migration = None
+    except asyncpg.InsufficientPrivilegeError:
+        migration = ""
+    known = PostgresFacts(version, now, offset_s, migration, newest_migration(), settings.postgres.retention_days)
+    if migration is None:
+        return known
+    return replace(
+        known,
+        day_bytes={day: size or 0 for day, size in await connection.fetch(_DAYS)},
+        first_at=await connection.fetchval("SELECT min(opened_at) FROM candle_1m"),
+        newest={str(exchange): at for exchange, at in await connection.fetch(_NEWEST)},
+        free_bytes=await _free_bytes(connection, urlsplit(settings.postgres.dsn.get_secret_value()).hostname),
+    )
+
+
+async def _free_bytes(connection: "asyncpg.Connection[asyncpg.Record]", host: str | None) -> int | None:
+    """Of the disk with the server's data; the disk with / where it does not tell where that is."""
+    import asyncpg
+
+    if host not in _LOCAL:
+        return None
+    try:
+        directory = Path(await connection.fetchval("SHOW data_directory"))
+    except asyncpg.InsufficientPrivilegeError:
+        directory = Path("/var/lib/postgresql")
+    return shutil.disk_usage(directory if os.access(directory, os.R_OK) else "/").free
+
+
+def newest_migration() -> str:
+    """The step that this program was written for."""
+    names = [entry.name for entry in files("services.consumer.migrations").joinpath("versions").iterdir()]
+    return max(name[1:5] for name in names if name.startswith("v") and name.endswith(".py"))
+
+
+async def _exchange(exchange: str, url: str) -> ExchangeFacts:
+    return await asyncio.to_thread(_date_of, exchange, url)
+
+
+def _date_of(exchange: str, url: str) -> ExchangeFacts:
+    """Any answer will do: every one has its date, in whole seconds."""
+    asked_at = time.time()
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=_HTTP_S) as answer:  # noqa: S310 - the settings' own address
+            date = answer.headers.get("Date")
+    except HTTPError as error:
+        date = error.headers.get("Date")
+    except (URLError, OSError, ValueError) as error:
+        raise TapewatchError(f"{url} does not answer: {error}") from None
+    answered_at = time.time()
+    if date is None:
+        return ExchangeFacts(exchange, None, 0.0)
+    theirs = parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp() + 0.5
+    return ExchangeFacts(exchange, theirs - (asked_at + answered_at) / 2, 0.5 + (answered_at - asked_at) / 2)
+
+
+async def _slack(settings: Settings) -> SlackFacts:
+    slack, own = settings.slack, settings.webhook
+    if slack.bot_token is None:
+        way = "webhook" if slack.webhook_url is not None else "other" if own.url is not None else "none"
+        return SlackFacts(way)
+    import aiohttp
+    from slack_sdk.errors import SlackApiError
+    from slack_sdk.web.async_client import AsyncWebClient
+
+    token = slack.bot_token.get_secret_value()
+    client = AsyncWebClient(token=token, base_url=slack.api_url, timeout=int(_HTTP_S), retry_handlers=[])
+    channels = (slack.channel, slack.ops_channel or slack.channel)
+    try:
+        answer = await client.auth_test()
+    except SlackApiError as error:
+        return SlackFacts("token", channels, refused=str(error.response.get("error", "no reason given")))
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise TapewatchError(f"{slack.api_url} does not answer: {error or type(error).__name__}") from None
+    return SlackFacts("token", channels, who=f"{answer.get('user', '?')} in workspace {answer.get('team', '?')}")

@@ -1,0 +1,82 @@
+"""What the checks are told, as plain values: one class a source. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from services.consumer.retention import Lag
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class SettingsFacts:
+    """The settings in force; `origins` as `shared.settings.Loaded` has them, `open_files` whose secret all may read."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    open_files: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class TopicFacts:
+    """One topic as Kafka has it; `config` only as far as Kafka tells."""
+
+    partitions: int
+    replicas: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class KafkaFacts:
+    """`lags` by sink and topic, from the positions that consumers left in Kafka; a sink that left none is absent."""
+
+    brokers: int
+    replication_factor: int
+    topics: Mapping[str, TopicFacts]
+    lags: Mapping[str, Mapping[str, Lag]]
+
+
+@dataclass(frozen=True)
+class PostgresFacts:
+    """`migration` is None without tables of ours, and "" where this login may not read it.
+
+    `day_bytes`: each day of trades that has a table. `first_at`: the oldest candle. `free_bytes` is None where the
+    server is on another host. `newest` by exchange, of the last day, by the exchange's clock.
+    """
+
+    version: str
+    now: datetime
+    clock_offset_s: float
+    migration: str | None
+    wanted_migration: str
+    retention_days: int
+    day_bytes: Mapping[date, int] = field(default_factory=dict)
+    first_at: datetime | None = None
+    newest: Mapping[str, datetime] = field(default_factory=dict)
+    free_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class RedisFacts:
+    """`ages_s`: of the newest trade of each exchange; None where this login may not read."""
+
+    ages_s: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
+class ExchangeFacts:
+    """How far an exchange's clock, in full seconds, is ahead of ours; None when its answer has no date."""
+
+    exchange: str
+    clock_offset_s: float | None
+    uncertain_s: float
+
+
+@dataclass(frozen=True)
+class SlackFacts:
+    """`way`: token, webhook, other (a webhook of one's own) or none; `who` the bot is, or how Slack `refused` it."""
+
+    way: str
+    channels: Sequence[str] = ()
+    who: str = ""
+    refused: str = ""
