@@ -45,5 +45,6 @@ TRADES_IGNORED = Counter(
 )
 ALERTS = Counter("tapewatch_alerts_total", "Alert records published", ["state", "kind"])
 ALERTS_SUPPRESSED = Counter("tapewatch_alerts_suppressed_total", "Alerts not told, by reason", ["reason"])
+RULES_REFUSED = Gauge("tapewatch_rules_file_refused", "1 while the rules file is broken and the old rules are kept")
 CHARTS = Counter("tapewatch_alert_charts_total", "Charts of alerts by outcome", ["outcome"])
 SLACK_CALLS = Counter("tapewatch_slack_calls_total", "Calls to Slack by outcome", ["outcome"])

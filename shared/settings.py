@@ -128,6 +128,7 @@ class AlertsSettings(Section):
     """The language of messages, and when people want to hear what. Quiet hours are Korean time, as 22:30-08:00."""
 
     language: Literal["en", "ko"] = "en"
+    rules_file: Path | None = Field(default=None, description="thresholds, mutes, quiet hours; none: the built-in")
     greeting: bool = Field(default=True, description="a first message after the installation, once")
     daily_digest: bool = Field(default=True, description="a message at 09:10 Korean time")
     quiet_notice: HoursText | None = None

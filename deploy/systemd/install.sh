@@ -39,6 +39,7 @@ install -D -m 644 "$here/tapewatch.tmpfiles" /usr/lib/tmpfiles.d/tapewatch.conf
 systemd-sysusers tapewatch.conf
 systemd-tmpfiles --create tapewatch.conf
 install -m 644 "$here/tapewatch.env.example" /etc/tapewatch/tapewatch.env.example
+install -m 644 "$here/../rules.example.toml" /etc/tapewatch/rules.example.toml
 [ -e /etc/tapewatch/tapewatch.env ] || install -m 644 "$here/tapewatch.env.example" /etc/tapewatch/tapewatch.env
 
 echo "== units: $*"

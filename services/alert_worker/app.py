@@ -11,7 +11,7 @@ from services.alert_worker.detection import Detection
 from services.alert_worker.herald import Herald
 from services.alert_worker.messages.wording import WORDINGS
 from services.alert_worker.outbox import Outbox
-from services.alert_worker.quiet_hours import read_quiet_hours
+from services.alert_worker.rules_keeper import RulesKeeper
 from services.alert_worker.scribe import Scribe
 from services.alert_worker.telling import Telling
 from services.alert_worker.wishes import keep_mutes, read_mutes
@@ -29,24 +29,32 @@ def run() -> int:
 
 async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> None:
     """Watch and tell until `stop`."""
+    keeper = RulesKeeper(settings.alerts)
+    keeper.listen()
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
     producer = make_producer(settings.kafka, "alert-worker")
     await producer.start()
     wording, board = WORDINGS[settings.alerts.language], Board()
-    asked = settings.alerts
-    quiet = read_quiet_hours(
-        {"notice": asked.quiet_notice, "warning": asked.quiet_warning, "danger": asked.quiet_danger}
-    )
     notifier = notifiers.choose(settings)
     cache = settings.state.directory / "matplotlib" if settings.state.directory else None
-    charting = Charting(notifier, wording, cache, korean_colours=asked.language == "ko")
+    charting = Charting(notifier, wording, cache, korean_colours=settings.alerts.language == "ko")
     delivery = Delivery(notifier, Scribe(wording, board, now_us))
-    telling = Telling(settings.kafka, producer, delivery, charting, Outbox(quiet))
+    outbox = Outbox()
+    telling = Telling(settings.kafka, producer, delivery, charting, outbox)
     mutes = await read_mutes(settings.kafka)
-    herald = Herald(asked, telling, board, wording, quiet)
+    detection = Detection(settings.kafka, producer, liveness, mutes, keeper.policy.ruleset)
+    herald = Herald(settings.alerts, telling, board, wording, keeper)
+
+    def obey() -> None:
+        detection.change_rules(keeper.policy.ruleset)
+        mutes.stand(keeper.policy.mutes)
+        outbox.obey(keeper.quiet, keeper.policy.ruleset.storms.least_coins)
+
+    obey()
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Detection(settings.kafka, producer, liveness, mutes).run(stop))
+            tasks.create_task(detection.run(stop))
+            tasks.create_task(keeper.run(obey, herald.rules_refused, stop))
             tasks.create_task(keep_mutes(settings.kafka, mutes, stop))
             tasks.create_task(telling.run(stop))
             tasks.create_task(charting.run(stop))

@@ -16,6 +16,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from services.alert_worker import snapshot
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.partition import Decided, Partition
+from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.topic_reader import partitions_of, read_topic
 from services.alert_worker.watch import Watch
 from shared.clock import NowMicros, now_us
@@ -51,17 +52,22 @@ class Detection:
     """The watch over all partitions of the trades topic, until stopped."""
 
     def __init__(
-        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes,
-        now: NowMicros = now_us,
+        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes, rules: Ruleset
     ) -> None:  # fmt: skip
-        self._settings, self._producer, self._liveness, self._now = settings, producer, liveness, now
+        self._settings, self._producer, self._liveness = settings, producer, liveness
+        self._now: NowMicros = now_us
         self._mutes = mutes
         self._proved_at_s = 0.0
         self._reader = PartitionReader(settings, "alert-worker")
-        self._watch = Watch(TRADES.partitions)
+        self._watch = Watch(TRADES.partitions, rules)
+        self._rules = rules
         self._partitions = partitions_of(TRADES)
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
+
+    def change_rules(self, rules: Ruleset) -> None:
+        """Judge by other rules as soon as all state is saved: a restart must not judge again what the old ones did."""
+        self._rules = rules
 
     async def run(self, stop: asyncio.Event) -> None:
         """Restore, watch until `stop`, save. A failure is raised: the next start repeats what was not saved."""
@@ -82,7 +88,7 @@ class Detection:
         for partition, records in (await self._snapshots()).items():
             resume = snapshot.restore(self._watch.partitions[partition.partition], records)
             if resume is None or resume > ends[partition]:
-                self._watch.partitions[partition.partition] = Partition()
+                self._watch.partitions[partition.partition] = Partition(self._watch.rules)
                 resume = warm_up[partition]
                 saved_at_us = min(saved_at_us, (now_ms - WARM_UP_MS) * 1000)
             positions[partition] = max(resume, firsts[partition])
@@ -114,6 +120,10 @@ class Detection:
         turns = self._partitions
         turn, next_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns)
         while not stop.is_set():
+            if self._rules is not self._watch.rules:
+                rules = self._rules
+                await self._save(self._partitions)
+                self._watch.change_rules(rules)
             batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
             decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
             decided += self._run_on(batch)

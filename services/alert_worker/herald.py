@@ -14,9 +14,8 @@ from services.alert_worker.digest.request import DigestRequest, due
 from services.alert_worker.messages import bulletins
 from services.alert_worker.messages.bulletins import Digest
 from services.alert_worker.messages.wording import Wording
-from services.alert_worker.quiet_hours import QuietHours
-from services.alert_worker.receipts import DIGEST, GREETING
-from services.alert_worker.rules import RULE_VERSION, RULES
+from services.alert_worker.receipts import DIGEST, GREETING, RULES_FILE
+from services.alert_worker.rules_keeper import RulesKeeper
 from services.alert_worker.telling import Telling
 from shared.clock import now_us
 from shared.settings import AlertsSettings
@@ -33,10 +32,10 @@ class Herald:
     """Looks at the clock now and then, and tells `telling` what is due."""
 
     def __init__(
-        self, settings: AlertsSettings, telling: Telling, board: Board, wording: Wording, quiet: QuietHours
+        self, settings: AlertsSettings, telling: Telling, board: Board, wording: Wording, keeper: RulesKeeper
     ) -> None:
         self._settings, self._telling, self._board = settings, telling, board
-        self._wording, self._quiet = wording, quiet
+        self._wording, self._keeper = wording, keeper
         self._looked_for: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -49,13 +48,19 @@ class Herald:
             await self._digest_if_due(stop)
             await _before_stop(asyncio.sleep(_LOOK_EVERY_S), stop)
 
+    def rules_refused(self, mark: str, fault: str) -> None:
+        """Tell those who look after tapewatch, once for each broken file."""
+        message = bulletins.rules_refused(fault, self._keeper.policy.ruleset.version, self._wording, RULES_FILE + mark)
+        self._telling.announce(RULES_FILE + mark, message, for_ops=True)
+
     async def _greet(self, stop: asyncio.Event) -> None:
         waited_s = 0.0
         while not self._board.markets() and waited_s < _LISTS_WITHIN_S and not stop.is_set():
             await _before_stop(asyncio.sleep(1.0), stop)
             waited_s += 1.0
-        rules = [rule.name for rule in RULES]
-        message = bulletins.greeting(self._board.markets(), rules, RULE_VERSION, self._quiet, self._wording)
+        rules = self._keeper.policy.ruleset
+        names = [rule.name for rule in rules.rules]
+        message = bulletins.greeting(self._board.markets(), names, rules.version, self._keeper.quiet, self._wording)
         self._telling.announce(GREETING, message)
 
     async def _digest_if_due(self, stop: asyncio.Event) -> None:

@@ -95,6 +95,8 @@ class Bulletin:
     mark: str
     message: Message
     may_repeat: bool = False
+    for_ops: bool = False
+    """Whether it is about tapewatch itself."""
 
 
 @dataclass(slots=True)
@@ -147,7 +149,7 @@ class Outbox:
     """Episodes and what is known of each. Bounded by its reader, who stops at `is_full`."""
 
     def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
-        self._quiet = quiet or QuietHours()
+        self._quiet, self._storm_of = quiet or QuietHours(), MANY
         self._most_untold = most_untold
         self._episodes: dict[str, _Episode] = {}
         self._groups: dict[str, _Group] = {}
@@ -164,6 +166,10 @@ class Outbox:
     def settled_offset(self) -> int:
         """All alerts before this offset of their topic need nothing more."""
         return min((e.untold[0][0] for e in self._waiting.values()), default=self._next_offset)
+
+    def obey(self, quiet: QuietHours, storm_of: int) -> None:
+        """Other quiet hours, and so many episodes of a direction that are told together, from now on."""
+        self._quiet, self._storm_of = quiet, storm_of
 
     def restore(self, notifications: Iterable[Notification]) -> int | None:
         """Know again what was told; return the offset where reading alerts resumes, None when nothing ever was."""
@@ -292,7 +298,7 @@ class Outbox:
         for direction in ("up", "down"):
             several = [e for e in new if e.is_new and e.now.direction == direction]
             storm = self._open_storm(direction, now_us)
-            if storm is not None or len(several) >= MANY:
+            if storm is not None or len(several) >= self._storm_of:
                 first = several[0].now.episode_id if several else ""
                 self._join(storm or self._group("storm", first, direction, now_us), several, now_us)
 

@@ -16,12 +16,13 @@ from shared.wire import HEADERS_OF_EVENT, encode
 Stage = Literal["intent", "sent", "refused"]
 GREETING = "greeting"
 DIGEST = "digest-"
+RULES_FILE = "rules-"
 _MOST_IDS = 10_000
 
 
 def is_bulletin(mark: str) -> bool:
     """Whether a notification's key names a message about no episode."""
-    return mark == GREETING or mark.startswith(DIGEST)
+    return mark == GREETING or mark.startswith((DIGEST, RULES_FILE))
 
 
 class Receipts:

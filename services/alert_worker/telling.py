@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from time import monotonic
 
 import structlog
@@ -64,10 +65,10 @@ class Telling:
         """Whether a bulletin was told, or is about to be."""
         return self._marks.get(mark, False) or any(bulletin.mark == mark for bulletin in self._bulletins)
 
-    def announce(self, mark: str, message: Message) -> None:
+    def announce(self, mark: str, message: Message, *, for_ops: bool = False) -> None:
         """Tell a message that is about no episode, once, when no alert waits."""
         if not self.was_announced(mark):
-            self._bulletins.append(Bulletin(mark, message, may_repeat=mark in self._marks))
+            self._bulletins.append(Bulletin(mark, message, mark in self._marks, for_ops))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Know again what was told, then tell until `stop`. A call under way is finished first."""
@@ -150,7 +151,7 @@ class Telling:
     def _doubt(self, action: Action | Together | Bulletin, fault: str) -> None:
         SLACK_CALLS.labels("unanswered").inc()
         if isinstance(action, Bulletin):
-            self._bulletins[0] = Bulletin(action.mark, action.message, may_repeat=True)
+            self._bulletins[0] = replace(action, may_repeat=True)
         else:
             self._outbox.doubt(action)
         self._attempt += 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from services.cli import alert_rules
 from shared.errors import WrongUse
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def alerts() -> None:
     """What was told, what nobody wants to hear of, whether messages arrive."""
 
 
+app.command("rules")(alert_rules.rules)
+
+
 @app.command("list")
 def list_alerts(
     since: Annotated[str, typer.Option(help="How long ago (2h, 3d), or a time.")] = "24h",
@@ -37,6 +41,7 @@ def list_alerts(
 
     Example: tapewatch alerts list --since 3d
     """
+    from services.alert_worker.rules_keeper import load
     from services.cli import alert_records, points_in_time
     from shared.clock import now_us
 
@@ -44,6 +49,7 @@ def list_alerts(
     since_us = points_in_time.read_since(since, now)
     found = _run(in_force, lambda: alert_records.read(in_force.kafka, since_us))
     episodes = sorted(found.episodes, key=lambda one: -one.alert.started_at_us)[:count]
+    found.mutes.stand(load(in_force.alerts.rules_file).mutes)
     mutes = found.mutes.in_force(now)
     if as_json:
         from msgspec import to_builtins
@@ -142,15 +148,12 @@ def _wish(action: str, target: str, seconds: int | None, reason: str | None) -> 
 
 
 def _check(target: str) -> None:
-    kind, colon, name = target.partition(":")
-    if not target.isprintable() or " " in target or len(target) > 64 or (colon and not name) or not kind:
-        raise WrongUse(f"{target!r} is no target: write KRW-BTC, upbit:KRW-BTC, coin:BTC or rule:move")
-    if kind == "rule":
-        from services.alert_worker.rules import RULES
+    from services.alert_worker.mutes import check_target
 
-        names = sorted(rule.name for rule in RULES)
-        if name not in names:
-            raise WrongUse(f"there is no rule {name!r}: the rules are {', '.join(names)}")
+    try:
+        check_target(target)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
 
 
 def _seconds(text: str) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from services.alert_worker.backtest.report import Result
     from services.alert_worker.backtest.series import Seen
+    from services.alert_worker.rules.ruleset import Ruleset
     from services.cli.backtest_inputs import Input
     from shared.events import Alert
 
@@ -47,6 +48,9 @@ def backtest(  # noqa: PLR0913, PLR0917  one parameter a flag
     power: Annotated[
         bool, typer.Option("--power", help="Also put shocks of known sizes into quiet stretches of the first file.")
     ] = False,
+    rules: Annotated[
+        Path | None, typer.Option(help="A rules file, to see what it would have told. Default: the built-in rules.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Play histories to the detectors and to naive rules, and compare what they tell, how early and how often.
@@ -58,16 +62,18 @@ def backtest(  # noqa: PLR0913, PLR0917  one parameter a flag
     """
     from rich.console import Console
 
+    from services.alert_worker.rules_keeper import load
     from services.cli.backtest_inputs import inputs_of_files
     from shared.errors import WrongUse
 
+    ruleset = load(rules).ruleset
     if not files and not topic:
         raise WrongUse("nothing to play: name files, or say --topic")
     errors = Console(stderr=True)
     inputs = inputs_of_files(files or [], _market(market), together=together)
     if topic:
         inputs.append(_topic(errors, since, symbol))
-    played = [play(one, errors) for one in inputs]
+    played = [play(one, errors, ruleset) for one in inputs]
     if chart is not None:
         _draw(chart, out, played, errors)
     powers = (
@@ -80,8 +86,8 @@ def backtest(  # noqa: PLR0913, PLR0917  one parameter a flag
         _print_tables(Console(width=None if sys.stdout.isatty() else 120), played, powers, list_episodes=episodes)
 
 
-def play(one: "Input", console: "Console") -> "tuple[Result, Seen, Sequence[Alert]]":
-    """Play an input, with a line of progress where there is a terminal."""
+def play(one: "Input", console: "Console", rules: "Ruleset") -> "tuple[Result, Seen, Sequence[Alert]]":
+    """Play an input to these rules, with a line of progress where there is a terminal."""
     from services.alert_worker.backtest.replay import replay
     from services.alert_worker.backtest.report import result_of
     from services.alert_worker.backtest.series import Seen
@@ -96,7 +102,7 @@ def play(one: "Input", console: "Console") -> "tuple[Result, Seen, Sequence[Aler
                 if number % _SAY_EVERY == 0:
                     status.update(f"{one.name}: {number:,} trades, at {moment(trade.traded_at_us)} UTC")
 
-        alerts = list(replay(watched(), seen))
+        alerts = list(replay(watched(), seen, rules))
         status.update(f"{one.name}: labelling and comparing")
         return result_of(one.name, seen, alerts), seen, alerts
 

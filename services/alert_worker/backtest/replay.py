@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator
 
 from services.alert_worker.backtest.series import Seen
+from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.watch import Watch
 from shared.events import Alert, Trade
 
 RUN_OUT_US = 1_000_000
 
 
-def replay(trades: Iterable[Trade], seen: Seen) -> Iterator[Alert]:
+def replay(trades: Iterable[Trade], seen: Seen, rules: Ruleset = DEFAULTS) -> Iterator[Alert]:
     """Every alert that the trades, in the order of their arrival, would have raised; `seen` takes them in as well.
 
     At the end the clock runs on for a second, so that what was traded last is decided too.
     """
-    watch, newest_us = Watch(), 0
+    watch, newest_us = Watch(rules=rules), 0
     for offset, trade in enumerate(trades):
         seen.add(trade)
         newest_us = max(newest_us, trade.received_at_us)

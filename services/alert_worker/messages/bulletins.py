@@ -67,6 +67,20 @@ def greeting(
     )
 
 
+def rules_refused(fault: str, version: str, wording: Wording, mark: str) -> Message:
+    """A change of the rules file was not taken; `fault` is the line that says why."""
+    line = wording.rules_refused_line.format(version=version)
+    return Message(
+        text=blocks.cut(outside(f"{wording.rules_refused}: {fault}"), 3_000),
+        blocks=[
+            blocks.header(f"⚠️ {wording.rules_refused}"),
+            blocks.section(blocks.cut(f"{outside(fault)}\n{blocks.escape(line)}", 3_000)),
+            blocks.context([wording.rules_refused_next, blocks.escape(mark)]),
+        ],
+        data={"type": "rules_refused", "fault": fault, "rule_version": version},
+    )
+
+
 def daily(digest: Digest, wording: Wording, mark: str) -> Message:
     """The daily digest; `mark` is what it is known by."""
     alerts = wording.digest_alert_counts.format(fired=digest.fired, muted=digest.muted)

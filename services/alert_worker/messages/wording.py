@@ -65,6 +65,9 @@ class Wording:
     greeting_rules: str
     greeting_nothing: str
     greeting_muted: str
+    rules_refused: str
+    rules_refused_line: str
+    rules_refused_next: str
     digest: str
     digest_line: str
     digest_old: str
@@ -165,6 +168,9 @@ ENGLISH = Wording(
     greeting_rules="Rules: {rules} ({version})",
     greeting_nothing="no market yet: the list comes with the producers",
     greeting_muted="Quiet hours: {hours}",
+    rules_refused="The rules file is broken",
+    rules_refused_line="The rules from before stay in force ({version}).",
+    rules_refused_next="check it with `tapewatch alerts rules`; once it is right it is taken up within seconds",
     digest="Daily digest {day}",
     digest_line="Daily digest {day}: {alerts}; {movers}",
     digest_old="There is nothing of {missing} yet, so this is of the last day with data",
@@ -261,6 +267,9 @@ KOREAN = Wording(
     greeting_rules="규칙: {rules} ({version})",
     greeting_nothing="아직 종목이 없습니다. 수집기가 목록을 보내면 시작합니다",
     greeting_muted="알림 제한 시간: {hours}",
+    rules_refused="규칙 파일에 오류가 있습니다",
+    rules_refused_line="이전 규칙을 그대로 사용합니다 ({version}).",
+    rules_refused_next="`tapewatch alerts rules`로 확인하세요. 바로잡으면 몇 초 안에 적용됩니다",
     digest="일일 요약 {day}",
     digest_line="일일 요약 {day}: {alerts}; {movers}",
     digest_old="{missing} 데이터가 아직 없어, 데이터가 있는 마지막 날의 요약입니다",

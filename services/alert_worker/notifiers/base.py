@@ -39,12 +39,14 @@ class Errand:
     `mark` is a text that the message shows and no other one does, to know it by. `doubtful` is there when an earlier
     try may have arrived: the same message, saying that it may be a repeat. A notifier that can look whether it arrived
     does so, and then posts nothing or `message`; one that cannot posts `doubtful`.
+    `for_ops`: it is about tapewatch itself, for who keeps a place of its own for that.
     """
 
     message: Message
     mark: str
     thread: Place | None = None
     doubtful: Message | None = None
+    for_ops: bool = False
 
     @property
     def unseen(self) -> Message:

@@ -32,7 +32,7 @@ def make_bot(settings: Settings) -> "SlackBot":
     token = settings.slack.bot_token.get_secret_value() if settings.slack.bot_token else ""
     # No retries inside the library: it would post again without saying that this may be a repeat.
     client = AsyncWebClient(token=token, base_url=settings.slack.api_url, timeout=CALL_LIMIT_S, retry_handlers=[])
-    return SlackBot(client, settings.slack.channel)
+    return SlackBot(client, settings.slack.channel, settings.slack.ops_channel)
 
 
 def make_webhook(settings: Settings) -> "SlackWebhook":
@@ -51,8 +51,8 @@ class SlackBot:
     name = "slack-bot"
     can_edit = True
 
-    def __init__(self, client: AsyncWebClient, channel: str) -> None:
-        self._client, self._channel = client, channel
+    def __init__(self, client: AsyncWebClient, channel: str, ops_channel: str | None = None) -> None:
+        self._client, self._channel, self._ops_channel = client, channel, ops_channel or channel
         self.pace = Pace()
 
     async def post(self, errand: Errand) -> Place:
@@ -67,7 +67,7 @@ class SlackBot:
                 if found is not None:
                     return found
         call = self._client.chat_postMessage(
-            channel=str(thread.channel) if thread else self._channel,
+            channel=str(thread.channel) if thread else self._channel_of(errand),
             thread_ts=thread.ts if thread else None,
             text=message.text, blocks=message.blocks, parse="none",
             unfurl_links=False, unfurl_media=False,
@@ -108,10 +108,13 @@ class SlackBot:
         """The message, if an earlier try posted it. Raises Refused where we may not look."""
         if errand.thread is not None:
             return await self._find_answer(errand.thread, errand.mark)
-        return await self._find_message(errand.mark)
+        return await self._find_message(errand.mark, self._channel_of(errand))
 
-    async def _find_message(self, mark: str) -> Place | None:
-        channel = await self._channel_id()
+    def _channel_of(self, errand: Errand) -> str:
+        return self._ops_channel if errand.for_ops else self._channel
+
+    async def _find_message(self, mark: str, name: str) -> Place | None:
+        channel = await self._channel_id(name)
         history = await _api(self._client.conversations_history(channel=channel, limit=_LOOK_BACK))
         found = next((message["ts"] for message in history["messages"] if mark in str(message.get("blocks"))), None)
         return None if found is None else Place(channel, str(found))
@@ -122,11 +125,11 @@ class SlackBot:
         found = next((answer["ts"] for answer in answers if mark in str(answer.get("blocks"))), None)
         return None if found is None else Place(thread.channel, str(found))
 
-    async def _channel_id(self) -> str:
+    async def _channel_id(self, name: str) -> str:
         """The channel's id; it may be set by name, and reading takes the id."""
-        if _CHANNEL_ID.fullmatch(self._channel):
-            return self._channel
-        wanted, cursor = self._channel.removeprefix("#"), ""
+        if _CHANNEL_ID.fullmatch(name):
+            return name
+        wanted, cursor = name.removeprefix("#"), ""
         for _ in range(_MOST_PAGES):
             call = self._client.conversations_list(
                 limit=1_000, exclude_archived=True, types="public_channel,private_channel", cursor=cursor or None

@@ -65,6 +65,7 @@ class Worker:
 
     environment: dict[str, str]
     process: asyncio.subprocess.Process | None = None
+    log: list[bytes] = field(default_factory=list)
     _watching: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Task[None] | None = None
 
@@ -107,6 +108,7 @@ class Worker:
         assert process.stderr is not None
         async for line in process.stderr:
             sys.stderr.write(line.decode())
+            self.log.append(line)
             if b'"event": "watching"' in line:
                 self._watching.set()
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from services.alert_worker.messages.bulletins import Digest, Mover, daily, greeting
+from services.alert_worker.messages.bulletins import Digest, Mover, daily, greeting, rules_refused
 from services.alert_worker.messages.wording import ENGLISH, KOREAN, WORDINGS
 from services.alert_worker.quiet_hours import QuietHours, read_hours
 from services.simulator.slack.validate import check_message
@@ -29,6 +29,18 @@ def test_slack_takes_the_greeting(wording) -> None:
     for markets in ({}, {"upbit": 1}):
         message = greeting(markets, ["move"], "moves/1", QuietHours(), wording)
         check_message(message.text, message.blocks, [])
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values())
+def test_a_broken_rules_file_is_told_with_its_fault(wording) -> None:
+    message = rules_refused("/etc/r.toml: rules.<!here>: there is no such rule", "moves/1", wording, "rules-1")
+    check_message(message.text, message.blocks, [])
+    assert wording.rules_refused in message.text
+    assert "<" not in message.text + str(message.blocks)
+    for fact in ("/etc/r.toml", "moves/1", "rules-1", "tapewatch alerts rules"):
+        assert fact in str(message.blocks)
+    endless = rules_refused("x" * 9_000, "moves/1", wording, "rules-1")
+    check_message(endless.text, endless.blocks, [])
 
 
 def test_the_digest_tells_the_day() -> None:

@@ -40,6 +40,20 @@ def test_an_alert_is_muted_when_all_of_its_rules_are(make_alert) -> None:
     assert [one.target for one in mutes.in_force(NOW)] == ["rule:move_abs", "rule:move"]
 
 
+def test_the_rules_file_and_the_command_line_hold_beside_each_other(make_alert) -> None:
+    mutes = Mutes()
+    mutes.stand([wish("coin:BTC"), wish("coin:BTC", until_us=NOW + 2 * HOUR), wish("rule:move")])
+    mutes.hear(wish("coin:BTC", "unmute"))
+    assert mutes.holds(make_alert("open"), NOW + HOUR)
+    assert not mutes.holds(make_alert("open"), NOW + 2 * HOUR)
+    mutes.hear(wish("rule:move_abs"))
+    mutes.stand([wish("rule:move")])
+    assert mutes.holds(make_alert("open"), NOW)
+    assert [one.target for one in mutes.in_force(NOW)] == ["rule:move_abs", "rule:move"]
+    mutes.stand([])
+    assert not mutes.holds(make_alert("open"), NOW)
+
+
 def test_it_is_bounded() -> None:
     mutes = Mutes()
     for number in range(MOST_TARGETS + 5):

@@ -292,3 +292,15 @@ def test_what_are_no_hours(text) -> None:
 
 def test_a_severity_without_hours_is_never_held() -> None:
     assert not QuietHours({"notice": Hours(0, 1_439)}).hold("danger", NOW)
+
+
+def test_how_many_are_a_storm_and_what_is_quiet_may_change_meanwhile(make_alert) -> None:
+    outbox = Outbox()
+    for number in range(MANY):
+        outbox.add(number, make_alert("open", episode_id=f"e{number}", symbol=f"KRW-C{number}", decided_at_us=NOW))
+    outbox.obey(QuietHours(), MANY + 1)
+    assert isinstance(outbox.next_action(NOW), Action)
+    outbox.obey(QuietHours({"danger": Hours(0, 1439)}), MANY)
+    assert outbox.next_action(NOW) is None
+    outbox.obey(QuietHours(), MANY)
+    assert isinstance(outbox.next_action(NOW), Together)

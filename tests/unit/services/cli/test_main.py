@@ -26,6 +26,7 @@ COMMANDS = [
     ["alerts", "mute"],
     ["alerts", "unmute"],
     ["alerts", "test"],
+    ["alerts", "rules"],
     ["backtest"],
     ["status"],
     ["doctor"],
