@@ -60,6 +60,10 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	  --extra demo --group build pyproject.toml -o requirements/demo.txt
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 	  --extra demo --group build --group dev pyproject.toml -c requirements/demo.txt -o requirements/dev.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+	  --extra services pyproject.toml -c requirements/demo.txt -o requirements/services.txt
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+	  --group build -c requirements/demo.txt -o requirements/build.txt
 
 clean:  ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -1,12 +1,15 @@
 """Says again and again that a process lives, to whoever started it, for as long as it is true.
 
 Under systemd silence is the message: its watchdog ends what does not get on. Elsewhere (containers, the demo) the
-process ends itself, and whoever keeps it starts it again. A loop that hangs cannot do that: `/livez` shows it.
+process ends itself, and whoever keeps it starts it again; `shared.hang` does it for a loop that hangs.
 """
 
 import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext
 
 from shared.errors import TapewatchError
+from shared.hang import ended_when_hung
 from shared.liveness import Liveness
 from shared.systemd import Systemd
 
@@ -19,9 +22,16 @@ async def beat(liveness: Liveness, systemd: Systemd) -> None:
 
     Only time in which this loop ran counts: a host that was stopped and goes on is no process that does not get on.
     """
+    hung = ended_when_hung(liveness.within_s) if systemd.watchdog_s is None else nullcontext(lambda: None)
+    with hung as loop_runs:
+        await _beat(liveness, systemd, loop_runs)
+
+
+async def _beat(liveness: Liveness, systemd: Systemd, loop_runs: Callable[[], None]) -> None:
     told_ready, every_s = False, min(_EVERY_S, (systemd.watchdog_s or 3 * _EVERY_S) / 3)
     seen, silent_s = liveness.moves, 0.0
     while True:
+        loop_runs()
         silent_s = silent_s + every_s if liveness.moves == seen else 0.0
         seen = liveness.moves
         if silent_s <= liveness.limit_s:

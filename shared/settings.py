@@ -3,7 +3,7 @@
 Keys are ``TAPEWATCH_<SECTION>__<KEY>`` in the environment, where an empty value counts as not set, and
 ``[section] key`` in the TOML file that ``TAPEWATCH_CONFIG`` names. A secret is read from
 ``$CREDENTIALS_DIRECTORY/<section>_<key>``, from the file that ``TAPEWATCH_<SECTION>__<KEY>_FILE`` names, or from the
-environment, in this order.
+environment, in this order; an empty file counts as not set, too.
 """
 
 import os

@@ -77,8 +77,8 @@ def _secret_files(environ: Environ, sections: Sections) -> Values:
     found: Values = {}
     for section, key in _secrets(sections):
         name = f"{env_name(section, key)}_FILE"
-        if name in environ:
-            found.setdefault(section, {})[key] = _read(Path(environ[name]), name)
+        if name in environ and (secret := _read(Path(environ[name]), name)):
+            found.setdefault(section, {})[key] = secret
     return found
 
 
@@ -88,8 +88,8 @@ def _credentials(environ: Environ, sections: Sections) -> Values:
     found: Values = {}
     for section, key in _secrets(sections):
         path = Path(environ[CREDENTIALS_KEY], f"{section}_{key}")
-        if path.exists():
-            found.setdefault(section, {})[key] = _read(path, CREDENTIALS_KEY)
+        if path.exists() and (secret := _read(path, CREDENTIALS_KEY)):
+            found.setdefault(section, {})[key] = secret
     return found
 
 

@@ -1,15 +1,18 @@
-"""`tapewatch db …`: the schema of the record in PostgreSQL."""
+"""`tapewatch db …`: the schema of the record in PostgreSQL, and its users."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The schema of the record in PostgreSQL.")
+from services.cli.login import login
+
+app = typer.Typer(no_args_is_help=True, help="The schema of the record in PostgreSQL, and its users.")
 
 
 @app.callback()
 def db() -> None:
-    """The schema of the record in PostgreSQL."""
+    """The schema of the record in PostgreSQL, and its users."""
 
 
 @app.command()
@@ -23,3 +26,29 @@ def migrate(
     from services.consumer.migrate import run
 
     raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def user(
+    role: Annotated[Literal["writer", "reader"], typer.Argument(help="writer: consumer postgres; reader: all others.")],
+    password_file: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The user's password, alone in a file.")
+    ],
+    user: Annotated[str | None, typer.Option(help="The user's name; tapewatch-ROLE without it.")] = None,
+) -> None:
+    """Let a user log in with the rights of a role, or give it another password. Safe to repeat.
+
+    Example: TAPEWATCH_POSTGRES__DSN_FILE=./owner.dsn tapewatch db user writer --password-file ./writer.password
+    """
+    from services.consumer.database_name import database_name
+    from services.consumer.database_user import set_user
+    from shared import logs
+    from shared.settings import load_settings
+
+    name, password = login(role, user, password_file)
+    settings = load_settings()
+    logs.configure(settings.log, "db-user")
+    is_new = set_user(settings.postgres, settings.start.wait_s, role, name, password)
+    typer.echo(
+        f"{database_name(settings.postgres)}: {name} {'created' if is_new else 'is there'}, with {role}'s rights"
+    )

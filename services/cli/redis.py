@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from services.cli.login import login
+
 app = typer.Typer(no_args_is_help=True, help="The users of Redis.")
 
 
@@ -26,9 +28,6 @@ def acl(
     Example: tapewatch redis acl writer --password-file ./writer.password >> /etc/redis/users.acl
     """
     from services.consumer.sinks.redis_rights import line
-    from shared.errors import WrongUse
 
-    name, password = user or f"tapewatch-{role}", password_file.read_text(encoding="utf-8").strip()
-    if not password or not name.isprintable() or " " in name:
-        raise WrongUse(f"--password-file {password_file} is empty" if not password else "--user: a name without blanks")
+    name, password = login(role, user, password_file)
     typer.echo(line(role, name, password))

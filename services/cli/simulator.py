@@ -20,7 +20,8 @@ def simulator(  # noqa: PLR0913, PLR0917  # one parameter a flag
     expect: Annotated[
         int, typer.Option(min=0, help="Open the market once so many (channel, symbol) are subscribed; 0 at once.")
     ] = 1,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="One port on loopback for everything; 0 a free one.")] = 0,
+    listen: Annotated[str, typer.Option(help="The address, or this machine's own name, to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="One port for everything; 0 a free one.")] = 0,
     slack_channel: Annotated[
         list[str] | None, typer.Option(help="A channel of the simulated Slack. Repeatable.")
     ] = None,
@@ -51,6 +52,7 @@ def simulator(  # noqa: PLR0913, PLR0917  # one parameter a flag
         symbols=symbols,
         truth=truth,
         expect=expect,
+        listen=listen,
         port=port,
         slack_channels=tuple(slack_channel or ("tapewatch", "tapewatch-ops")),
         upbit_limits=UpbitLimits(idle_s=upbit_idle_seconds),

@@ -51,7 +51,7 @@ def migrate(settings: PostgresSettings, wait_s: int, up_to: str = "head") -> lis
     Raises Unreachable when PostgreSQL is away for `wait_s` seconds or another session holds what the steps need, and
     WrongUse when it refuses the user.
     """
-    connection = _connect_when_there(settings, wait_s)
+    connection = connect_when_there(settings, wait_s)
     engine = create_engine("postgresql+psycopg://", creator=lambda: connection, poolclass=NullPool)
     try:
         with engine.connect() as bound:
@@ -72,7 +72,8 @@ def _upgrade(connection: Connection, up_to: str) -> list[str]:
     return applied
 
 
-def _connect_when_there(settings: PostgresSettings, wait_s: int) -> psycopg.Connection[tuple[object, ...]]:
+def connect_when_there(settings: PostgresSettings, wait_s: int) -> psycopg.Connection[tuple[object, ...]]:
+    """Connect, waiting for `wait_s` seconds at most. Raises Unreachable, and WrongUse when the user is refused."""
     name = database_name(settings)
 
     def say(state: RetryCallState) -> None:

@@ -1,4 +1,4 @@
-"""Wires the simulator: one process, one port on loopback for both exchanges, Slack and the control door."""
+"""Wires the simulator: one process, one port for both exchanges, Slack and the control door."""
 
 import asyncio
 import json
@@ -36,14 +36,14 @@ from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.liveness import Liveness
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
     """What `tapewatch simulator` can be told. `expect`: how many (exchange, channel, symbol) must be subscribed before
-    the market opens; `seed` fixes the synthetic market's story."""
+    the market opens; `seed` fixes the synthetic market's story. `listen` is a name that others reach it by, too."""
 
     scenario: str = DEFAULT_SCENARIO
     recordings: tuple[Path, ...] = ()
@@ -53,6 +53,7 @@ class SimulatorOptions:
     symbols: int = 10
     truth: Path | None = None
     expect: int = 1
+    listen: str = LOOPBACK
     port: int = 0
     slack_channels: tuple[str, ...] = ("tapewatch", "tapewatch-ops")
     upbit_limits: UpbitLimits = field(default_factory=UpbitLimits)
@@ -96,17 +97,19 @@ class Simulator:
     async def start(self) -> None:
         """Listen. Raises WrongUse when the port is taken."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self.options.port, backlog=512)
+        site = web.TCPSite(self._runner, self.options.listen, self.options.port, backlog=512)
         try:
             await site.start()
         except OSError as error:
             await self._runner.cleanup()
-            raise WrongUse(f"--port {self.options.port}: cannot listen on {HOST}: {error.strerror}") from None
+            where = self.options.listen
+            raise WrongUse(f"--port {self.options.port}: cannot listen on {where}: {error.strerror}") from None
         self._port = self._runner.addresses[0][1]
 
     def addresses(self) -> dict[str, str]:
         """Where everything is, in the form in which tapewatch's settings want it."""
-        http, ws = f"http://{HOST}:{self._port}", f"ws://{HOST}:{self._port}"
+        place = f"{self.options.listen}:{self._port}"
+        http, ws = f"http://{place}", f"ws://{place}"
         return {
             "upbit_websocket_url": f"{ws}/websocket/v1",
             "upbit_rest_url": f"{http}/v1",

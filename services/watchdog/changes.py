@@ -124,7 +124,7 @@ class _Look:
         )
         after = replace(self.after, told=told, since_us=began_us, known=self.after.incarnation)
         # A loop that is over is forgotten, or its last restarts would make it a new one at once.
-        return Step(replace(after, restarts_at_us=()) if kind == "back" else after, change)
+        return Step(replace(after, restarts_at_us=()) if self.before.told == "looping" else after, change)
 
     def stay(self) -> Step:
         return Step(self.after)

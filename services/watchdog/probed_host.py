@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Iterable, Mapping
 
 import aiohttp
@@ -46,7 +47,14 @@ async def _probe(http: aiohttp.ClientSession, part: str, address: str) -> Observ
             if answer.status != 200:
                 return Observation(part, "down", incarnation, end=End("hung", f"{state['still_s']} s"), status=status)
             return Observation(part, "up" if state["ready"] else "starting", incarnation, status=status)
+    except aiohttp.ClientConnectorError as error:
+        return Observation(part, "down", end=End("unreachable", _reason(error.os_error)))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Observation(part, "down", end=End("unreachable", str(error) or type(error).__name__))
     except (ValueError, KeyError, TypeError):
         return Observation(part, "down", end=End("unreachable", f"{address} is no health page of ours"))
+
+
+def _reason(error: OSError) -> str:
+    """``Connection refused``; a name that leads nowhere has no number of the system's, and says it itself."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else (error.strerror or str(error))

@@ -16,6 +16,10 @@ class LogNotifier(PostsOnly):
 
     def __init__(self) -> None:
         self.pace = unlimited()
+        log.warning(
+            "nobody is told: alerts are stored and logged here until TAPEWATCH_SLACK__BOT_TOKEN, "
+            "SLACK__WEBHOOK_URL or WEBHOOK__URL is set"
+        )
 
     async def post(self, errand: Errand) -> Place:
         """See `Notifier`; never fails."""

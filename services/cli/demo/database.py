@@ -1,16 +1,14 @@
 """Prepares the demo's database: the newest schema, and users who may do what their work needs and no more."""
 
+import asyncio
 import secrets
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
-
+from services.consumer.database_user import Role, set_user
 from services.consumer.migrate import migrate
 from shared.settings import PostgresSettings
 
-PostgresRole = Literal["writer", "reader"]
 _WAIT_S = 10
 
 
@@ -19,16 +17,11 @@ def bring_up_to_date(settings: PostgresSettings) -> None:
     migrate(settings, _WAIT_S)
 
 
-async def create_user(settings: PostgresSettings, role: PostgresRole, file: Path) -> None:
+async def create_user(settings: PostgresSettings, role: Role, file: Path) -> None:
     """Create a user with one of our roles and write its DSN to `file`, which its owner alone may read."""
-    owner_dsn, user = settings.dsn.get_secret_value(), f"demo_{role}"
-    password = secrets.token_hex(16)
-    connection = await asyncpg.connect(owner_dsn)
-    try:
-        await connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD '{password}' IN ROLE tapewatch_{role}")
-    finally:
-        await connection.close()
-    write_secret(file, with_user(owner_dsn, user, password))
+    user, password = f"demo_{role}", secrets.token_hex(16)
+    await asyncio.to_thread(set_user, settings, _WAIT_S, role, user, password)
+    write_secret(file, with_user(settings.dsn.get_secret_value(), user, password))
 
 
 def with_user(address: str, user: str, password: str) -> str:

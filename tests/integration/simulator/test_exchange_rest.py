@@ -166,3 +166,9 @@ async def test_binance_time_in_both_units(simulate: Any) -> None:
         microseconds = (await answer.json())["serverTime"]
     assert abs(milliseconds / 1000 - time.time()) < 5
     assert 0 <= microseconds // 1000 - milliseconds < 5_000
+
+
+async def test_it_listens_where_it_is_told_to(simulate: Any) -> None:
+    elsewhere = await simulate(listen="127.0.0.2")
+    assert elsewhere.url["upbit_rest_url"].startswith("http://127.0.0.2:")
+    assert await elsewhere.get(f"{elsewhere.url['upbit_rest_url']}/market/all")

@@ -135,7 +135,7 @@ async def test_killed_and_back_again_are_two_messages_in_one_thread(ops: Ops) ->
     part.kill()
     killed_at = monotonic()
     [down] = await ops.until(bool)
-    assert down.text.startswith("🔴 DOWN · consumer-redis on vm1: does not answer")
+    assert down.text == "🔴 DOWN · consumer-redis on vm1: does not answer: Connection refused"
     assert monotonic() - killed_at < 20
     await ops.part()
     _, back = await ops.until(lambda messages: len(messages) == 2)

@@ -56,6 +56,13 @@ def test_environment_changes_one_key_of_a_section_and_leaves_the_others(tmp_path
     assert upbit.rest_url == Settings().upbit.rest_url
 
 
+def test_an_empty_secret_file_counts_as_not_set(four_sources: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    (tmp_path / "credentials" / "slack_bot_token").write_text("")
+    loaded = load_with_origins(four_sources)
+    assert loaded.origins["slack.bot_token"] == "environment"
+
+
 def test_an_empty_value_counts_as_not_set() -> None:
     empty = {"TAPEWATCH_METRICS__PORT": "", TOKEN: "", "TAPEWATCH_CONFIG": "", "CREDENTIALS_DIRECTORY": ""}
     assert load_settings(empty) == Settings()

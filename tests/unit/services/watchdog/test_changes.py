@@ -58,6 +58,23 @@ def test_a_crash_loop_is_told_once_and_its_end_once() -> None:
     assert kinds(heard) == [(10, "restarted"), (11, "restarted"), (12, "looping"), (79, "back")]
 
 
+def test_what_is_away_for_long_between_its_restarts_loops_as_well() -> None:
+    """Docker waits longer before each restart."""
+    crashes: list[tuple[int, Phase, str]] = []
+    for name in "bcdef":
+        crashes += [(8, "down", ""), (4, "up", name)]
+    heard = told((10, "up", "a"), *crashes, (100, "up", "f"))
+    assert kinds(heard) == [
+        (15, "down"),
+        (18, "back"),
+        (27, "down"),
+        (30, "back"),
+        (39, "down"),
+        (42, "looping"),
+        (126, "back"),
+    ]
+
+
 def test_restarts_that_nobody_saw_are_counted_by_who_keeps_the_process() -> None:
     part, kinds_told = Part(), []
     for second, restarts in enumerate((0, 0, 4)):
