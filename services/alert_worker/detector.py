@@ -1,6 +1,7 @@
 """One symbol: its window, its baseline and its episode, composed. Trades in, state changes out."""
 
 from services.alert_worker.baseline import Baseline
+from services.alert_worker.divergence import LEGS
 from services.alert_worker.episodes import Episode, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import MAX_PRICE, read_price
@@ -23,12 +24,15 @@ class Detector:
     """Watches one symbol. The price it goes by is the median of the last three trades: one odd print moves nothing."""
 
     __slots__ = (
-        "baseline", "episode", "era", "is_changed", "last_id", "last_tick", "last_us", "market", "next_offset",
-        "odd_since_us", "over", "prices", "received_at_us", "rules", "scale", "suspicion", "window",
+        "baseline", "episode", "era", "is_changed", "is_drifting", "is_leg", "last_id", "last_tick", "last_us",
+        "market", "next_offset", "odd_since_us", "over", "prices", "received_at_us", "rules", "scale", "suspicion",
+        "window",
     )  # fmt: skip
 
     def __init__(self, market: Market, rules: Ruleset = DEFAULTS) -> None:
         self.market, self.rules = market, rules
+        self.is_leg = (market.exchange, market.quote) in LEGS
+        """Whether its price is compared with another exchange's."""
         self.next_offset = 0
         """Records before this one are in the state already."""
         self.is_changed = True
@@ -42,6 +46,8 @@ class Detector:
         """Forget prices and episode, keep what is usual."""
         self.baseline.interrupt()
         self.window = Window()
+        self.is_drifting = False
+        """Whether the rule for slow moves has a say, although the window is quiet; renewed every minute."""
         self.episode: Episode | None = None
         self.last_tick = 0
         self.prices: list[int] = []
@@ -74,7 +80,9 @@ class Detector:
         elif self.odd_since_us:
             self.odd_since_us = 0
         if traded_at_us // MINUTE_US != baseline.minute:
-            baseline.begin_minute(traded_at_us // MINUTE_US, window.last / 10**self.scale)
+            baseline.begin_minute(traded_at_us // MINUTE_US, window.last)
+            self.is_drifting = baseline.trend.longest().total >= self.rules.least_drift
+        baseline.trades += 1
         baseline.spent += float(trade.price) * float(trade.quantity)
         if len(prices) < 2:
             prices.append(price)
@@ -106,7 +114,8 @@ class Detector:
             return None
         if self.episode is not None:
             return self._continue(self.episode, tick)
-        if window.last > window.high * rules.quiet_fall and window.last < window.low * rules.quiet_rise:
+        is_quiet = window.last > window.high * rules.quiet_fall and window.last < window.low * rules.quiet_rise
+        if is_quiet and not self.is_drifting:
             self._drop_suspicion()
             return None
         return self._suspect(tick)
@@ -158,15 +167,18 @@ class Detector:
         if going is not None and first.direction == going.direction and not going.has_paused(tick):
             going.join(findings)
             return self._record(going, "escalate", tick)
-        before = max((f.before for f in findings if f.direction == first.direction), key=lambda b: abs(b - window.last))
-        depth = abs(window.last / before - 1)
+        furthest = max(
+            (found for found in findings if found.direction == first.direction),
+            key=lambda found: abs(found.before - window.last),
+        )
+        before, depth = furthest.before, abs(furthest.change)
         episode = Episode(
             episode_id=episode_id(self.market, first.direction, since, self.rules.version),
             rule_version=self.rules.version,
             floor=self.rules.floor,
             direction=first.direction,
             before=before,
-            before_at_us=window.began_us(before),
+            before_at_us=furthest.began_us or window.began_us(before),
             started_tick=since,
             opened_tick=since,
             kind=first.rule,
@@ -182,6 +194,7 @@ class Detector:
             episode.rule_version, episode.words = earlier.rule_version, earlier.words
         episode.join(findings)
         self.episode, self.over = episode, None
+        self._end_drift()
         return self._record(episode, "open" if earlier is None else "escalate", tick)
 
     def _earlier(self, tick: int) -> Episode | None:
@@ -218,7 +231,13 @@ class Detector:
         # Seen from here the move is history. When the price went past its origin, the way from there still counts.
         seed = [episode.before, episode.now] if episode.outcome() == "crossed" else [episode.now]
         self.window.restart(tick * GRID_US, seed)
+        self._end_drift()
         return record
+
+    def _end_drift(self) -> None:
+        """What was told of is no news any more."""
+        self.baseline.trend.restart()
+        self.is_drifting = False
 
     def _record(self, episode: Episode, state: AlertState, tick: int) -> Alert:
         episode.words += 1
@@ -247,6 +266,7 @@ class Detector:
         self.scale = scale
         self.prices = [price * factor for price in self.prices]
         self.window.multiply(factor)
+        self.baseline.multiply(factor)
         if self.episode is not None:
             self.episode.multiply(factor)
         return True

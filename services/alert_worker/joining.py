@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.alert_worker.divergence import NAME as DIVERGENCE
 from shared.events import Alert, Severity
 
 JOINED = "joined"
@@ -88,13 +89,18 @@ class Joining:
             self._stories[key] = Story(alert, alert.severity, story.legs)
             return [alert]
         joined = msgspec.structs.replace(alert, suppressed_by=JOINED)
-        if story.lead.state == "resolve" or alert.state == "resolve" or not (is_new or is_worse):
+        is_told = is_worse or (is_new and alert.kind != DIVERGENCE)
+        if story.lead.state == "resolve" or alert.state == "resolve" or not is_told:
             return [joined]
         story.severity = max(story.severity, alert.severity, key=_BY_WEIGHT.index)
         lead = story.lead
+        # A gap that opened first leads, but what people are told is how far the price itself moved.
+        shown = alert if lead.kind == DIVERGENCE else lead
         told = msgspec.structs.replace(
-            lead, alert_id=f"{lead.episode_id}-with-{alert.alert_id}", state="escalate", severity=story.severity,
-            event_at_us=alert.event_at_us, received_at_us=alert.received_at_us, members=story.members,
+            shown, alert_id=f"{lead.episode_id}-with-{alert.alert_id}", episode_id=lead.episode_id, state="escalate",
+            detectors=list(dict.fromkeys([*lead.detectors, *shown.detectors])), severity=story.severity,
+            divergence_pct=lead.divergence_pct, event_at_us=alert.event_at_us, received_at_us=alert.received_at_us,
+            members=story.members,
         )  # fmt: skip
         return [joined, told]
 
@@ -107,5 +113,7 @@ def name_of(alert: Alert) -> str:
 def _goes_with(story: Story, alert: Alert) -> bool:
     """Whether an opening belongs to a story: of another market, while the leading episode is open and young."""
     is_open = alert.state == "open" and story.lead.state != "resolve"
+    if alert.kind == DIVERGENCE:
+        return is_open
     near = abs(alert.started_at_us - story.lead.started_at_us) <= JOIN_WITHIN_US
-    return is_open and near and alert.exchange != story.lead.exchange
+    return is_open and near and (alert.exchange != story.lead.exchange or story.lead.kind == DIVERGENCE)

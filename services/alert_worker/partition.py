@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from services.alert_worker.detector import Detector
+from services.alert_worker.divergence import SAMPLE_TICKS, Sample
 from services.alert_worker.grid import Grid, tick_of
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
@@ -33,6 +34,10 @@ class Exchange:
         self.detectors: dict[str, Detector] = {}
         self.open: dict[Detector, None] = {}
         """Those with an episode, which may resolve without a trade."""
+        self.traded: dict[Detector, None] = {}
+        """Those compared with another exchange that traded since the last boundary."""
+        self.boundary = 0
+        """The tick up to which samples were taken."""
 
 
 class Partition:
@@ -47,6 +52,10 @@ class Partition:
         """Records before this one have moved the clocks already (set when restored)."""
         self.ignored = 0
         """Trades that took no part: their time is far off the exchange's clock, or their price has too many digits."""
+        self.samples: list[Sample] = []
+        """What the watch has not fetched yet."""
+        self.has_closed = False
+        """Whether ticks closed since the watch last looked."""
 
     def change_rules(self, rules: Ruleset) -> None:
         """Judge by other rules from the next decision on; episodes that are open go on as they are."""
@@ -114,14 +123,31 @@ class Partition:
 
     def _close(self, exchange: Exchange) -> list[Decided]:
         decided: list[Decided] = []
+        self.has_closed = True
+        if exchange.grid.closed < exchange.boundary:
+            exchange.traded.clear()
+            exchange.boundary = 0
         for tick, entries in exchange.grid.take():
+            if tick > exchange.boundary + SAMPLE_TICKS:
+                self._sample(exchange, tick - 1)
             if len(entries) > 1:
                 entries.sort()
             for detector in self._apply(exchange, tick, entries, decided):
+                if detector.is_leg:
+                    exchange.traded[detector] = None
                 self._tell(exchange, detector, detector.decide(tick), decided)
+        if exchange.grid.closed >= exchange.boundary + SAMPLE_TICKS:
+            self._sample(exchange, exchange.grid.closed)
         for detector in list(exchange.open):
             self._tell(exchange, detector, detector.expire(exchange.grid.closed), decided)
         return decided
+
+    def _sample(self, exchange: Exchange, tick: int) -> None:
+        """All ticks up to this one are decided: note the prices of what traded up to the boundary that is in them."""
+        at = exchange.boundary + SAMPLE_TICKS
+        self.samples += [sample_of(detector, at) for detector in exchange.traded if detector.window.last]
+        exchange.traded.clear()
+        exchange.boundary = tick - tick % SAMPLE_TICKS
 
     def _apply(self, exchange: Exchange, tick: int, entries: list[Entry], decided: list[Decided]) -> list[Detector]:
         """Apply a tick's trades; return the symbols that have to be judged."""
@@ -155,3 +181,12 @@ class Partition:
         else:
             exchange.open[detector] = None
         decided.append(Decided(alert, exchange.grid.delay_us))
+
+
+def sample_of(detector: Detector, tick: int) -> Sample:
+    """The price that a symbol goes by."""
+    market = detector.market
+    return Sample(
+        tick, market.exchange, market.symbol, market.base, market.quote, detector.window.last, detector.scale,
+        detector.last_us, detector.received_at_us,
+    )  # fmt: skip

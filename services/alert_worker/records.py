@@ -26,6 +26,12 @@ def episode_id(market: Market, direction: int, started_tick: int, rule_version: 
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
+def divergence_episode_id(base: str, direction: int, started_tick: int, rule_version: str) -> str:
+    """The same for a gap between exchanges that changed."""
+    name = "\n".join((rule_version, "divergence", base, str(direction), str(started_tick)))
+    return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
+
+
 def market_episode_id(direction: str, started_tick: int, rule_version: str) -> str:
     """The same for an episode of the whole market."""
     name = "\n".join((rule_version, "market", direction, str(started_tick)))

@@ -17,7 +17,15 @@ from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
 from services.alert_worker.rules import RULES
 from services.alert_worker.rules.base import Rule
 from services.alert_worker.rules.parameters import Parameters
-from services.alert_worker.rules.ruleset import DEFAULTS, STORMS_BY_DEFAULT, Ruleset, Storms, ruleset
+from services.alert_worker.rules.ruleset import (
+    DEFAULTS,
+    DIVERGENCE_BY_DEFAULT,
+    STORMS_BY_DEFAULT,
+    Divergence,
+    Ruleset,
+    Storms,
+    ruleset,
+)
 from services.alert_worker.rules.tiers import TIERS_BY_DEFAULT, Tiers
 from shared.errors import WrongUse
 from shared.events import Control, Severity
@@ -56,6 +64,7 @@ class StandingMute(Parameters):
 class _Common(Parameters):
     tiers: Tiers = TIERS_BY_DEFAULT
     storms: Storms = STORMS_BY_DEFAULT
+    divergence: Divergence = DIVERGENCE_BY_DEFAULT
     quiet_hours: QuietHoursOfDay = QuietHoursOfDay()
     mutes: list[StandingMute] = Field(default=[], max_length=MOST_MUTES)
 
@@ -85,7 +94,7 @@ def read_rules(text: str, name: str) -> Policy:
     rules = _rules(name, tables.get("rules", {}))
     return Policy(
         rules=rules,
-        ruleset=ruleset(rules, common.tiers, common.storms),
+        ruleset=ruleset(rules, common.tiers, common.storms, common.divergence),
         quiet={one: read_hours(hours) for one in _SEVERITIES if (hours := getattr(common.quiet_hours, one))},
         mutes=tuple(_wish(mute) for mute in common.mutes),
     )

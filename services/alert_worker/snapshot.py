@@ -24,7 +24,7 @@ from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
 
-STATE_VERSION = f"{RULE_VERSION} state/2"
+STATE_VERSION = f"{RULE_VERSION} state/3"
 """Another one is not read. Numbers of the rules file are not part of it: changing them forgets nothing."""
 
 MARK = "-"
@@ -50,20 +50,26 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
 
     Records of other rules are left out: their symbols begin anew.
     """
-    resume = None
+    resume, traded = None, []
     for record in records:
         if record.rule_version != STATE_VERSION:
             continue
         if record.exchange == MARK:
             resume = record.next_offset
             partition.heard_until, grids = msgspec.json.decode(record.state)
-            for name, packed in grids.items():
-                partition.exchanges.setdefault(name, Exchange()).grid.unpack(packed)
+            for name, (grid, boundary, names) in grids.items():
+                exchange = partition.exchanges.setdefault(name, Exchange())
+                exchange.grid.unpack(grid)
+                exchange.boundary = boundary
+                traded += [(name, symbol) for symbol in names]
         else:
             exchange = partition.exchanges.setdefault(record.exchange, Exchange())
             detector = exchange.detectors[record.symbol] = _detector(record, partition.rules)
             if detector.episode is not None:
                 exchange.open[detector] = None
+    for name, symbol in traded:
+        if (known := partition.exchanges[name].detectors.get(symbol)) is not None:
+            partition.exchanges[name].traded[known] = None
     partition.position = resume or 0
     return resume
 
@@ -99,7 +105,10 @@ def _symbol(detector: Detector, number: int, next_offset: int, at_us: int) -> tu
 
 
 def _mark(partition: Partition, number: int, resume: int, at_us: int) -> tuple[str, DetectorSnapshot]:
-    grids = {name: exchange.grid.packed() for name, exchange in partition.exchanges.items()}
+    grids = {
+        name: [exchange.grid.packed(), exchange.boundary, [one.market.symbol for one in exchange.traded]]
+        for name, exchange in partition.exchanges.items()
+    }
     name = f"partition-{number}"
     record = DetectorSnapshot(
         exchange=MARK, symbol=name, partition=number, next_offset=resume, rule_version=STATE_VERSION,
@@ -120,6 +129,7 @@ def pack(detector: Detector) -> list[Any]:
             detector.last_id,
             detector.received_at_us,
             detector.odd_since_us,
+            detector.is_drifting,
         ],
         [detector.scale, detector.prices, detector.suspicion],
         detector.baseline.packed(),
@@ -135,7 +145,7 @@ def _detector(record: DetectorSnapshot, rules: Ruleset) -> Detector:
     detector.next_offset = record.next_offset
     (
         detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us,
-        detector.odd_since_us,
+        detector.odd_since_us, detector.is_drifting,
     ) = times  # fmt: skip
     detector.scale, detector.prices = prices[:2]
     (suspicion,) = prices[2:]

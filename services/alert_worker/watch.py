@@ -5,11 +5,14 @@ storm, one coin on two exchanges) is decided on the merged state changes, in ord
 is merged when every partition has closed it, so that the order in which partitions are read does not matter.
 """
 
+import base64
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from services.alert_worker.divergence import Divergences, Sample
 from services.alert_worker.grid import tick_of
 from services.alert_worker.joining import JOINED, Joining, name_of
 from services.alert_worker.partition import Decided, Partition
@@ -34,6 +37,11 @@ class Watch:
         self._joining = Joining()
         self._storms = {"down": Storm("down"), "up": Storm("up")}
         self._pending: dict[str, Decided] = {}
+        self._divergences = Divergences()
+        self._samples: dict[int, dict[tuple[str, str], Sample]] = {}
+        """Those that wait for all partitions, by tick and market."""
+        self._compared = 0
+        """The newest boundary at which prices were compared."""
         self._seen: dict[str, int] = {}
         """Tick of the newest state change that was merged, by market: replayed after a restart, it is not new."""
 
@@ -45,8 +53,12 @@ class Watch:
 
     def observe(self, trade: Trade, offset: int, partition: int = 0) -> list[Decided]:
         """Take in the trade at `offset` of a partition; return what was decided by then."""
-        decided = self.partitions[partition].observe(trade, offset)
-        return self.merge(decided) if decided or self._pending else []
+        part = self.partitions[partition]
+        decided = part.observe(trade, offset)
+        if not part.has_closed:
+            return []
+        part.has_closed = False
+        return self.merge(decided) if decided or self._pending or self._samples or part.samples else []
 
     def run_on(self, now_us: int, partitions: Iterable[int] = (0,)) -> list[Decided]:
         """Decide what is due by our clock in partitions with nothing left to read."""
@@ -59,6 +71,8 @@ class Watch:
         """Take in state changes of symbols; return what all partitions have closed, in order."""
         for one in decided:
             self._pending[one.alert.alert_id] = one
+        for partition in self.partitions:
+            self._take_samples(partition)
         frontier = self.frontier()
         if frontier is None:
             return []
@@ -66,14 +80,13 @@ class Watch:
             (one for one in self._pending.values() if _tick(one) <= frontier),
             key=lambda one: (_tick(one), one.alert.exchange or "", one.alert.symbol or ""),
         )
+        of_tick: dict[int, list[Decided]] = {tick: [] for tick in self._samples if tick <= frontier}
+        for one in due:
+            del self._pending[one.alert.alert_id]
+            of_tick.setdefault(_tick(one), []).append(one)
         told: list[Decided] = []
-        place = 0
-        while place < len(due):
-            tick, first = _tick(due[place]), place
-            while place < len(due) and _tick(due[place]) == tick:
-                del self._pending[due[place].alert.alert_id]
-                place += 1
-            told += self._of_tick(tick, due[first:place])
+        for tick in sorted(of_tick):
+            told += self._of_tick(tick, of_tick[tick], self._compare(tick))
         told += self._expired(frontier)
         return told
 
@@ -98,24 +111,55 @@ class Watch:
             {name: storm.packed() for name, storm in self._storms.items()},
             [[one.alert, one.delay_us] for one in self._pending.values()],
             self._seen,
+            zlib_text([self._divergences.packed(), self._compared]),
+            [sample for samples in self._samples.values() for sample in samples.values()],
         ]
         return msgspec.json.encode(state).decode()
 
     def unpack(self, packed: str) -> None:
         """The inverse of `packed`."""
-        joining, storms, pending, self._seen = msgspec.json.decode(packed)
+        joining, storms, pending, self._seen, compared, samples = msgspec.json.decode(packed)
+        divergences, self._compared = of_zlib_text(compared)
+        self._divergences.unpack(divergences)
+        for sample in samples:
+            self._keep(Sample(*sample))
         self._joining.unpack(joining)
         for name, state in storms.items():
             self._storms[name].unpack(state)
         alerts = [Decided(msgspec.convert(alert, Alert), delay_us) for alert, delay_us in pending]
         self._pending = {one.alert.alert_id: one for one in alerts}
 
-    def _of_tick(self, tick: int, changes: list[Decided]) -> list[Decided]:
+    def _take_samples(self, partition: Partition) -> None:
+        for sample in partition.samples:
+            self._keep(sample)
+        partition.samples.clear()
+
+    def _keep(self, sample: Sample) -> None:
+        """Let a sample wait. One of a boundary that was compared is a repeat, or its partition was not waited for."""
+        if not 0 <= self._compared - sample.tick <= _SEEN_TICKS:
+            self._samples.setdefault(sample.tick, {})[sample.exchange, sample.symbol] = sample
+
+    def _compare(self, tick: int) -> list[Decided]:
+        """What follows from the samples of a tick."""
+        samples = self._samples.pop(tick, None)
+        if samples is None:
+            return []
+        if tick < self._compared:
+            self._divergences = Divergences()
+        self._compared = tick
+        ordered = [samples[market] for market in sorted(samples)]
+        alerts = self._divergences.look(tick, ordered, self.rules)
+        return [Decided(alert, self._delay_us()) for alert in alerts]
+
+    def _is_new(self, tick: int, one: Decided) -> bool:
+        if tick <= self._seen.get(name_of(one.alert), -1) and self._is_repeat(one):
+            return False
+        self._seen[name_of(one.alert)] = tick
+        return True
+
+    def _of_tick(self, tick: int, changes: list[Decided], compared: list[Decided]) -> list[Decided]:
         told, market = self._expired(tick - 1), []
-        for one in changes:
-            if tick <= self._seen.get(name_of(one.alert), -1) and self._is_repeat(one):
-                continue
-            self._seen[name_of(one.alert)] = tick
+        for one in [*(one for one in changes if self._is_new(tick, one)), *compared]:
             for alert in self._joining.take(one.alert):
                 market.append(Decided(alert, one.delay_us))
                 if alert.state == "open" and alert.suppressed_by != JOINED:
@@ -123,7 +167,7 @@ class Watch:
         for storm in self._storms.values():
             about_all = storm.decide(tick, self.rules) if market else None
             if about_all is not None:
-                told.append(Decided(about_all, changes[0].delay_us))
+                told.append(Decided(about_all, market[0].delay_us))
         return told + market
 
     def _is_repeat(self, one: Decided) -> bool:
@@ -141,6 +185,16 @@ class Watch:
     def _delay_us(self) -> int:
         delays = [e.grid.delay_us for partition in self.partitions for e in partition.exchanges.values()]
         return max(delays, default=0)
+
+
+def zlib_text(value: object) -> str:
+    """A large value as short text."""
+    return base64.b64encode(zlib.compress(msgspec.json.encode(value), 1)).decode()
+
+
+def of_zlib_text(text: str) -> Any:
+    """The inverse of `zlib_text`."""
+    return msgspec.json.decode(zlib.decompress(base64.b64decode(text)))
 
 
 def _tick(one: Decided) -> int:

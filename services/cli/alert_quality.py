@@ -14,7 +14,7 @@ from services.alert_worker.backtest.report import Result, result_of, together
 from services.alert_worker.backtest.scoring import OURS
 from services.alert_worker.backtest.series import Seen
 from services.alert_worker.backtest.shocks import OVER_S, SIZES, Power, power, quiet_stretches
-from services.alert_worker.rules import RULE_VERSION
+from services.alert_worker.rules import RULE_VERSION, RULES
 from services.cli.backtest_tables import HEADINGS, by_episode, cells, power_cells, rules_explained
 from shared.errors import TapewatchError, WrongUse
 from shared.events import Alert
@@ -97,6 +97,10 @@ def document(found: dict[str, Found]) -> str:
     results = {name: one.result for name, one in found.items()}
     rest = [name for name in results if name not in {*TUNED, *HELD_OUT_BITCOIN}]
     powers = [one for each in found.values() for one in each.powers]
+    parts = [
+        (title, together(title, _those(results, names)))
+        for title, names in (("chosen on", TUNED), ("held-out bitcoin", HELD_OUT_BITCOIN), ("the rest", rest))
+    ]
     return "\n".join(
         [
             "# How good the alerts are",
@@ -124,6 +128,15 @@ def document(found: dict[str, Found]) -> str:
             *_section("Chosen on: bitcoin, May 2021 and July 2023", _those(results, TUNED)),
             *_section("Held out: bitcoin of other months and of Upbit", _those(results, HELD_OUT_BITCOIN)),
             *_section("Held out: thin markets, other venues, announced pumps", _those(results, rest)),
+            "## Which rule spoke",
+            "",
+            "Episodes that a rule opened, and alerts that name it; several name one alert where they agree.",
+            "",
+            *_markdown(
+                ("rule", *(title for title, _ in parts)),
+                ([rule.name, *(_spoke(rule.name, part) for _, part in parts)] for rule in RULES),
+            ),
+            "",
             "## Each history",
             "",
             *_markdown(_HISTORY_HEADINGS, (_line(result) for result in results.values())),
@@ -167,6 +180,10 @@ def _targets(held_out: Result, results: dict[str, Result]) -> list[str]:
         ("at most 0.1 in calm months", _spelled(calm)),
     ]
     return [*_markdown(("target (the first three on held-out bitcoin)", "measured"), rows), ""]
+
+
+def _spoke(rule: str, part: Result) -> str:
+    return f"{part.opened_by[rule]} opened, {part.named[rule]} named"
 
 
 def _spelled(figures: dict[str, float]) -> str:

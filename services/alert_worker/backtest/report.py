@@ -1,5 +1,6 @@
 """A backtest's result: what was played, and every rule's figures on it."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,10 @@ class Result:
     to_us: int = 0
     events: list[tuple[str, Event]] = field(default_factory=list)
     scores: dict[str, Score] = field(default_factory=dict)
+    opened_by: Counter[str] = field(default_factory=Counter)
+    """Our episodes, by the rule that opened them."""
+    named: Counter[str] = field(default_factory=Counter)
+    """Our alerts that name a rule; one alert may name several."""
 
     def add(self, other: "Result") -> None:
         """Take in another history."""
@@ -31,11 +36,15 @@ class Result:
         self.events += other.events
         for name, score in other.scores.items():
             self.scores.setdefault(name, Score(name)).add(score)
+        self.opened_by += other.opened_by
+        self.named += other.named
 
 
 def result_of(name: str, seen: Seen, alerts: Sequence[Alert]) -> Result:
     """Label every symbol, let every rule judge it, and add up."""
     result = Result(name, trades=seen.trades, to_us=seen.newest_us)
+    result.opened_by.update(alert.kind for alert in alerts if alert.state == "open")
+    result.named.update(rule for alert in alerts if alert.state != "resolve" for rule in alert.detectors)
     result.from_us = min((series.points[0].at_us for series in seen.series.values()), default=0)
     for (exchange, symbol), series in seen.series.items():
         events = label(series)

@@ -37,13 +37,15 @@ class Sight:
 class Finding:
     """A rule fired: the price is `change` (a signed fraction) away from `before`, which was the price in the window.
 
-    `sigma` is the move in multiples of what is usual for its span, where the rule knows that.
+    `sigma` is the move in multiples of what is usual for its span, where the rule knows that. `began_us`: when the
+    price was that, where it may be longer ago than the window reaches.
     """
 
     rule: str
     before: int
     change: float
     sigma: float | None = None
+    began_us: int | None = None
 
     @property
     def direction(self) -> int:

@@ -11,7 +11,8 @@ from pydantic import Field
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.rules import RULE_VERSION, RULES
 from services.alert_worker.rules.base import TIE, Finding, Rule, Sight
-from services.alert_worker.rules.parameters import Parameters
+from services.alert_worker.rules.drift import Drift
+from services.alert_worker.rules.parameters import Multiple, Parameters, Percent
 from services.alert_worker.rules.tiers import TIERS_BY_DEFAULT, Tiers
 from services.alert_worker.window import Window
 
@@ -26,6 +27,18 @@ class Storms(Parameters):
 STORMS_BY_DEFAULT = Storms()
 
 
+class Divergence(Parameters):
+    """When the gap between one coin's prices on two exchanges is a story, see `divergence`."""
+
+    enabled: bool = Field(default=True, description="whether prices are compared")
+    percent: Percent = Field(default=1.0, description="least change of the gap within five minutes")
+    sigmas: Multiple = Field(default=6.0, description="least multiple of what is usual for the pair")
+    percent_new: Percent = Field(default=3.0, description="least change while that is not known")
+
+
+DIVERGENCE_BY_DEFAULT = Divergence()
+
+
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """Rules that are asked, and what they have in common."""
@@ -33,14 +46,17 @@ class Ruleset:
     rules: tuple[Rule, ...]
     tiers: Tiers
     storms: Storms
+    divergence: Divergence
     version: str
-    """``moves/3`` with the defaults; else ``moves/3+1a2b3c4d``, the same for the same numbers."""
+    """``moves/5`` with the defaults; else ``moves/5+1a2b3c4d``, the same for the same numbers."""
     floor: float
     """No rule fires for a smaller move (a fraction)."""
     quiet_fall: float
     """No rule need be asked while the price is above this share of the window's high,"""
     quiet_rise: float
-    """and below this multiple of its low."""
+    """and below this multiple of its low,"""
+    least_drift: float
+    """unless its trend sums up to this."""
 
     def findings(self, quote: str, window: Window, baseline: Baseline, direction: int) -> list[Finding]:
         """What the rules say of one symbol; `direction` 0 for both."""
@@ -49,13 +65,19 @@ class Ruleset:
 
 
 def ruleset(
-    rules: Sequence[Rule] = RULES, tiers: Tiers = TIERS_BY_DEFAULT, storms: Storms = STORMS_BY_DEFAULT
+    rules: Sequence[Rule] = RULES,
+    tiers: Tiers = TIERS_BY_DEFAULT,
+    storms: Storms = STORMS_BY_DEFAULT,
+    divergence: Divergence = DIVERGENCE_BY_DEFAULT,
 ) -> Ruleset:
     """The rules with these numbers; those that are not enabled are left out."""
     asked = tuple(rule for rule in rules if rule.enabled)
     floor = min((rule.floor for rule in asked), default=float("inf"))
-    numbers = {rule.name: cast("Parameters", rule) for rule in rules} | {"tiers": tiers, "storms": storms}
-    return Ruleset(asked, tiers, storms, _version(numbers), floor, 1 - floor + TIE, 1 + floor - TIE)
+    drift = min((rule.least_sum for rule in asked if isinstance(rule, Drift)), default=float("inf"))
+    numbers = {rule.name: cast("Parameters", rule) for rule in rules}
+    numbers |= {"tiers": tiers, "storms": storms, "divergence": divergence}
+    version = _version(numbers)
+    return Ruleset(asked, tiers, storms, divergence, version, floor, 1 - floor + TIE, 1 + floor - TIE, drift)
 
 
 def _version(numbers: Mapping[str, Parameters]) -> str:

@@ -8,23 +8,30 @@ from services.alert_worker.baseline import HELD_OUT_MINUTES, WARM_MINUTES, Basel
 from services.alert_worker.prices import price_text, read_price
 from services.alert_worker.rules import RULE_VERSION, RULES
 from services.alert_worker.rules.base import SMALLEST_FLOOR, Sight, larger_move
+from services.alert_worker.rules.drift import Drift
+from services.alert_worker.rules.jump import Jump
 from services.alert_worker.rules.move import Move
 from services.alert_worker.rules.move_abs import MoveAbs
 from services.alert_worker.rules.parameters import percents
 from services.alert_worker.rules.ruleset import DEFAULTS, Storms, ruleset
 from services.alert_worker.rules.tiers import Tiers
+from services.alert_worker.trend import MOST_SIGMAS, SLACK_SIGMAS
 from services.alert_worker.window import Window
 
 START_US = 1_700_000_000_000_000
 
 
-def learnt(sigma: float, turnover: float = 0.0, minutes: int = 200) -> Baseline:
-    """A symbol whose minutes moved by plus and minus `sigma`."""
-    baseline, price = Baseline(), 1.0
+ONE = 1_000_000_000
+"""A price."""
+
+
+def learnt(sigma: float, turnover: float = 0.0, minutes: int = 200, trades: int = 0) -> Baseline:
+    """A symbol whose minutes moved by plus and minus `sigma`, on average not at all."""
+    baseline = Baseline()
     for minute in range(1, minutes + 1):
-        baseline.begin_minute(28_000_000 + minute, price)
+        baseline.begin_minute(28_000_000 + minute, ONE if minute % 2 else round(ONE * math.exp(sigma)))
         baseline.spent += turnover
-        price *= math.exp(sigma if minute % 2 else -sigma)
+        baseline.trades += trades
     return baseline
 
 
@@ -41,15 +48,15 @@ def test_the_volatility_is_that_of_the_minutes() -> None:
 
 def test_the_newest_minutes_do_not_count_yet() -> None:
     baseline = learnt(0.001)
-    close = 1.0
+    close = ONE
     for minute in range(201, 201 + HELD_OUT_MINUTES):
-        close *= 0.97
+        close = close * 97 // 100
         baseline.begin_minute(28_000_000 + minute, close)
     assert baseline.sigma == pytest.approx(0.001)
 
 
 def test_one_crash_does_not_blind_for_hours() -> None:
-    baseline, close = learnt(0.001), 0.8
+    baseline, close = learnt(0.001), ONE * 4 // 5
     for minute in range(201, 221):
         baseline.begin_minute(28_000_000 + minute, close)
     assert baseline.sigma < 0.0015
@@ -58,9 +65,9 @@ def test_one_crash_does_not_blind_for_hours() -> None:
 def test_a_gap_is_no_return() -> None:
     baseline = learnt(0.001)
     known = baseline.minutes
-    baseline.begin_minute(28_000_400, 0.5)
+    baseline.begin_minute(28_000_400, ONE // 2)
     for minute in range(28_000_401, 28_000_410):
-        baseline.begin_minute(minute, 0.5)
+        baseline.begin_minute(minute, ONE // 2)
     assert baseline.minutes == known + HELD_OUT_MINUTES + 4
     assert baseline.sigma < 0.0011
 
@@ -147,6 +154,75 @@ def test_a_slower_move_needs_the_longer_span() -> None:
     finding = Move().judge(Sight("KRW", window, learnt(0.001)))
     assert finding is not None
     assert finding.sigma == pytest.approx(0.02 / (0.001 * math.sqrt(5)), rel=0.01)
+
+
+def drifting(minutes: int, sigmas: float, sigma: float = 0.001, turnover: float = 1e9) -> Sight:
+    """A symbol that goes down by so many of its volatilities in each of so many minutes."""
+    baseline, close = learnt(sigma, turnover), float(ONE)
+    for minute in range(201, 201 + minutes):
+        baseline.spent += turnover
+        baseline.begin_minute(28_000_000 + minute, round(close))
+        close *= math.exp(-sigmas * sigma)
+    window = Window()
+    window.add(START_US, round(close * math.exp(sigmas * sigma)))
+    return Sight("KRW", window, baseline)
+
+
+def test_many_small_minutes_one_way_are_a_drift() -> None:
+    enough = math.ceil(Drift().least_sum / (1.2 - SLACK_SIGMAS)) + 2
+    finding = Drift().judge(drifting(enough, 1.2))
+    assert finding is not None
+    assert finding.change == pytest.approx(math.exp(-0.0012 * (enough - 1)) - 1, rel=0.05)
+    assert finding.began_us is not None
+    assert Drift().judge(drifting(enough // 2, 1.2)) is None
+
+
+def test_what_is_usual_is_no_drift_however_long() -> None:
+    assert Drift().judge(drifting(90, SLACK_SIGMAS * 0.9)) is None
+
+
+def test_one_large_minute_is_no_drift() -> None:
+    assert Drift().judge(drifting(int(Drift().least_sum / MOST_SIGMAS), 100.0)) is None
+
+
+def test_a_drift_of_a_symbol_that_hardly_moves_matters_to_nobody() -> None:
+    assert Drift().judge(drifting(60, 1.2, sigma=0.02 / 1.2 / 80)) is None
+    assert Drift().judge(drifting(60, 1.2, sigma=0.02 / 1.2 / 50)) is not None
+
+
+def test_a_drift_of_a_thin_market_has_to_go_further() -> None:
+    assert Drift().judge(drifting(60, 1.2)) is not None
+    assert Drift().judge(drifting(60, 1.2, turnover=1_000.0)) is None
+
+
+def test_the_median_minute_is_not_raised_by_those_that_jump() -> None:
+    baseline = Baseline()
+    for minute in range(1, 400):
+        close = ONE * (103 if minute % 10 == 0 else 100) // 100 + (minute % 2) * ONE // 1000
+        baseline.begin_minute(28_000_000 + minute, close)
+    assert baseline.sigma > 0.008
+    assert baseline.robust_sigma == pytest.approx(1.4826 * 0.001, rel=0.1)
+
+
+def jumping(fraction: float, trades: int = 10, dollars: float = 20_000.0, sigma: float = 0.001) -> Sight:
+    baseline = learnt(sigma, turnover=dollars / 2, trades=trades // 2)
+    return Sight("USDT", moved(fraction), baseline)
+
+
+def test_a_jump_is_far_beyond_the_median_minute() -> None:
+    least = Jump().robust_sigmas.least * learnt(0.0015).robust_sigma
+    assert least > SMALLEST_FLOOR
+    finding = Jump().judge(jumping(-least * 1.01, sigma=0.0015))
+    assert finding is not None
+    assert finding.sigma == pytest.approx(Jump().robust_sigmas.least * 1.01, rel=1e-4)
+    assert Jump().judge(jumping(-least * 0.99, sigma=0.0015)) is None
+
+
+def test_a_jump_needs_trades_and_money_behind_it() -> None:
+    assert Jump().judge(jumping(0.05)) is not None
+    assert Jump().judge(jumping(0.05, trades=8)) is None
+    assert Jump().judge(jumping(0.05, dollars=18_000.0)) is None
+    assert Jump().judge(Sight("XYZ", moved(0.05), jumping(0.05).baseline)) is None
 
 
 def test_no_rule_fires_below_what_the_detector_asks_for() -> None:

@@ -7,12 +7,15 @@ import msgspec
 import pytest
 
 from services.alert_worker import snapshot
+from services.alert_worker.divergence import Divergences, Sample
+from services.alert_worker.grid import GRID_US
 from services.alert_worker.watch import Watch
 from shared.events import DetectorSnapshot
 from shared.partitioning import partition_of, symbol_key
 from shared.wire import decode, encode
 
 PARTITIONS = 8
+START_US = 1_700_000_000_000_000
 COINS = [f"C{number:03}" for number in range(300)]
 
 
@@ -159,6 +162,114 @@ def test_a_restart_anywhere_gives_the_same_alerts(falls, play, place) -> None:
 def test_a_thousandfold_price_gives_the_same_alerts(falls, play) -> None:
     thousandfold = [msgspec.structs.replace(trade, price=f"{trade.price}000") for trade in mixed(falls)]
     assert ids(play(thousandfold)) == ids(play(mixed(falls)))
+
+
+WARM_S = 2_400
+
+
+@pytest.fixture
+def gap(make_market):
+    """Bitcoin on both exchanges, quiet for forty minutes; then each side's factor, by seconds since."""
+
+    def make(here, there=lambda at: 1.0, world=100_000, silent_from=None):
+        trades = []
+        for exchange, quote, price, factor in (("upbit", "KRW", 140_000_000, here), ("binance", "USDT", world, there)):
+            market = make_market(f"{quote}-BTC", exchange)
+            times = [*range(0, WARM_S, 5), *range(WARM_S, WARM_S + 900)]
+            for number, at in enumerate(times):
+                if exchange == "binance" and silent_from is not None and at >= WARM_S + silent_from:
+                    break
+                trades.append(market.trade(number, at + (exchange == "upbit") / 2, price * factor(at - WARM_S)))
+        return sorted(trades, key=lambda trade: trade.received_at_us)
+
+    return make
+
+
+def falls_by(fraction, until=300.0, over=60.0):
+    return lambda at: 1 - fraction * min(1.0, max(0.0, at / over)) if at < until else 1.0
+
+
+def test_a_fall_on_one_exchange_alone_is_a_gap_long_before_it_is_a_move(gap, play) -> None:
+    opened, over = play(gap(falls_by(0.013)))
+    assert (opened.state, over.state) == ("open", "resolve")
+    assert (opened.kind, opened.detectors, opened.severity) == ("divergence", ["divergence"], "notice")
+    assert (opened.exchange, opened.symbol, opened.direction) == ("upbit", "KRW-BTC", "down")
+    assert -1.35 < float(opened.divergence_pct or 0) < -1.0
+    assert opened.divergence_pct == opened.change_pct or abs(float(opened.change_pct or 0)) < 1.35
+    assert (opened.event_at_us or 0) - opened.started_at_us == 20_000_000
+    assert (over.event_at_us or 0) - (opened.event_at_us or 0) > 200_000_000
+    assert over.price_now == "140000000"
+
+
+def test_the_exchange_that_moved_is_named(gap, play) -> None:
+    opened, *_ = play(gap(lambda at: 1.0, lambda at: 2 - falls_by(0.013)(at)))
+    assert (opened.exchange, opened.direction, opened.kind) == ("binance", "up", "divergence")
+    assert float(opened.divergence_pct or 0) < -1.0
+
+
+def test_both_exchanges_together_are_no_gap(gap, play) -> None:
+    assert play(gap(falls_by(0.013), falls_by(0.013))) == []
+
+
+def test_one_exchange_that_leads_by_seconds_is_no_gap(gap, play) -> None:
+    assert play(gap(falls_by(0.013, over=1.0), lambda at: falls_by(0.013, over=1.0)(at - 15))) == []
+
+
+def test_two_coins_of_one_ticker_are_not_compared(gap, play) -> None:
+    assert play(gap(falls_by(0.013), world=47_000_000)) == []
+
+
+def test_an_old_price_is_not_compared(gap, play) -> None:
+    assert play(gap(falls_by(0.013), silent_from=-40)) == []
+
+
+def test_a_gap_of_a_move_that_is_told_is_no_message_of_its_own(gap, play) -> None:
+    alerts = play(gap(falls_by(0.03, over=10.0)))
+    assert {alert.kind for alert in alerts if alert.suppressed_by == "joined"} == {"divergence"}
+    assert {alert.kind for alert in told(alerts)} == {"move_abs"}
+    assert len({alert.episode_id for alert in told(alerts)}) == 1
+
+
+def test_a_gap_that_becomes_a_move_is_one_story_with_the_moves_figures(gap, play) -> None:
+    alerts = play(gap(lambda at: falls_by(0.012, until=1e9, over=20.0)(at) - (0.03 if at > 120 else 0)))
+    opened, escalated, *_ = told(alerts)
+    assert (opened.kind, escalated.state) == ("divergence", "escalate")
+    assert escalated.episode_id == opened.episode_id
+    assert float(escalated.change_pct or 0) < -2
+    assert escalated.severity in {"warning", "danger"}
+    assert escalated.detectors[0] == "divergence"
+    assert "move_abs" in escalated.detectors
+
+
+@pytest.mark.parametrize("after", [30, 45, 60, 90, 330])
+def test_a_restart_around_a_gap_gives_the_same_alerts(gap, play, after) -> None:
+    trades = gap(falls_by(0.013))
+    place = sum(trade.traded_at_us <= START_US + (WARM_S + after) * 1_000_000 for trade in trades)
+    assert ids(play(trades, restart_at=place)) == ids(play(trades)) != []
+
+
+def test_a_gap_is_the_same_in_any_order_and_at_any_scale(gap, play) -> None:
+    trades = gap(falls_by(0.013))
+    thousandfold = [msgspec.structs.replace(trade, price=f"{trade.price}000") for trade in trades]
+    assert ids(play(trades, shuffle=random.Random(1))) == ids(play(thousandfold)) == ids(play(trades)) != []
+
+
+def test_a_pair_is_checked_by_the_median_of_the_others(make_market) -> None:
+    def samples(tick, factor=1.0):
+        for place, coin in enumerate(["AAA", "BBB", "CCC", "DDD", "EEE", "FAKE"]):
+            price = 10_000 * (place + 1)
+            here = price * 1_100 * (3 if coin == "FAKE" else 1)
+            at_us = tick * GRID_US
+            yield Sample(tick, "binance", f"{coin}USDT", coin, "USDT", price, 0, at_us, at_us)
+            moved = round(here * factor) if coin in {"FAKE", "AAA"} else here
+            yield Sample(tick, "upbit", f"KRW-{coin}", coin, "KRW", moved, 0, at_us, at_us)
+
+    divergences, alerts = Divergences(), []
+    for number in range(40):
+        alerts += divergences.look(
+            number * 100 + 10_000, list(samples(number * 100 + 10_000, 0.95 if number > 30 else 1))
+        )
+    assert [alert.symbol for alert in alerts] == ["KRW-AAA"]
 
 
 def test_a_silent_exchange_keeps_nobody_waiting(falls, play, make_market) -> None:

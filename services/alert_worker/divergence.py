@@ -1,0 +1,277 @@
+"""One coin on two exchanges: does the gap between its prices change? Samples of ten seconds in, alerts out. Pure.
+
+What changes needs no exchange rate: the logarithm of Upbit's price over Binance's moved by so much within five minutes.
+Two markets are the same coin when their prices are as far apart as those of the other pairs: a ticker alone proves
+nothing. Both have to have traded lately, or an old price would look like a gap.
+
+By default it fires when the change is at least one per cent and six times what is usual for the pair, three per cent
+while that is not known, and still stands twenty seconds later: one exchange leads the other by seconds all the time. It
+is over when the gap is back for half a minute, when it went no further for half an hour, or when one of the two fell
+silent.
+"""
+
+import math
+from collections.abc import Iterable
+from statistics import median
+from typing import Any, NamedTuple
+
+import msgspec
+
+from services.alert_worker.baseline import Baseline
+from services.alert_worker.grid import GRID_US
+from services.alert_worker.prices import price_text
+from services.alert_worker.records import divergence_episode_id
+from services.alert_worker.rules.base import TIE
+from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.rules.tiers import A_DOLLAR
+from shared.events import Alert, AlertState
+
+SAMPLE_TICKS = 100
+"""Ten seconds."""
+
+LEGS = {("upbit", "KRW"): 0, ("binance", "USDT"): 1, ("binance_agg", "USDT"): 1}
+"""Which markets are compared: exchange and quote, and the side of the gap that they are on."""
+
+NAME = "divergence"
+FRESH_US = 30_000_000
+KEPT = 31
+STANDS_TICKS = 200
+RECOVERED_TICKS, SETTLED_TICKS, SILENT_TICKS = 300, 18_000, 6_000
+_NEW_EXTREME = 0.002
+_MINUTE_TICKS = 600
+
+ENOUGH_PAIRS = 5
+SAME_COIN, ROUGHLY_SAME = 0.1, 0.3
+"""How far a pair's ratio may be off the median of all; off the rough exchange rate, while there are few."""
+
+
+class Sample(NamedTuple):
+    """The price by which a market went at a boundary, and when it last traded."""
+
+    tick: int
+    exchange: str
+    symbol: str
+    base: str
+    quote: str
+    price: int
+    scale: int
+    traded_at_us: int
+    received_at_us: int
+
+    @property
+    def value(self) -> float:
+        """The price as a number, for ratios."""
+        return self.price / float(10**self.scale)
+
+
+class Both(msgspec.Struct, array_like=True, frozen=True):
+    """Both prices at a tick, exactly: (digits, scale) of each side."""
+
+    tick: int
+    here: tuple[int, int]
+    there: tuple[int, int]
+
+    @property
+    def gap(self) -> float:
+        """Logarithm of the ratio."""
+        return math.log(self.here[0] / self.there[0]) + (self.there[1] - self.here[1]) * math.log(10)
+
+
+class Going(msgspec.Struct, array_like=True):
+    """A gap that changed, until it is over."""
+
+    episode_id: str
+    rule_version: str
+    since: int
+    before: Both
+    side: int
+    extreme: Both
+    back_since: int | None = None
+    words: int = 0
+
+    @property
+    def depth(self) -> float:
+        """The largest change of the gap so far, signed."""
+        return self.extreme.gap - self.before.gap
+
+
+class Pair:
+    """One coin."""
+
+    def __init__(self) -> None:
+        self.legs: dict[int, Sample] = {}
+        self.is_same = False
+        """Whether the prices were once as far apart as those of other pairs."""
+        self.history: list[Both] = []
+        self.baseline = Baseline()
+        self.suspicion: tuple[int, int] | None = None
+        """(direction of the gap, tick since) of a change that is not confirmed yet."""
+        self.going: Going | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Price here over price there."""
+        return self.legs[0].value / self.legs[1].value
+
+    def packed(self) -> list[Any]:
+        """Everything, as plain values."""
+        return [self.legs, self.is_same, self.history, self.baseline.packed(), self.suspicion, self.going]
+
+    @classmethod
+    def unpacked(cls, packed: list[Any]) -> "Pair":
+        """The inverse of `packed`."""
+        pair = cls()
+        legs, pair.is_same, history, baseline, suspicion, going = packed
+        pair.legs = {int(side): Sample(*leg) for side, leg in legs.items()}
+        pair.history = msgspec.convert(history, list[Both])
+        pair.baseline = Baseline.unpacked(baseline)
+        pair.suspicion = None if suspicion is None else tuple(suspicion)
+        pair.going = None if going is None else msgspec.convert(going, Going)
+        return pair
+
+    def look(self, tick: int, rules: Ruleset) -> Alert | None:
+        """What follows at a boundary, after its samples were taken in."""
+        if self.going is not None and self._is_silent(tick):
+            return self._end(self.going, tick)
+        if any(abs(tick * GRID_US - leg.traded_at_us) > FRESH_US for leg in self.legs.values()):
+            self.suspicion = None
+            return None
+        here, there = self.legs[0], self.legs[1]
+        now = Both(tick, (here.price, here.scale), (there.price, there.scale))
+        minute = tick // _MINUTE_TICKS
+        if minute != self.baseline.minute:
+            self.baseline.begin_minute(minute, round(math.exp(now.gap) * 1e9))
+        self.history = [one for one in self.history if one.tick > tick - (KEPT - 1) * SAMPLE_TICKS - 1]
+        self.history.append(now)
+        return self._suspect(now, rules) if self.going is None else self._go_on(self.going, now)
+
+    def _suspect(self, now: Both, rules: Ruleset) -> Alert | None:
+        before, direction = self._change_to(now, self._least(rules))
+        if self.suspicion is not None and direction != self.suspicion[0]:
+            # It went back before it was confirmed: the way back must not look like a change either.
+            self.history = [one for one in self.history if one.tick < self.suspicion[1] or one is now]
+            self.suspicion = None
+            before, direction = self._change_to(now, self._least(rules))
+        if not direction:
+            return None
+        if self.suspicion is None:
+            self.suspicion = (direction, now.tick)
+        since = self.suspicion[1]
+        if now.tick - since < STANDS_TICKS:
+            return None
+        self.suspicion = None
+        moves = [abs(_change(before, now, side)) for side in (0, 1)]
+        side = 0 if moves[0] >= moves[1] else 1
+        episode_id = divergence_episode_id(self.legs[side].base, direction, since, rules.version)
+        self.going = Going(episode_id, rules.version, since, before, side, now)
+        return self._record(self.going, "open", now)
+
+    def _change_to(self, now: Both, least: float) -> tuple[Both, int]:
+        """Since when the gap changed most, and in which direction; 0 when that is not enough."""
+        before = max(self.history, key=lambda one: abs(now.gap - one.gap))
+        change = now.gap - before.gap
+        return before, 0 if abs(change) < least - TIE else 1 if change > 0 else -1
+
+    def _least(self, rules: Ruleset) -> float:
+        """The change that counts as abnormal."""
+        asked = rules.divergence
+        if not asked.enabled:
+            return math.inf
+        if not self.baseline.is_warm:
+            return asked.percent_new / 100
+        return max(asked.percent / 100, asked.sigmas * self.baseline.sigma * math.sqrt(5))
+
+    def _go_on(self, going: Going, now: Both) -> Alert | None:
+        change = (now.gap - going.before.gap) * (1 if going.depth > 0 else -1)
+        if change >= abs(going.depth) + _NEW_EXTREME:
+            going.extreme = now
+        if change > abs(going.depth) / 4:
+            going.back_since = None
+        elif going.back_since is None:
+            going.back_since = now.tick
+        is_back = going.back_since is not None and now.tick - going.back_since >= RECOVERED_TICKS
+        return self._end(going, now.tick) if is_back or now.tick - going.extreme.tick >= SETTLED_TICKS else None
+
+    def _is_silent(self, tick: int) -> bool:
+        return any(abs(tick - leg.traded_at_us // GRID_US) >= SILENT_TICKS for leg in self.legs.values())
+
+    def _end(self, going: Going, tick: int) -> Alert:
+        here, there = self.legs[0], self.legs[1]
+        now = Both(tick, (here.price, here.scale), (there.price, there.scale))
+        self.going, self.history = None, [now]
+        return self._record(going, "resolve", now)
+
+    def _record(self, going: Going, state: AlertState, now: Both) -> Alert:
+        going.words += 1
+        leg = self.legs[going.side]
+        before, price, extreme = (_side(one, going.side) for one in (going.before, now, going.extreme))
+        return Alert(
+            alert_id=f"{going.episode_id}-{going.words}-{state}",
+            episode_id=going.episode_id,
+            state=state,
+            kind=NAME,
+            detectors=[NAME],
+            scope="symbol",
+            direction="up" if (going.depth > 0) == (going.side == 0) else "down",
+            severity="notice",
+            started_at_us=going.since * GRID_US,
+            decided_at_us=0,
+            rule_version=going.rule_version,
+            exchange=leg.exchange,
+            symbol=leg.symbol,
+            base=leg.base,
+            quote=leg.quote,
+            event_at_us=now.tick * GRID_US,
+            received_at_us=max(one.received_at_us for one in self.legs.values()),
+            price_before=price_text(*before),
+            price_now=price_text(*price),
+            price_extreme=price_text(*extreme),
+            change_pct=f"{100 * math.expm1(_change(going.before, now, going.side)):.2f}",
+            window_s=max(1, (now.tick - going.before.tick) * GRID_US // 1_000_000),
+            divergence_pct=f"{100 * (now.gap - going.before.gap):.2f}",
+        )
+
+
+class Divergences:
+    """All coins that trade on both sides. Bounded by the number of markets."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[str, Pair] = {}
+
+    def look(self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS) -> list[Alert]:
+        """What follows at a boundary, in the order of the coins' names."""
+        for sample in samples:
+            pair = self._pairs.setdefault(sample.base, Pair())
+            pair.legs[LEGS[sample.exchange, sample.quote]] = sample
+        both = {base: pair for base, pair in sorted(self._pairs.items()) if len(pair.legs) == 2}
+        ratios = [pair.ratio for pair in both.values()]
+        alerts: list[Alert] = []
+        for pair in both.values():
+            pair.is_same = pair.is_same or _is_same_coin(pair, ratios)
+            if pair.is_same and (alert := pair.look(tick, rules)) is not None:
+                alerts.append(alert)
+        return alerts
+
+    def packed(self) -> dict[str, Any]:
+        """Everything, as plain values."""
+        return {base: pair.packed() for base, pair in self._pairs.items()}
+
+    def unpack(self, packed: dict[str, Any]) -> None:
+        """The inverse of `packed`."""
+        self._pairs = {base: Pair.unpacked(state) for base, state in packed.items()}
+
+
+def _is_same_coin(pair: Pair, ratios: list[float]) -> bool:
+    if len(ratios) >= ENOUGH_PAIRS:
+        return abs(pair.ratio / median(ratios) - 1) <= SAME_COIN
+    usual = A_DOLLAR[pair.legs[0].quote] / A_DOLLAR[pair.legs[1].quote]
+    return abs(pair.ratio / usual - 1) <= ROUGHLY_SAME
+
+
+def _side(both: Both, side: int) -> tuple[int, int]:
+    return both.there if side else both.here
+
+
+def _change(before: Both, now: Both, side: int) -> float:
+    (old, old_scale), (new, new_scale) = _side(before, side), _side(now, side)
+    return math.log(new / old) + (old_scale - new_scale) * math.log(10)

@@ -1,0 +1,48 @@
+"""Fires when a minute's move is far beyond the middling minute, and enough was traded in it to be no odd print."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Sight, larger_move
+from services.alert_worker.rules.parameters import Multiples, Parameters, Percents, multiples, percents
+from services.alert_worker.rules.tiers import A_DOLLAR
+from services.alert_worker.window import BUCKET_US
+
+_BUCKETS = 60_000_000 // BUCKET_US
+
+
+class Jump(Parameters):
+    """A move within a minute, with trades and money behind it, in multiples of what past jumps do not raise.
+
+    So a coin that often jumps does not hide the next one. Silent until that is known.
+    """
+
+    name: ClassVar[str] = "jump"
+    enabled: bool = Field(default=True, description="whether it is asked")
+    floor_percent: Percents = Field(default=percents(100 * SMALLEST_FLOOR), description="least move that matters")
+    robust_sigmas: Multiples = Field(default=multiples(12), description="least multiple of the robust volatility")
+    trades: Annotated[int, Field(ge=3, le=10_000)] = Field(
+        default=10, description="least trades in this minute and the one before"
+    )
+    dollars: Annotated[float, Field(ge=0, le=1e9)] = Field(default=20_000.0, description="least money in the same two")
+
+    @property
+    def floor(self) -> float:
+        """See `Rule`."""
+        return self.floor_percent.least / 100
+
+    def judge(self, sight: Sight) -> Finding | None:
+        """See the module."""
+        baseline = sight.baseline
+        sigma = baseline.robust_sigma
+        if not baseline.is_warm or sigma <= 0 or sight.quote not in A_DOLLAR:
+            return None
+        if baseline.recent_trades < self.trades or baseline.recent_money < self.dollars * A_DOLLAR[sight.quote]:
+            return None
+        tier = sight.tier
+        high, low = sight.window.extremes(_BUCKETS)
+        before, change = larger_move(sight.window.last, high, low, sight.direction)
+        if abs(change) < max(self.floor_percent.of(tier) / 100, self.robust_sigmas.of(tier) * sigma) - TIE:
+            return None
+        return Finding(self.name, before, change, abs(change) / sigma)
