@@ -16,7 +16,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test unit check bench faults soak test-systemd lock clean evaluate
+.PHONY: help setup demo test unit check bench faults soak test-systemd test-compose lock clean evaluate
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ soak: $(VENV)/.dev  ## kill -9 at random moments, counted; goes on where it was 
 
 test-systemd: $(VENV)/.dev  ## the services on a booted systemd (root; needs systemd-container and debootstrap)
 	$(BIN)/pytest -x tests/systemd $(ARGS)
+
+test-compose: $(VENV)/.dev  ## the whole product under Docker Compose, and drills (root; needs Docker with Compose)
+	$(BIN)/pytest -x tests/compose $(ARGS)
 
 RECORDINGS ?= ../shared/recordings
 evaluate: $(VENV)/.demo  ## renew docs/ALERT_QUALITY.md from recorded histories (RECORDINGS=DIR)
