@@ -29,6 +29,7 @@ from services.cli.doctor.facts import (
 from services.consumer.retention import Lag
 from shared.errors import TapewatchError
 from shared.settings import Loaded, Settings
+from shared.settings_sources import env_name
 
 if TYPE_CHECKING:
     import asyncpg
@@ -80,7 +81,8 @@ async def _within(ask: Callable[[], Awaitable[object]]) -> object:
 
 
 async def _settings(loaded: Loaded, environ: Mapping[str, str]) -> SettingsFacts:
-    named = [path for key, path in environ.items() if key.startswith("TAPEWATCH_") and key.endswith("_FILE")]
+    read = [key.split(".") for key, origin in loaded.origins.items() if origin == "secret file"]
+    named = [environ[f"{env_name(section, key)}_FILE"] for section, key in read]
     exposed = [path for path in named if os.stat(path).st_mode & 0o004]
     return SettingsFacts(loaded.settings, loaded.origins, exposed)
 

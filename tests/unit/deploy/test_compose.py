@@ -130,7 +130,7 @@ def _settings(service: Service) -> dict[str, str]:
     given: dict[str, str] = {}
     for key, value in service.get("environment", {}).items():
         if key.endswith("_FILE"):
-            assert value.startswith(("/run/secrets/", "/secrets/"))
+            assert value.startswith(("/run/secrets/", "/secrets/", "/etc/tapewatch/"))
         if key.startswith("TAPEWATCH_"):
             given[key] = str(empty) if key.endswith("_FILE") else str(value or "")
     return given
@@ -138,7 +138,7 @@ def _settings(service: Service) -> dict[str, str]:
 
 def test_a_secret_that_nobody_gave_is_an_empty_file() -> None:
     assert (REPOSITORY / "deploy/compose/not-set").read_bytes() == b""
-    for name, secret in read(COMPOSE)["secrets"].items():
+    for name, secret in (read(COMPOSE)["secrets"] | read(COMPOSE)["configs"]).items():
         assert secret == {"file": "deploy/compose/not-set"}, name
 
 

@@ -1,0 +1,29 @@
+"""What is asked of the settings, while nothing else answers."""
+
+from pathlib import Path
+
+from services.cli.doctor.asking import ask_all
+from services.cli.doctor.facts import SettingsFacts
+from shared.settings import load_with_origins
+
+
+async def test_only_a_secret_that_all_may_read_is_exposed(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("token", "hidden", "empty", "rules.toml")}
+    for name, file in files.items():
+        file.write_text("" if name == "empty" else "# x")
+        file.chmod(0o600 if name == "hidden" else 0o644)
+    nowhere = "http://127.0.0.1:1"
+    environ = {
+        "TAPEWATCH_SLACK__BOT_TOKEN_FILE": str(files["token"]),
+        "TAPEWATCH_WEBHOOK__SECRET_FILE": str(files["hidden"]),
+        "TAPEWATCH_WEBHOOK__URL_FILE": str(files["empty"]),
+        "TAPEWATCH_ALERTS__RULES_FILE": str(files["rules.toml"]),
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TAPEWATCH_POSTGRES__DSN": "postgresql://nobody@127.0.0.1:1/nothing",
+        "TAPEWATCH_REDIS__URL": "redis://127.0.0.1:1/0",
+        **{f"TAPEWATCH_{exchange}__REST_URL": nowhere for exchange in ("UPBIT", "BINANCE")},
+        "TAPEWATCH_SLACK__API_URL": f"{nowhere}/api/",
+    }
+    facts = (await ask_all(load_with_origins(environ), environ))["settings"]
+    assert isinstance(facts, SettingsFacts)
+    assert list(facts.open_files) == [str(files["token"])]
