@@ -28,6 +28,7 @@ from services.cli import (
 from services.cli.dead_letters import command as dead_letters
 from services.cli.demo import command as demo
 from services.cli.doctor import command as doctor
+from services.cli.explain import command as explain
 from services.cli.status import command as status
 from shared.errors import TapewatchError
 
@@ -53,6 +54,7 @@ app.command("alert-worker")(alert_worker.alert_worker)
 app.command("watchdog")(watchdog.watchdog)
 app.command("deadman")(watchdog.deadman)
 app.command("backtest")(backtest.backtest)
+app.command("explain")(explain.explain)
 app.add_typer(alerts.app, name="alerts")
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)

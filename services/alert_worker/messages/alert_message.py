@@ -8,7 +8,7 @@ import msgspec
 from services.alert_worker.messages import blocks
 from services.alert_worker.messages.blocks import Block, outside
 from services.alert_worker.messages.message import NO_FACTS, Circumstances, Facts, Message
-from services.alert_worker.messages.numbers import both_times, duration, grouped, percent, signed
+from services.alert_worker.messages.numbers import both_times, duration, grouped, minute_in_korea, percent, signed
 from services.alert_worker.messages.rarity import in_words
 from services.alert_worker.messages.wording import Wording
 from shared.events import Alert
@@ -178,6 +178,11 @@ def _buttons(alert: Alert, wording: Wording) -> list[Block]:
     return [blocks.actions([blocks.link_button(label, page)])]
 
 
+def _asked(alert: Alert) -> str:
+    """The market as commands take it: an exchange that a bare code does not tell is named."""
+    return f"{alert.symbol}" if alert.exchange in _OTHER else f"{alert.exchange}:{alert.symbol}"
+
+
 def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[str]:
     at_us = alert.event_at_us or alert.started_at_us
     origin = wording.context.format(
@@ -190,6 +195,7 @@ def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[st
     return [
         blocks.escape(origin),
         how_to,
+        wording.why.format(symbol=outside(_asked(alert)), time=minute_in_korea(at_us)),
         wording.disclaimer,
         blocks.escape(alert.episode_id),
         wording.stands_for.format(count=told.stands_for) if told.stands_for > 1 else "",

@@ -43,3 +43,8 @@ def both_times(at_us: int, wording: Wording) -> str:
     """A moment in Korean and in universal time."""
     at = datetime.fromtimestamp(at_us / 1e6, UTC)
     return wording.both_times.format(kst=f"{at.astimezone(KST):%Y-%m-%d %H:%M:%S}", utc=f"{at:%H:%M:%S}")
+
+
+def minute_in_korea(at_us: int) -> str:
+    """A minute as commands take it: ``2026-11-24T22:27``."""
+    return f"{datetime.fromtimestamp(at_us / 1e6, UTC).astimezone(KST):%Y-%m-%dT%H:%M}"

@@ -41,6 +41,7 @@ class Wording:
     context: str
     both_times: str
     how_to: str
+    why: str
     disclaimer: str
     may_repeat: str
     open_page: str
@@ -141,6 +142,7 @@ ENGLISH = Wording(
     context="{rule} ({version}) · {seconds} s from trade to message · {times}",
     both_times="{kst} KST · {utc} UTC",
     how_to="mute: `tapewatch alerts mute {symbol} --for 1h`",
+    why="why: `tapewatch explain {symbol} {time}`",
     disclaimer="observation, not advice",
     may_repeat="(may repeat)",
     open_page="Open on {exchange}",
@@ -240,6 +242,7 @@ KOREAN = Wording(
     context="{rule} ({version}) · 체결부터 메시지까지 {seconds}초 · {times}",
     both_times="{kst} KST · {utc} UTC",
     how_to="음소거: `tapewatch alerts mute {symbol} --for 1h`",
+    why="이유: `tapewatch explain {symbol} {time}`",
     disclaimer="관찰 결과이며 투자 조언이 아닙니다",
     may_repeat="(중복일 수 있음)",
     open_page="{exchange}에서 보기",

@@ -1,7 +1,7 @@
 """What a rule is given and what it says. A new rule is a file beside this and a row in RULES."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.rules.parameters import Tier
@@ -73,6 +73,41 @@ class Rule(Protocol):
 
     def judge(self, sight: Sight) -> Finding | None:
         """What is abnormal now, or None."""
+        ...
+
+
+class Measure(NamedTuple):
+    """A value, never negative, beside the least that counts."""
+
+    value: float
+    least: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a rule measured over one span: it fires where every measure of one of its readings reaches its least.
+
+    `missing` says in words what it does not know yet; then nothing was measured.
+    """
+
+    span: str
+    direction: int = 0
+    measures: tuple[Measure, ...] = ()
+    missing: str | None = None
+
+    @property
+    def share(self) -> float:
+        """How near to firing: of all thresholds the share that was reached least; 1 and more fires."""
+        return min((one.value / one.least for one in self.measures), default=0.0)
+
+
+@runtime_checkable
+class ShowsReadings(Protocol):
+    """A rule that says what it measured, also when that is too little."""
+
+    def readings(self, sight: Sight) -> list[Reading]:
+        """One for each span that it looks at."""
         ...
 
 

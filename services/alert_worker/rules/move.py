@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Sight, larger_move
-from services.alert_worker.rules.parameters import Multiples, Parameters, Percents, multiples, percents
+from services.alert_worker.baseline import WARM_MINUTES
+from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Measure, Reading, Sight, larger_move
+from services.alert_worker.rules.parameters import Multiples, Parameters, Percents, Tier, multiples, percents
 from services.alert_worker.window import BUCKET_US
 
 
@@ -31,10 +32,32 @@ class Move(Parameters):
             return None
         tier = sight.tier
         floor = self.floor_percent.of(tier) / 100
-        for span_s, least in ((60, self.sigmas_1m.of(tier)), (300, self.sigmas_5m.of(tier))):
-            high, low = sight.window.extremes(span_s * 1_000_000 // BUCKET_US)
-            before, change = larger_move(sight.window.last, high, low, sight.direction)
-            multiple = abs(change) / (sigma * math.sqrt(span_s / 60))
+        for span_s, least in self._spans(tier):
+            before, change, multiple = _move_within(sight, span_s, sigma)
             if abs(change) >= floor - TIE and multiple >= least - TIE:
                 return Finding(self.name, before, change, multiple)
         return None
+
+    def readings(self, sight: Sight) -> list[Reading]:
+        """See `ShowsReadings`."""
+        known, tier = sight.baseline.minutes, sight.tier
+        found = []
+        for span_s, least in self._spans(tier):
+            span = f"{span_s // 60} min"
+            if not sight.baseline.is_warm or sight.baseline.sigma <= 0:
+                found.append(Reading(span, missing=f"{known} of {WARM_MINUTES} minutes known"))
+                continue
+            _, change, multiple = _move_within(sight, span_s, sight.baseline.sigma)
+            measures = (Measure(100 * abs(change), self.floor_percent.of(tier), "%"), Measure(multiple, least, "σ"))
+            found.append(Reading(span, 1 if change > 0 else -1, measures))
+        return found
+
+    def _spans(self, tier: Tier) -> tuple[tuple[int, float], ...]:
+        return (60, self.sigmas_1m.of(tier)), (300, self.sigmas_5m.of(tier))
+
+
+def _move_within(sight: Sight, span_s: int, sigma: float) -> tuple[int, float, float]:
+    """(price before, signed change, multiple of the volatility over such a span)."""
+    high, low = sight.window.extremes(span_s * 1_000_000 // BUCKET_US)
+    before, change = larger_move(sight.window.last, high, low, sight.direction)
+    return before, change, abs(change) / (sigma * math.sqrt(span_s / 60))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from services.alert_worker.rules.base import TIE, Finding, Sight, larger_move
+from services.alert_worker.rules.base import TIE, Finding, Measure, Reading, Sight, larger_move
 from services.alert_worker.rules.parameters import Parameters, Percents, percents
 
 
@@ -27,3 +27,10 @@ class MoveAbs(Parameters):
         if abs(change) < self.percent.of(sight.tier) / 100 - TIE:
             return None
         return Finding(self.name, before, change)
+
+    def readings(self, sight: Sight) -> list[Reading]:
+        """See `ShowsReadings`."""
+        window = sight.window
+        _, change = larger_move(window.last, window.high, window.low, sight.direction)
+        measure = Measure(100 * abs(change), self.percent.of(sight.tier), "%")
+        return [Reading("5 min", 1 if change > 0 else -1, (measure,))]

@@ -73,7 +73,7 @@ def test_the_facts_are_there(make_alert) -> None:
         "observation, not advice", "14.2 × the median", f"*Upbit–Binance gap*\n+1.8 %, {MINUS}1.3 points in 5 min",
         "*Range since 09:00 KST*\n128,000,000 – 137,500,000 KRW",
         "investment warning, caution: price fluctuation, NEW＿ONE", "a gap in the window",
-        "`tapewatch alerts mute KRW-BTC --for 1h`",
+        "`tapewatch alerts mute KRW-BTC --for 1h`", "`tapewatch explain KRW-BTC 2023-11-15T07:13`",
     ):  # fmt: skip
         assert fact in said
 

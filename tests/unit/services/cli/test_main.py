@@ -28,6 +28,7 @@ COMMANDS = [
     ["alerts", "test"],
     ["alerts", "rules"],
     ["backtest"],
+    ["explain"],
     ["status"],
     ["doctor"],
     ["tail"],

@@ -1,0 +1,1 @@
+"""`tapewatch explain`: what the detectors saw around a time, and why people were told or not."""

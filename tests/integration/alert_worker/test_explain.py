@@ -1,0 +1,82 @@
+"""`tapewatch explain` over Kafka, where the worker's records say what was told, and over Postgres when it is asked."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from services.consumer.migrate import migrate
+from shared.clock import now_us
+
+
+async def explain(*words: str, **environment: str) -> str:
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["explain", *words], env=environment)
+    return done.stdout if done.exit_code == 0 else f"{done.exit_code}: {done.exception!r}"
+
+
+def minute_of(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+
+async def test_kafka_holds_the_trades_and_the_records_of_what_was_told(
+    worker, publish, crash, alerts, notifications, slack, eventually, fresh_topics
+) -> None:
+    began_us = now_us() - 12_000_000
+    await worker.start()
+    await publish(crash(began_us))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert await worker.stop() == 0
+    kafka = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers,
+        "TAPEWATCH_POSTGRES__DSN": "postgresql://x@127.0.0.1:1/x",
+    }
+    found = json.loads(await explain("KRW-BTC", minute_of(began_us + 3_000_000), "--json", **kafka))
+    assert found["source"] == "tape.trades.v1"
+    assert [alert["alert_id"] for alert in found["alerts"]] == [alert.alert_id for alert in await alerts()]
+    assert found["alerts"][0]["told"].startswith("told")
+    unknown = await explain("KRW-XRP", minute_of(began_us), **kafka)
+    assert "holds no trade" in unknown
+    early = await explain("KRW-BTC", "2020-01-01T00:00", **kafka)
+    assert "tape.trades.v1: holds what came in from" in early
+
+
+async def test_postgres_holds_what_kafka_no_longer_does(fresh_database) -> None:
+    dsn = fresh_database.dsn.get_secret_value()
+    await asyncio.to_thread(migrate, fresh_database, 0)
+    connection = await asyncpg.connect(dsn)
+    began = datetime(2024, 11, 22, 10, 0, tzinfo=UTC)
+    try:
+        await connection.execute(
+            "INSERT INTO instrument (exchange, symbol, base, quote) VALUES ('upbit', 'KRW-BTC', 'BTC', 'KRW')"
+        )
+        for minute in range(240):
+            price = 96_000_000 if minute >= 207 else 100_000_000 + 20_000 * (minute % 3)
+            await insert_minute(connection, began + timedelta(minutes=minute), price)
+    finally:
+        await connection.close()
+    environment = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TAPEWATCH_START__WAIT_S": "0",
+        "TAPEWATCH_POSTGRES__DSN": dsn,
+    }
+    found = json.loads(await explain("KRW-BTC", "2024-11-22T22:27", "--json", **environment))
+    assert found["source"] == "PostgreSQL (candle_1m)"
+    assert [(alert["state"], alert["told"]) for alert in found["alerts"]] == [("open", "would be told")]
+    assert "did you mean upbit:KRW-BTC?" in await explain("KRW-BTX", "2024-11-22T22:27", **environment)
+    assert "holds upbit:KRW-BTC from 2024-11-22 19:00:00" in await explain("KRW-BTC", "2024-11-25T22:27", **environment)
+
+
+async def insert_minute(connection: asyncpg.Connection, opened_at: datetime, price: int) -> None:
+    columns = await connection.fetch(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'candle_1m'"
+    )
+    values: dict[str, object] = {"instrument_id": 1, "opened_at": opened_at}
+    for name, kind in ((str(row[0]), str(row[1])) for row in columns):
+        if name not in values:
+            values[name] = opened_at if kind.startswith("timestamp") else price if kind == "numeric" else 1
+    names = ", ".join(values)
+    places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+    await connection.execute(f"INSERT INTO candle_1m ({names}) VALUES ({places})", *values.values())  # noqa: S608

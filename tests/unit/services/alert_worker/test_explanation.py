@@ -1,0 +1,117 @@
+"""An explanation sees what the detectors saw, changes nothing, and says what they made of it."""
+
+import random
+
+import pytest
+
+from services.alert_worker.baseline import Baseline
+from services.alert_worker.explanation import Explanation, Span, explain
+from services.alert_worker.records import Market as Traded
+from services.alert_worker.rules import RULES
+from services.alert_worker.rules.base import TIE, ShowsReadings, Sight
+from services.alert_worker.rules.move_abs import MoveAbs
+from services.alert_worker.rules.parameters import percents
+from services.alert_worker.rules.ruleset import DEFAULTS, ruleset
+from services.alert_worker.window import Window
+
+BITCOIN = Traded("upbit", "KRW-BTC", "BTC", "KRW")
+S = 1_000_000
+
+
+@pytest.fixture
+def whole(start_us) -> Span:
+    return Span(start_us, start_us + 20 * S)
+
+
+def strongest(found: Explanation, rule: str):
+    return max((one for one in found.strongest if one.rule == rule), key=lambda one: one.reading.share)
+
+
+def test_it_raises_the_alerts_that_the_watch_raises_and_says_who_fired(watch, flash_crash, whole) -> None:
+    found = explain(flash_crash, BITCOIN, whole, DEFAULTS)
+    assert found.alerts == watch(flash_crash)
+    assert found.trades == len(flash_crash)
+    fall = explain(flash_crash, BITCOIN, Span(whole.from_us, whole.from_us + 8 * S), DEFAULTS)
+    fired = strongest(fall, "move_abs")
+    assert fired.fired_at_us == found.alerts[0].started_at_us
+    assert fired.reading.direction == -1
+    assert fired.reading.measures[0].value == pytest.approx(5.0, abs=0.2)
+    assert fired.reading.measures[0].least == 3
+    assert "suspected" in found.notes[0].text
+
+
+def test_a_rule_that_does_not_know_enough_says_so(flash_crash, whole) -> None:
+    found = explain(flash_crash, BITCOIN, whole, DEFAULTS)
+    assert strongest(found, "move").reading.missing == "0 of 30 minutes known"
+    assert strongest(found, "move").fired_at_us is None
+    assert found.tier == "new"
+
+
+def test_what_is_outside_of_the_span_is_played_and_not_told(flash_crash, start_us) -> None:
+    found = explain(flash_crash, BITCOIN, Span(start_us, start_us + 3 * S), DEFAULTS)
+    assert found.alerts == []
+    assert not found.has_fired
+    assert 0 < found.trades < len(flash_crash)
+    assert 0 < strongest(found, "move_abs").reading.share < 0.2
+    late = explain(flash_crash, BITCOIN, Span(start_us + 15 * S, start_us + 16 * S), DEFAULTS)
+    assert late.warm_up_us == pytest.approx(15 * S, abs=S)
+
+
+def test_a_move_that_goes_back_is_noted_and_not_told(market, start_us) -> None:
+    def price(at: float) -> float:
+        return 130_000_000 * (0.96 if 5.0 <= at < 5.12 else 1.0)
+
+    trades = list(market.path(price, 10.0, rate=100.0))
+    found = explain(trades, BITCOIN, Span(start_us, start_us + 10 * S), DEFAULTS)
+    assert found.alerts == []
+    assert found.has_fired
+    assert any("went back before it was confirmed" in note.text for note in found.notes)
+
+
+def test_within_an_episode_it_says_when_it_is_told_again(flash_crash, start_us) -> None:
+    found = explain(flash_crash, BITCOIN, Span(start_us, start_us + 20 * S), ruleset((MoveAbs(percent=percents(1)),)))
+    assert any("belongs to an episode that goes on (down)" in note.text for note in found.notes)
+    assert any("told again at" in note.text for note in found.notes)
+
+
+def test_other_markets_are_none_of_it(make_market, flash_crash, start_us, whole) -> None:
+    other = make_market("KRW-ETH").path(lambda at: 5_000_000, 20.0)
+    mixed = sorted([*flash_crash, *other], key=lambda trade: trade.received_at_us)
+    ours = explain(mixed, BITCOIN, whole, DEFAULTS)
+    theirs = explain(mixed, Traded("upbit", "KRW-ETH", "ETH", "KRW"), whole, DEFAULTS)
+    assert [alert.state for alert in ours.alerts] == ["open", "escalate", "resolve"]
+    assert theirs.alerts == []
+    assert theirs.trades > 0
+
+
+def test_the_notes_are_bounded(market, start_us) -> None:
+    def price(at: float) -> float:
+        return 130_000_000 * (0.95 if at % 1.0 < 0.1 else 1.0)
+
+    trades = list(market.path(price, 300.0, rate=60.0))
+    found = explain(trades, BITCOIN, Span(start_us, start_us + 300 * S), ruleset((MoveAbs(percent=percents(0.5)),)))
+    assert len(found.notes) <= 200
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_rule_fires_exactly_where_one_of_its_readings_reaches_every_threshold(rule) -> None:
+    if not isinstance(rule, ShowsReadings):
+        return
+    rng = random.Random(7)
+    fired = 0
+    for _ in range(400):
+        window, baseline, price = Window(), Baseline(), 1_000_000
+        spread = rng.choice((0.0002, 0.001, 0.004))
+        for minute in range(1, rng.choice((10, 60))):
+            baseline.begin_minute(28_000_000 + minute, price)
+            baseline.spent += rng.choice((100.0, 1e4, 1e6))
+            price = max(1, round(price * (1 + rng.gauss(0, spread))))
+        for second in range(0, 300, 5):
+            price = max(1, round(price * (1 + rng.gauss(0, spread))))
+            window.add(1_700_000_000 * S + second * S, price)
+        window.add(1_700_000_301 * S, round(price * (1 + rng.uniform(-0.06, 0.06))))
+        sight = Sight("USDT", window, baseline)
+        reached = any(reading.share >= 1 - TIE for reading in rule.readings(sight))
+        assert (rule.judge(sight) is not None) == reached
+        fired += reached
+    assert fired > 0
