@@ -21,7 +21,7 @@ from services.alert_worker.baseline import Baseline
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import divergence_episode_id
-from services.alert_worker.rules.base import TIE
+from services.alert_worker.rules.base import TIE, Measure, Reading
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.rules.tiers import A_DOLLAR
 from shared.events import Alert, AlertState
@@ -181,6 +181,15 @@ class Pair:
             return asked.percent_new / 100
         return max(asked.percent / 100, asked.sigmas * self.baseline.sigma * math.sqrt(5))
 
+    def reading(self, rules: Ruleset) -> Reading:
+        """How far the gap changed at the newest boundary, beside what would count."""
+        if not self.history or not rules.divergence.enabled:
+            return Reading("5 min", missing="the two prices were not compared")
+        now = self.history[-1]
+        change = max((now.gap - one.gap for one in self.history), key=abs)
+        measure = Measure(100 * abs(change), 100 * self._least(rules), "%")
+        return Reading("5 min", 1 if change > 0 else -1, (measure,))
+
     def _go_on(self, going: Going, now: Both) -> Alert | None:
         change = (now.gap - going.before.gap) * (1 if going.depth > 0 else -1)
         if change >= abs(going.depth) + _NEW_EXTREME:
@@ -251,6 +260,10 @@ class Divergences:
             if pair.is_same and (alert := pair.look(tick, rules)) is not None:
                 alerts.append(alert)
         return alerts
+
+    def reading(self, base: str, rules: Ruleset) -> Reading:
+        """What was seen of a coin at the newest boundary."""
+        return self._pairs.get(base, Pair()).reading(rules)
 
     def packed(self) -> dict[str, Any]:
         """Everything, as plain values."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.alert_worker.detector import CONFIRM_TICKS, Detector
+from services.alert_worker.divergence import NAME
 from services.alert_worker.episodes import GOES_ON_TICKS, STEPS
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.partition import Exchange
@@ -94,6 +95,8 @@ def explain(trades: Iterable[Trade], market: Market, span: Span, rules: Ruleset)
             first_us = trade.traded_at_us if first_us is None else first_us
             found.trades += span.holds(trade.traded_at_us)
         found.alerts += [one.alert for one in watch.observe(trade, offset) if _is_about(one.alert, market, span)]
+        if noting.is_leg and span.holds(trade.traded_at_us):
+            noting.compare(*watch.divergence(market.base))
     decided = watch.run_on(newest_us + _RUN_OUT_US)
     found.alerts += [one.alert for one in decided if _is_about(one.alert, market, span)]
     found.warm_up_us = 0 if first_us is None else max(0, span.from_us - first_us)
@@ -124,6 +127,11 @@ class _Noting(Detector):
                 self._said_going = episode.episode_id
                 self._note(at_us, self._why_not_again(tick))
         return alert
+
+    def compare(self, tick: int, reading: Reading) -> None:
+        """Take in what was seen of the gap to the other exchange at a boundary."""
+        if self._found.span.holds(tick * GRID_US) or reading.missing:
+            self._keep(NAME, reading, tick * GRID_US, fires=reading.share >= 1 - _TIE)
 
     def _read(self, at_us: int) -> bool:
         """Take readings; say whether any rule fires."""

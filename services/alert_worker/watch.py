@@ -16,6 +16,7 @@ from services.alert_worker.divergence import Divergences, Sample
 from services.alert_worker.grid import tick_of
 from services.alert_worker.joining import JOINED, Joining, name_of
 from services.alert_worker.partition import Decided, Partition
+from services.alert_worker.rules.base import Reading
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.storms import Member, Storm
 from shared.events import Alert, Trade
@@ -101,6 +102,10 @@ class Watch:
         if not closed:
             return None
         return max(min(closed), max(closed) - MOST_WAIT_TICKS) if self.is_live else min(closed)
+
+    def divergence(self, base: str) -> tuple[int, Reading]:
+        """The tick at which prices were compared last, and what was seen of a coin."""
+        return self._compared, self._divergences.reading(base, self.rules)
 
     def packed(self) -> str:
         """What concerns several symbols, as text."""

@@ -99,7 +99,7 @@ class Reading:
     @property
     def share(self) -> float:
         """How near to firing: of all thresholds the share that was reached least; 1 and more fires."""
-        return min((one.value / one.least for one in self.measures), default=0.0)
+        return min((one.value / one.least if one.least else float("inf") for one in self.measures), default=0.0)
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from services.alert_worker.rules.base import TIE, Finding, Sight
+from services.alert_worker.rules.base import TIE, Finding, Measure, Reading, Sight
 from services.alert_worker.rules.parameters import Parameters, Percents, percents
 
 MINUTE_US = 60_000_000
@@ -38,3 +38,15 @@ class Drift(Parameters):
         minutes = max(1, baseline.minute - run.began_minute)
         multiple = abs(change) / (baseline.sigma * math.sqrt(minutes))
         return Finding(self.name, run.before, change, multiple, run.began_minute * MINUTE_US)
+
+    def readings(self, sight: Sight) -> list[Reading]:
+        """See `ShowsReadings`."""
+        run = sight.baseline.trend.longest(sight.direction)
+        if not run.before:
+            return [Reading("its run", missing="no minute is known")]
+        change = run.direction * (sight.window.last / run.before - 1)
+        measures = (
+            Measure(run.total, self.least_sum, "summed σ"),
+            Measure(max(0.0, 100 * change), self.percent.of(sight.tier), "%"),
+        )
+        return [Reading("its run", run.direction, measures)]

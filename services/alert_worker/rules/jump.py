@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Sight, larger_move
+from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Measure, Reading, Sight, larger_move
 from services.alert_worker.rules.parameters import Multiples, Parameters, Percents, multiples, percents
 from services.alert_worker.rules.tiers import A_DOLLAR
 from services.alert_worker.window import BUCKET_US
@@ -46,3 +46,17 @@ class Jump(Parameters):
         if abs(change) < max(self.floor_percent.of(tier) / 100, self.robust_sigmas.of(tier) * sigma) - TIE:
             return None
         return Finding(self.name, before, change, abs(change) / sigma)
+
+    def readings(self, sight: Sight) -> list[Reading]:
+        """See `ShowsReadings`."""
+        baseline, tier = sight.baseline, sight.tier
+        if not baseline.is_warm or baseline.robust_sigma <= 0 or sight.quote not in A_DOLLAR:
+            return [Reading("1 min", missing="what is usual is not known")]
+        _, change = larger_move(sight.window.last, *sight.window.extremes(_BUCKETS), sight.direction)
+        measures = (
+            Measure(100 * abs(change), self.floor_percent.of(tier), "%"),
+            Measure(abs(change) / baseline.robust_sigma, self.robust_sigmas.of(tier), "robust σ"),
+            Measure(baseline.recent_trades, self.trades, "trades"),
+            Measure(baseline.recent_money / A_DOLLAR[sight.quote], self.dollars, "dollars"),
+        )
+        return [Reading("1 min", 1 if change > 0 else -1, measures)]

@@ -74,6 +74,21 @@ def test_within_an_episode_it_says_when_it_is_told_again(flash_crash, start_us) 
     assert any("told again at" in note.text for note in found.notes)
 
 
+def test_the_gap_to_the_other_exchange_is_measured_at_its_boundaries(make_market, start_us) -> None:
+    here = make_market().path(lambda at: 140_000_000 * (0.97 if at >= 60 else 1.0), 120.0, rate=5.0)
+    there = make_market("USDT-BTC", exchange="binance", scale=1).path(lambda at: 100_000, 120.0, rate=5.0, seed=2)
+    mixed = sorted([*here, *there], key=lambda trade: trade.received_at_us)
+    calm = strongest(explain(mixed, BITCOIN, Span(start_us, start_us + 50 * S), DEFAULTS), "divergence")
+    assert calm.reading.share < 0.5
+    assert calm.fired_at_us is None
+    fall = strongest(explain(mixed, BITCOIN, Span(start_us + 55 * S, start_us + 120 * S), DEFAULTS), "divergence")
+    assert fall.reading.measures[0].value == pytest.approx(3.0, abs=1.1)
+    assert fall.reading.measures[0].least == 3
+    alone = strongest(explain([t for t in mixed if t.exchange == "upbit"], BITCOIN, Span(start_us, start_us + 50 * S),
+                              DEFAULTS), "divergence")  # fmt: skip
+    assert alone.reading.missing == "the two prices were not compared"
+
+
 def test_other_markets_are_none_of_it(make_market, flash_crash, start_us, whole) -> None:
     other = make_market("KRW-ETH").path(lambda at: 5_000_000, 20.0)
     mixed = sorted([*flash_crash, *other], key=lambda trade: trade.received_at_us)
@@ -95,17 +110,17 @@ def test_the_notes_are_bounded(market, start_us) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_fires_exactly_where_one_of_its_readings_reaches_every_threshold(rule) -> None:
-    if not isinstance(rule, ShowsReadings):
-        return
+    assert isinstance(rule, ShowsReadings)
     rng = random.Random(7)
     fired = 0
     for _ in range(400):
         window, baseline, price = Window(), Baseline(), 1_000_000
-        spread = rng.choice((0.0002, 0.001, 0.004))
+        spread, drift = rng.choice((0.0002, 0.001, 0.004)), rng.choice((0.0, 0.0, 0.004, -0.004))
         for minute in range(1, rng.choice((10, 60))):
             baseline.begin_minute(28_000_000 + minute, price)
             baseline.spent += rng.choice((100.0, 1e4, 1e6))
-            price = max(1, round(price * (1 + rng.gauss(0, spread))))
+            baseline.trades += rng.choice((1, 50))
+            price = max(1, round(price * (1 + rng.gauss(drift, spread))))
         for second in range(0, 300, 5):
             price = max(1, round(price * (1 + rng.gauss(0, spread))))
             window.add(1_700_000_000 * S + second * S, price)
