@@ -20,3 +20,11 @@ def test_the_sandbox_is_tight(unit: Path) -> None:
 
 def test_there_are_units_to_check() -> None:
     assert len(UNITS) == 5
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=[unit.name for unit in UNITS])
+def test_every_credential_that_a_unit_loads_has_a_directory_of_its_own(unit: Path) -> None:
+    made = {line.split()[1] for line in (unit.parent / "tapewatch.tmpfiles").read_text().splitlines() if line[0] == "d"}
+    lines = unit.read_text().splitlines()
+    loaded = {line.partition(":")[2] for line in lines if line.startswith("LoadCredential=")}
+    assert loaded <= made

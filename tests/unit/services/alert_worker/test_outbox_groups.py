@@ -304,3 +304,30 @@ def test_how_many_are_a_storm_and_what_is_quiet_may_change_meanwhile(make_alert)
     assert outbox.next_action(NOW) is None
     outbox.obey(QuietHours(), MANY)
     assert isinstance(outbox.next_action(NOW), Together)
+
+
+def test_slack_away_for_ten_minutes_of_a_storm_costs_no_alert_and_the_worst_is_told_first(world, fall) -> None:
+    opened, began = 0, world.now
+    while world.now < began + 600 * S:
+        severity = "danger" if opened % 50 == 40 else "notice"
+        world.add(*fall(10, first=opened, severity=severity, decided_at_us=world.now))
+        opened += 10
+        world.add(*fall(3, "resolve", first=opened - 10, severity=severity, decided_at_us=world.now))
+        action = world.outbox.next_action(world.now)
+        assert isinstance(action, Together)
+        world.note(action, "intent", action.parent)
+        world.outbox.doubt(action)
+        world.now += 30 * S
+    done = []
+    while world.outbox.settled_offset < len(world.log):
+        done += world.drain()
+        world.now += 2 * S
+        assert world.now < began + 1_200 * S
+    assert done[0].may_repeat
+    assert done[0].fresh[0].severity == done[1].fresh[0].severity == "danger"
+    assert len(done[0].members) == opened
+    told = [alert.severity for action in done if action.parent is not None for alert in action.fresh]
+    assert told == sorted(told, key=("danger", "notice").index)
+    assert world.told == Counter(alert.alert_id for alert in world.log)
+    assert len({name for name, _ in world.posts}) == 1
+    assert len(done) <= 2 + opened // MOST_DETAILS
