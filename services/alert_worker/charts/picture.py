@@ -27,6 +27,8 @@ _WESTERN, _KOREAN = ("#0e9f6e", "#d92d3c"), ("#d92d3c", "#1f62d0")
 _STEPS_S = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800)
 _MOST_TIMES = 7
 _MOST_MARKS = 8
+_ROW = 0.065
+"""Height of a row of words, as a share of the upper panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,14 @@ def _candles(prices: Axes, volumes: Axes, chart: Chart) -> None:
     width = 0.72 * chart.bar_s
     prices.vlines(at, lows, highs, colors=colours, linewidth=1.6, zorder=3)
     prices.bar(at, bodies, width, bottom=feet, color=colours, linewidth=0, zorder=4)
-    prices.set_ylim(min(shown) - 0.08 * span, max(shown) + 0.2 * span)
+    bottom, above = min(shown) - 0.08 * span, max(0.155, _ROW * len(_rows(chart)) + 0.03)
+    height = (max(shown) - bottom) / (1 - above)
+    prices.set_ylim(bottom, bottom + height)
     locator = MaxNLocator(7, steps=[1, 2, 5, 10])
     prices.yaxis.set_major_locator(locator)
     ticks = prices.get_yticks()
     step = abs(ticks[1] - ticks[0]) if len(ticks) > 1 else span
-    last, tag_height = chart.bars[-1].close, 0.045 * 1.28 * span
+    last, tag_height = chart.bars[-1].close, 0.045 * height
     prices.yaxis.set_major_formatter(
         FuncFormatter(lambda value, _: "" if abs(value - last) < tag_height else price_text(value, step))
     )
@@ -168,18 +172,24 @@ def _price_tags(prices: Axes, chart: Chart) -> None:
 def _marks(prices: Axes, volumes: Axes, chart: Chart) -> None:
     """Lines through both panels, their words in rows above the candles so that near ones do not cover each other."""
     left, right = prices.get_xlim()
-    inside = [mark for mark in chart.marks if left <= mark.at_us / 1e6 <= right]
-    for row, mark in enumerate(sorted(inside, key=lambda one: one.at_us)[-_MOST_MARKS:]):
+    for row, mark in enumerate(_rows(chart)):
         colour, at = _TONES[mark.tone], mark.at_us / 1e6
         for axes in (prices, volumes):
             axes.axvline(at, color=colour, linewidth=2, alpha=0.85, zorder=2)
         on_the_right = at > left + 0.55 * (right - left)
         prices.annotate(
-            _harmless(mark.label), (at, 1 - 0.065 * (row % 4) - 0.04), xycoords=("data", "axes fraction"),
+            _harmless(mark.label), (at, 1 - _ROW * row - 0.04), xycoords=("data", "axes fraction"),
             xytext=(-7 if on_the_right else 7, 0), textcoords="offset points", fontsize=14, fontweight="bold",
             color=_PAPER, ha="right" if on_the_right else "left", va="center", zorder=8,
             bbox={"boxstyle": "round,pad=0.28", "fc": colour, "lw": 0},
         )  # fmt: skip
+
+
+def _rows(chart: Chart) -> list[Mark]:
+    """The marks that are shown, in the order of time: each has a row of its own, above all candles."""
+    half_us = chart.bar_s * 500_000
+    inside = [mark for mark in chart.marks if chart.from_us - half_us <= mark.at_us <= chart.to_us + half_us]
+    return sorted(inside, key=lambda one: one.at_us)[-_MOST_MARKS:]
 
 
 def _times(from_s: int, to_s: int) -> tuple[list[int], list[str]]:

@@ -79,6 +79,16 @@ def test_a_mark_outside_the_hour_is_left_out() -> None:
     assert not columns_of(pixels(chart(hour(), marks=marks)), DANGER)
 
 
+def test_words_of_many_marks_cover_neither_each_other_nor_a_candle() -> None:
+    marks = [Mark(START_US + (2_700 + 60 * minute) * 1_000_000, "DANGER −5.0 %", "danger") for minute in range(6)]
+    image = pixels(chart(hour(), marks=marks))
+    words = np.flatnonzero(near(image, DANGER).sum(axis=1) > 60)
+    candles = np.flatnonzero(near(image, GREEN).any(axis=1))
+    assert words.max() < candles.min()
+    of_one = np.flatnonzero(near(pixels(chart(hour(), marks=marks[:1])), DANGER).sum(axis=1) > 60)
+    assert len(words) >= 5.5 * len(of_one)
+
+
 def test_the_price_before_is_always_inside() -> None:
     image = pixels(chart(hour(), reference=150.0))
     assert near(image, INK, by=60)[100:500, 60:1_000].sum(axis=1).max() > 300  # a dashed line from edge to edge
