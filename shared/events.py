@@ -29,7 +29,8 @@ Channel = Literal["trade", "ticker", "orderbook"]
 FeedKind = Literal["connected", "disconnected", "stalled", "resumed", "degraded", "gap", "listed", "gone", "new_field"]
 AlertState = Literal["open", "escalate", "resolve"]
 Severity = Literal["notice", "warning", "danger"]
-Direction = Literal["up", "down"]
+Direction = Literal["up", "down", "none"]
+"""``none`` where the price did not move: a market stands still, or its exchange says something of it."""
 DataQuality = Literal["ok", "stale", "gapped", "backfilled"]
 InstrumentStatus = Literal["trading", "halted", "gone"]
 

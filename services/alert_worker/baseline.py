@@ -25,8 +25,22 @@ class Baseline:
     """
 
     __slots__ = (
-        "_close", "_held_out", "_median", "_moved", "_spent_before", "_square_sum", "_square_weight", "_trades_before",
-        "_turnover_sum", "_turnover_weight", "minute", "minutes", "spent", "trades", "trend",
+        "_close",
+        "_held_out",
+        "_median",
+        "_moved",
+        "_spent_before",
+        "_square_sum",
+        "_square_weight",
+        "_traded_sum",
+        "_trades_before",
+        "_turnover_sum",
+        "_turnover_weight",
+        "minute",
+        "minutes",
+        "spent",
+        "trades",
+        "trend",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -44,7 +58,7 @@ class Baseline:
         self._median, self._moved = 0.0, 0
         self._held_out: list[tuple[int, float]] = []
         self._square_sum = self._square_weight = 0.0
-        self._turnover_sum = self._turnover_weight = 0.0
+        self._traded_sum = self._turnover_sum = self._turnover_weight = 0.0
 
     @property
     def is_warm(self) -> bool:
@@ -72,6 +86,11 @@ class Baseline:
         return self._spent_before + self.spent
 
     @property
+    def busy_share(self) -> float:
+        """Share of the minutes that had a trade."""
+        return self._traded_sum / self._turnover_weight if self._turnover_weight else 0.0
+
+    @property
     def turnover(self) -> float:
         """Money a minute, in the quote currency."""
         return self._turnover_sum / self._turnover_weight if self._turnover_weight else 0.0
@@ -84,6 +103,7 @@ class Baseline:
             step = minute - self.minute
             kept = _KEEP ** min(step, 100_000)
             self._turnover_sum = self._turnover_sum * kept + self.spent * (1 - _KEEP)
+            self._traded_sum = self._traded_sum * kept + (1 - _KEEP)
             self._turnover_weight = self._turnover_weight * kept + (1 - kept)
             if close > 0 and self._close > 0 and step <= _LONGEST_STEP_MINUTES:
                 self._add_return(minute, close, math.log(close / self._close))
@@ -127,7 +147,7 @@ class Baseline:
         return [
             self.minutes, self.minute, self._close, self.spent, self._held_out, self._square_sum,
             self._square_weight, self._turnover_sum, self._turnover_weight, self.trades, self._spent_before,
-            self._trades_before, self._median, self._moved, self.trend.packed(),
+            self._trades_before, self._median, self._moved, self._traded_sum, self.trend.packed(),
         ]  # fmt: skip
 
     @classmethod
@@ -137,7 +157,8 @@ class Baseline:
         (
             baseline.minutes, baseline.minute, baseline._close, baseline.spent, held_out, baseline._square_sum,
             baseline._square_weight, baseline._turnover_sum, baseline._turnover_weight, baseline.trades,
-            baseline._spent_before, baseline._trades_before, baseline._median, baseline._moved, trend,
+            baseline._spent_before, baseline._trades_before, baseline._median, baseline._moved, baseline._traded_sum,
+            trend,
         ) = packed  # fmt: skip
         baseline._held_out = [(minute, value) for minute, value in held_out]
         baseline.trend.unpack(trend)

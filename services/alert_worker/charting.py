@@ -44,7 +44,8 @@ class Charting:
 
     def want(self, alert: Alert, earlier: list[Alert]) -> None:
         """Ask for a chart of the episode as of `alert`; `earlier` changes are marked too."""
-        if not self._notifier.can_edit or alert.scope != "symbol" or alert.symbol is None:
+        is_move = alert.scope == "symbol" and alert.direction != "none"
+        if not self._notifier.can_edit or not is_move or alert.symbol is None:
             return
         if alert.episode_id not in self._waiting and len(self._waiting) >= MOST_WAITING:
             CHARTS.labels("left_out").inc()

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import TypeVar
 
 import msgspec
 import structlog
@@ -14,20 +13,22 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.alert_worker import snapshot
+from services.alert_worker.feed_reader import FeedReader
+from services.alert_worker.feeds import SUPPRESSED
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.ruleset import Ruleset
-from services.alert_worker.topic_reader import partitions_of, read_topic
+from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
 from services.alert_worker.watch import Watch
 from shared.clock import NowMicros, now_us
-from shared.events import Alert, Control, DetectorSnapshot, Notification, Trade
+from shared.events import Alert, DetectorSnapshot, Trade
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
-from shared.metrics import ALERTS, ALERTS_SUPPRESSED, DEAD_LETTERS, TRADES_IGNORED
+from shared.metrics import ALERTS, ALERTS_SUPPRESSED, TRADES_IGNORED
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
 from shared.topics import DETECTOR_STATE, TRADES
-from shared.wire import HEADERS_OF_EVENT, InvalidRecord, check_schema, decode, encode
+from shared.wire import HEADERS_OF_EVENT, encode
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class Detection:
         self._mutes = mutes
         self._proved_at_s = 0.0
         self._reader = PartitionReader(settings, "alert-worker")
+        self._feed_reader = FeedReader(settings)
         self._watch = Watch(TRADES.partitions, rules)
         self._rules = rules
         self._partitions = partitions_of(TRADES)
@@ -77,9 +79,11 @@ class Detection:
             await self._save(self._partitions)
         finally:
             await self._reader.close()
+            await self._feed_reader.close()
 
     async def _start(self) -> None:
         await self._reader.connect()
+        await self._feed_reader.start(self._now())
         partitions = self._partitions
         firsts, ends = await self._reader.log_starts(partitions), await self._reader.log_ends(partitions)
         now_ms = self._now() // 1000
@@ -170,10 +174,14 @@ class Detection:
         return self._watch.run_on(now, idle)
 
     async def _publish(self, decided: Iterable[Decided]) -> None:
-        for alert, delay_us in decided:
-            if alert.alert_id in self._published:
-                continue
+        fresh = [one for one in decided if one.alert.alert_id not in self._published]
+        if fresh:
+            await self._feed_reader.catch_up()
+        for judged, delay_us in fresh:
             at_us = self._now()
+            alert = self._feed_reader.feeds.mark(judged, at_us)
+            if alert.suppressed_by == SUPPRESSED:
+                ALERTS_SUPPRESSED.labels(SUPPRESSED).inc()
             # Not against the trade's own time: a recording of another year, replayed now, is not old.
             is_stale = at_us - (alert.event_at_us or 0) - delay_us > STALE_AFTER_US
             if is_stale:
@@ -214,17 +222,3 @@ class Detection:
             headers=HEADERS_OF_EVENT[DetectorSnapshot],
         )  # fmt: skip
         return future
-
-
-E = TypeVar("E", Trade, Alert, DetectorSnapshot, Notification, Control)
-
-
-def read_event(event: type[E], record: ConsumerRecord) -> E | None:
-    """The record's event; None when it cannot be read, which is counted (those who store the topic keep the bytes)."""
-    try:
-        check_schema(event, record.headers)
-        return decode(event, record.value)
-    except InvalidRecord as error:
-        DEAD_LETTERS.labels("alert-worker", record.topic).inc()
-        log.warning("unreadable record", topic=record.topic, offset=record.offset, reason=str(error))
-        return None

@@ -1,5 +1,7 @@
 """One symbol: its window, its baseline and its episode, composed. Trades in, state changes out."""
 
+import math
+
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.divergence import LEGS
 from services.alert_worker.episodes import Episode, step_of
@@ -15,6 +17,12 @@ MINUTE_US = 60_000_000
 _HOLE_US = SPAN_S * 1_000_000
 CONFIRM_TICKS = 3
 """A move opens an episode only when it still stands this much later, so that one odd print or sweep does not."""
+
+BUSY_MINUTES, BUSY_SHARE = 120, 0.9
+"""Who was traded in nine of ten minutes, of some hours, is busy."""
+
+_UNLIKELY = 41.4
+"""Twice -ln(1e-9): trades come in clusters."""
 
 ODD_TIMES, ODD_US = 5, 60_000_000
 """A price five times or a fifth of the last one is a bad print until it stood for a minute."""
@@ -119,6 +127,15 @@ class Detector:
             self._drop_suspicion()
             return None
         return self._suspect(tick)
+
+    @property
+    def silence_limit_us(self) -> int:
+        """How long it is never silent: what minutes without a trade make next to impossible. 0 where it often is."""
+        baseline = self.baseline
+        share = baseline.busy_share
+        if baseline.minutes < BUSY_MINUTES or share < BUSY_SHARE:
+            return 0
+        return int(max(5.0, _UNLIKELY / -math.log1p(-min(share, 0.999))) * MINUTE_US)
 
     def expire(self, until_tick: int) -> Alert | None:
         """Resolve the episode if that was due by a tick and no trade came in the way."""

@@ -42,6 +42,8 @@ class Joining:
 
     def take(self, alert: Alert) -> list[Alert]:
         """A symbol's state change; return what is to be recorded, in that order."""
+        if alert.direction == "none":
+            return [alert]
         key = f"{alert.base}:{alert.direction}"
         story = self._stories.get(key)
         if story is None or (not story.legs and story.lead.state == "resolve"):

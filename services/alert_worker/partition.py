@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from services.alert_worker.detector import Detector
 from services.alert_worker.divergence import SAMPLE_TICKS, Sample
-from services.alert_worker.grid import Grid, tick_of
+from services.alert_worker.grid import GRID_US, Grid, tick_of
+from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from shared.events import Alert, Trade
@@ -54,6 +55,8 @@ class Partition:
         """Trades that took no part: their time is far off the exchange's clock, or their price has too many digits."""
         self.samples: list[Sample] = []
         """What the watch has not fetched yet."""
+        self.reports: list[Report] = []
+        """The same of minutes."""
         self.has_closed = False
         """Whether ticks closed since the watch last looked."""
 
@@ -147,7 +150,10 @@ class Partition:
         at = exchange.boundary + SAMPLE_TICKS
         self.samples += [sample_of(detector, at) for detector in exchange.traded if detector.window.last]
         exchange.traded.clear()
-        exchange.boundary = tick - tick % SAMPLE_TICKS
+        before, exchange.boundary = exchange.boundary, tick - tick % SAMPLE_TICKS
+        minute = before - before % REPORT_TICKS + REPORT_TICKS
+        if before and minute <= exchange.boundary and exchange.detectors:
+            self.reports.append(report_of(exchange, minute))
 
     def _apply(self, exchange: Exchange, tick: int, entries: list[Entry], decided: list[Decided]) -> list[Detector]:
         """Apply a tick's trades; return the symbols that have to be judged."""
@@ -190,3 +196,21 @@ def sample_of(detector: Detector, tick: int) -> Sample:
         tick, market.exchange, market.symbol, market.base, market.quote, detector.window.last, detector.scale,
         detector.last_us, detector.received_at_us,
     )  # fmt: skip
+
+
+def report_of(exchange: Exchange, tick: int) -> Report:
+    """Which of an exchange's busy markets trade, and which fell silent."""
+    busy = active = 0
+    silences: list[Silence] = []
+    name = ""
+    for detector in exchange.detectors.values():
+        name, limit_us = detector.market.exchange, detector.silence_limit_us
+        if not limit_us:
+            continue
+        busy += 1
+        silent_us = tick * GRID_US - detector.last_us
+        if silent_us < ACTIVE_US:
+            active += 1
+        elif silent_us >= limit_us:
+            silences.append(Silence(sample_of(detector, tick), limit_us))
+    return Report(tick, name, busy, active, tuple(sorted(silences)))

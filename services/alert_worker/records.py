@@ -32,6 +32,12 @@ def divergence_episode_id(base: str, direction: int, started_tick: int, rule_ver
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
+def halt_episode_id(exchange: str, symbol: str, since_tick: int, rule_version: str) -> str:
+    """The same for a market that stands still."""
+    name = "\n".join((rule_version, "halt", exchange, symbol, str(since_tick)))
+    return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
+
+
 def market_episode_id(direction: str, started_tick: int, rule_version: str) -> str:
     """The same for an episode of the whole market."""
     name = "\n".join((rule_version, "market", direction, str(started_tick)))

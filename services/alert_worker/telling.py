@@ -13,12 +13,11 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.alert_worker.charting import Charting
 from services.alert_worker.delivery import Delivery
-from services.alert_worker.detection import read_event
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused, Unanswered
 from services.alert_worker.outbox import Action, Bulletin, Outbox, Place, Together
 from services.alert_worker.receipts import Receipts, is_bulletin
-from services.alert_worker.topic_reader import read_topic
+from services.alert_worker.topic_reader import read_event, read_topic
 from shared import failpoints
 from shared.clock import now_us
 from shared.events import Alert, Notification

@@ -1,13 +1,19 @@
-"""Reads what a topic holds right now, once, at the start of the worker."""
+"""Reads what a topic holds right now, and what a record says."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TypeVar
 
+import structlog
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from shared.events import Event
 from shared.kafka import PartitionReader
+from shared.metrics import DEAD_LETTERS
 from shared.settings import KafkaSettings
 from shared.topics import Topic
+from shared.wire import InvalidRecord, check_schema, decode
 
+log = structlog.get_logger(__name__)
 _BATCH = 5_000
 
 
@@ -51,3 +57,17 @@ async def _has_reached(reader: PartitionReader, ends: Mapping[TopicPartition, in
         if await reader.position(partition) < end:
             return False
     return True
+
+
+E = TypeVar("E", bound=Event)
+
+
+def read_event(event: type[E], record: ConsumerRecord) -> E | None:
+    """The record's event; None when it cannot be read, which is counted (those who store the topic keep the bytes)."""
+    try:
+        check_schema(event, record.headers)
+        return decode(event, record.value)
+    except InvalidRecord as error:
+        DEAD_LETTERS.labels("alert-worker", record.topic).inc()
+        log.warning("unreadable record", topic=record.topic, offset=record.offset, reason=str(error))
+        return None

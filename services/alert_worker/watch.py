@@ -14,6 +14,7 @@ import msgspec
 
 from services.alert_worker.divergence import Divergences, Sample
 from services.alert_worker.grid import tick_of
+from services.alert_worker.halts import Halts, Report
 from services.alert_worker.joining import JOINED, Joining, name_of
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.base import Reading
@@ -36,11 +37,14 @@ class Watch:
         self.is_live = True
         """Whether a partition that is far behind is left behind; not while what was missed is being read."""
         self._joining = Joining()
-        self._storms = {"down": Storm("down"), "up": Storm("up")}
+        self._storms: dict[str, Storm] = {"down": Storm("down"), "up": Storm("up")}
         self._pending: dict[str, Decided] = {}
         self._divergences = Divergences()
+        self._halts = Halts()
         self._samples: dict[int, dict[tuple[str, str], Sample]] = {}
         """Those that wait for all partitions, by tick and market."""
+        self._reports: dict[int, dict[tuple[str, int], Report]] = {}
+        """The same by exchange and partition."""
         self._compared = 0
         """The newest boundary at which prices were compared."""
         self._seen: dict[str, int] = {}
@@ -59,7 +63,8 @@ class Watch:
         if not part.has_closed:
             return []
         part.has_closed = False
-        return self.merge(decided) if decided or self._pending or self._samples or part.samples else []
+        waits = self._pending or self._samples or self._reports
+        return self.merge(decided) if decided or waits or part.samples or part.reports else []
 
     def run_on(self, now_us: int, partitions: Iterable[int] = (0,)) -> list[Decided]:
         """Decide what is due by our clock in partitions with nothing left to read."""
@@ -72,8 +77,8 @@ class Watch:
         """Take in state changes of symbols; return what all partitions have closed, in order."""
         for one in decided:
             self._pending[one.alert.alert_id] = one
-        for partition in self.partitions:
-            self._take_samples(partition)
+        for number, partition in enumerate(self.partitions):
+            self._fetch(number, partition)
         frontier = self.frontier()
         if frontier is None:
             return []
@@ -81,7 +86,7 @@ class Watch:
             (one for one in self._pending.values() if _tick(one) <= frontier),
             key=lambda one: (_tick(one), one.alert.exchange or "", one.alert.symbol or ""),
         )
-        of_tick: dict[int, list[Decided]] = {tick: [] for tick in self._samples if tick <= frontier}
+        of_tick: dict[int, list[Decided]] = {tick: [] for tick in (*self._samples, *self._reports) if tick <= frontier}
         for one in due:
             del self._pending[one.alert.alert_id]
             of_tick.setdefault(_tick(one), []).append(one)
@@ -116,44 +121,58 @@ class Watch:
             {name: storm.packed() for name, storm in self._storms.items()},
             [[one.alert, one.delay_us] for one in self._pending.values()],
             self._seen,
-            zlib_text([self._divergences.packed(), self._compared]),
+            zlib_text([self._divergences.packed(), self._halts.packed(), self._compared]),
             [sample for samples in self._samples.values() for sample in samples.values()],
+            [(number, report) for of in self._reports.values() for (_, number), report in of.items()],
         ]
         return msgspec.json.encode(state).decode()
 
     def unpack(self, packed: str) -> None:
         """The inverse of `packed`."""
-        joining, storms, pending, self._seen, compared, samples = msgspec.json.decode(packed)
-        divergences, self._compared = of_zlib_text(compared)
+        joining, storms, pending, self._seen, compared, samples, reports = msgspec.json.decode(packed)
+        divergences, halts, self._compared = of_zlib_text(compared)
+        self._halts.unpack(halts)
         self._divergences.unpack(divergences)
         for sample in samples:
             self._keep(Sample(*sample))
+        for number, report in msgspec.convert(reports, list[tuple[int, Report]]):
+            self._keep_report(number, report)
         self._joining.unpack(joining)
         for name, state in storms.items():
             self._storms[name].unpack(state)
         alerts = [Decided(msgspec.convert(alert, Alert), delay_us) for alert, delay_us in pending]
         self._pending = {one.alert.alert_id: one for one in alerts}
 
-    def _take_samples(self, partition: Partition) -> None:
+    def _fetch(self, number: int, partition: Partition) -> None:
         for sample in partition.samples:
             self._keep(sample)
+        for report in partition.reports:
+            self._keep_report(number, report)
         partition.samples.clear()
+        partition.reports.clear()
 
     def _keep(self, sample: Sample) -> None:
-        """Let a sample wait. One of a boundary that was compared is a repeat, or its partition was not waited for."""
-        if not 0 <= self._compared - sample.tick <= _SEEN_TICKS:
+        if not self._was_compared(sample.tick):
             self._samples.setdefault(sample.tick, {})[sample.exchange, sample.symbol] = sample
 
+    def _keep_report(self, number: int, report: Report) -> None:
+        if not self._was_compared(report.tick):
+            self._reports.setdefault(report.tick, {})[report.exchange, number] = report
+
+    def _was_compared(self, tick: int) -> bool:
+        """Whether what comes of a boundary is a repeat, or comes from a partition that was not waited for."""
+        return 0 <= self._compared - tick <= _SEEN_TICKS
+
     def _compare(self, tick: int) -> list[Decided]:
-        """What follows from the samples of a tick."""
-        samples = self._samples.pop(tick, None)
-        if samples is None:
+        """What follows from the samples and reports of a tick."""
+        samples, reports = self._samples.pop(tick, {}), self._reports.pop(tick, {})
+        if not samples and not reports:
             return []
         if tick < self._compared:
-            self._divergences = Divergences()
+            self._divergences, self._halts = Divergences(), Halts()
         self._compared = tick
-        ordered = [samples[market] for market in sorted(samples)]
-        alerts = self._divergences.look(tick, ordered, self.rules)
+        alerts = self._divergences.look(tick, [samples[market] for market in sorted(samples)], self.rules)
+        alerts += self._halts.look(tick, [(of[1], reports[of]) for of in sorted(reports)], self.rules)
         return [Decided(alert, self._delay_us()) for alert in alerts]
 
     def _is_new(self, tick: int, one: Decided) -> bool:
@@ -167,7 +186,7 @@ class Watch:
         for one in [*(one for one in changes if self._is_new(tick, one)), *compared]:
             for alert in self._joining.take(one.alert):
                 market.append(Decided(alert, one.delay_us))
-                if alert.state == "open" and alert.suppressed_by != JOINED:
+                if alert.state == "open" and alert.suppressed_by != JOINED and alert.direction in self._storms:
                     self._storms[alert.direction].join(_member(alert, tick))
         for storm in self._storms.values():
             about_all = storm.decide(tick, self.rules) if market else None

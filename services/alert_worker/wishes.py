@@ -2,9 +2,8 @@
 
 import asyncio
 
-from services.alert_worker.detection import read_event
 from services.alert_worker.mutes import Mutes
-from services.alert_worker.topic_reader import partitions_of, read_topic
+from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
 from shared.events import Control
 from shared.kafka import PartitionReader
 from shared.settings import KafkaSettings

@@ -95,8 +95,7 @@ async def trades_of_topic(settings: "Settings", since_us: int | None, symbols: f
 
     `since_us` counts by the broker's clock. No symbols means all of them.
     """
-    from services.alert_worker.detection import read_event
-    from services.alert_worker.topic_reader import read_topic
+    from services.alert_worker.topic_reader import read_event, read_topic
     from shared.kafka import wait_until_reachable
     from shared.topics import TRADES
 

@@ -118,7 +118,8 @@ class Alert(Published):
     kind: Name
     detectors: list[Name]
     scope: Literal["symbol", "market"]
-    direction: Literal["up", "down"]
+    direction: Literal["up", "down", "none"]
+    """``none`` where the price did not move: a market stands still, or its exchange says something of it."""
     severity: Literal["notice", "warning", "danger"]
     started_at_us: Micros
     decided_at_us: Micros

@@ -74,7 +74,7 @@ def told_by_us(alerts: Iterable[Alert]) -> list[Told]:
     return [
         Told(alert.event_at_us or 0, 1 if alert.direction == "up" else -1, alert.state == "open")
         for alert in alerts
-        if alert.state != "resolve" and alert.data_quality not in {"stale", "backfilled"}
+        if alert.state != "resolve" and alert.direction != "none" and alert.data_quality not in {"stale", "backfilled"}
     ]
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from services.alert_worker.messages import blocks
+from services.alert_worker.messages import blocks, remarks
 from services.alert_worker.messages.blocks import Block, outside
 from services.alert_worker.messages.message import NO_FACTS, Circumstances, Facts, Message
 from services.alert_worker.messages.numbers import both_times, duration, grouped, minute_in_korea, percent, signed
@@ -61,6 +61,8 @@ def render_step(alert: Alert, wording: Wording, *, may_repeat: bool = False) -> 
 
 def one_line(alert: Alert, wording: Wording) -> str:
     """Everything that matters in one line, not yet escaped."""
+    if remarks.is_remark(alert):
+        return remarks.one_line(alert, wording)
     pattern = wording.resolved_line if alert.state == "resolve" else wording.line
     return pattern.format(
         severity=wording.severities[alert.severity],
@@ -82,6 +84,9 @@ def headline(alert: Alert, wording: Wording, facts: Facts = NO_FACTS) -> str:
     emoji = "✅" if is_over else EMOJI[alert.severity]
     state = wording.resolved if is_over else wording.severities[alert.severity]
     name = f" {facts.korean_name}" if facts.korean_name else ""
+    if remarks.is_remark(alert):
+        what = remarks.what(alert, wording)
+        return f"{emoji} {state} · {exchange_name(alert.exchange, wording)} {alert.symbol}{name}: {what}"
     moved = percent(alert.price_before, alert.price_extreme) if is_over else alert.change_pct
     return f"{emoji} {state} · {exchange_name(alert.exchange, wording)} {alert.symbol}{name} {signed(moved)} %"
 
@@ -118,12 +123,7 @@ def _other_exchange(alert: Alert, wording: Wording) -> str:
 
 def _pairs(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]]:
     quote = outside(alert.quote or "")
-    pairs = [
-        (wording.price_before, f"{grouped(alert.price_before)} {quote}"),
-        (wording.price_now, f"{grouped(alert.price_now)} {quote}"),
-        *(_over(alert, wording) if alert.state == "resolve" else _going_on(alert, wording)),
-        (wording.usual, _how_unusual(alert, wording)),
-    ]
+    pairs = [] if remarks.is_remark(alert) else _moved(alert, wording, quote)
     if alert.volume_ratio is not None:
         pairs.append((wording.volume, wording.volume_times.format(times=f"{Decimal(alert.volume_ratio):,.1f}")))
     pairs += _gap(alert, wording, facts)
@@ -135,6 +135,15 @@ def _pairs(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]
     if alert.data_quality != "ok":
         pairs.append((wording.quality, wording.qualities[alert.data_quality]))
     return pairs
+
+
+def _moved(alert: Alert, wording: Wording, quote: str) -> list[tuple[str, str]]:
+    return [
+        (wording.price_before, f"{grouped(alert.price_before)} {quote}"),
+        (wording.price_now, f"{grouped(alert.price_now)} {quote}"),
+        *(_over(alert, wording) if alert.state == "resolve" else _going_on(alert, wording)),
+        (wording.usual, _how_unusual(alert, wording)),
+    ]
 
 
 def _going_on(alert: Alert, wording: Wording) -> list[tuple[str, str]]:

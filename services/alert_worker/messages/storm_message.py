@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.alert_worker.messages import blocks
+from services.alert_worker.messages import blocks, remarks
 from services.alert_worker.messages.alert_message import EMOJI, exchange_name, lasted_s
 from services.alert_worker.messages.blocks import outside
 from services.alert_worker.messages.message import Message
@@ -97,7 +97,8 @@ def _what(group: Together, wording: Wording, members: Sequence[Alert]) -> str:
     directions = {alert.direction for alert in members}
     pattern = wording.storm_mixed
     if len(directions) == 1:
-        pattern = wording.storm_falls if "down" in directions else wording.storm_rises
+        patterns = {"down": wording.storm_falls, "up": wording.storm_rises}
+        pattern = patterns.get(directions.pop(), wording.storm_mixed)
     what = pattern.format(count=len(_names(group, members)))
     framed = {"morning": wording.storm_morning, "late": wording.storm_late}.get(group.reason, "{what}")
     return framed.format(what=what)
@@ -119,13 +120,17 @@ def _counts(members: Sequence[Alert], wording: Wording) -> str:
 
 
 def _movers(members: Sequence[Alert], wording: Wording) -> str:
-    named = [f"{alert.symbol} {signed(_deepest(alert))} %" for alert in members if alert.scope == "symbol"][:_NAMED]
+    named = [_named(alert) for alert in members if alert.scope == "symbol"][:_NAMED]
     if not named:  # only the detectors' own alert is known
         names = [name for alert in members for name in alert.members]
         named, more = names[:_NAMED], len(names) - _NAMED
     else:
         more = len(members) - len(named)
     return ", ".join(named + ([wording.storm_more.format(count=more)] if more > 0 else []))
+
+
+def _named(alert: Alert) -> str:
+    return str(alert.symbol) if remarks.is_remark(alert) else f"{alert.symbol} {signed(_deepest(alert))} %"
 
 
 def _detail(alert: Alert, wording: Wording) -> str:
@@ -136,6 +141,8 @@ def _detail(alert: Alert, wording: Wording) -> str:
         return f"{emoji} *{falls.format(count=len(alert.members))}*"
     emoji = "✅" if alert.state == "resolve" else EMOJI[alert.severity]
     market = f"{exchange_name(alert.exchange, wording)} {alert.symbol}"
+    if remarks.is_remark(alert):
+        return f"{emoji} *{outside(market)}*: {outside(remarks.what(alert, wording))}"
     line = f"{emoji} *{outside(market)}* {signed(_deepest(alert))} %"
     line += f" · {grouped(alert.price_before)} → {grouped(alert.price_now)} {outside(alert.quote or '')}"
     if alert.state == "resolve":

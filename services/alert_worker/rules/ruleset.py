@@ -39,6 +39,15 @@ class Divergence(Parameters):
 DIVERGENCE_BY_DEFAULT = Divergence()
 
 
+class Halt(Parameters):
+    """When a market that is always traded and now is not is a story, see `halts`."""
+
+    enabled: bool = Field(default=True, description="whether it is looked for")
+
+
+HALT_BY_DEFAULT = Halt()
+
+
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """Rules that are asked, and what they have in common."""
@@ -47,6 +56,7 @@ class Ruleset:
     tiers: Tiers
     storms: Storms
     divergence: Divergence
+    halt: Halt
     version: str
     """``moves/5`` with the defaults; else ``moves/5+1a2b3c4d``, the same for the same numbers."""
     floor: float
@@ -69,15 +79,16 @@ def ruleset(
     tiers: Tiers = TIERS_BY_DEFAULT,
     storms: Storms = STORMS_BY_DEFAULT,
     divergence: Divergence = DIVERGENCE_BY_DEFAULT,
+    halt: Halt = HALT_BY_DEFAULT,
 ) -> Ruleset:
     """The rules with these numbers; those that are not enabled are left out."""
     asked = tuple(rule for rule in rules if rule.enabled)
     floor = min((rule.floor for rule in asked), default=float("inf"))
     drift = min((rule.least_sum for rule in asked if isinstance(rule, Drift)), default=float("inf"))
     numbers = {rule.name: cast("Parameters", rule) for rule in rules}
-    numbers |= {"tiers": tiers, "storms": storms, "divergence": divergence}
+    numbers |= {"tiers": tiers, "storms": storms, "divergence": divergence, "halt": halt}
     version = _version(numbers)
-    return Ruleset(asked, tiers, storms, divergence, version, floor, 1 - floor + TIE, 1 + floor - TIE, drift)
+    return Ruleset(asked, tiers, storms, divergence, halt, version, floor, 1 - floor + TIE, 1 + floor - TIE, drift)
 
 
 def _version(numbers: Mapping[str, Parameters]) -> str:

@@ -1,8 +1,7 @@
 """Reads what was recorded of a time: the alerts, their receipts, and the mutes of the command line."""
 
-from services.alert_worker.detection import read_event
 from services.alert_worker.explanation import Span
-from services.alert_worker.topic_reader import read_topic
+from services.alert_worker.topic_reader import read_event, read_topic
 from services.cli.explain.verdicts import Records
 from shared.events import Alert, Notification
 from shared.settings import KafkaSettings

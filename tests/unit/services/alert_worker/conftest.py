@@ -10,11 +10,14 @@ import pytest
 from services.alert_worker import snapshot
 from services.alert_worker.partition import Partition
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.watch import Watch
 from shared.events import Alert, DetectorSnapshot, Trade
+from shared.partitioning import partition_of, symbol_key
 from shared.wire import decode, encode
 
 START_US = 1_700_000_000_000_000
 DELAY_US = 12_000
+PARTITIONS = 8
 
 
 class Market(NamedTuple):
@@ -133,3 +136,47 @@ def make_alert() -> Callable[..., Alert]:
         return Alert(**fields)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def play() -> Callable[..., list[Alert]]:
+    """Give trades to a watch of eight partitions as Kafka would; `restart_at` saves and restores it in the middle.
+
+    `is_live`: partitions without trades are run on by the clock, a second behind.
+    """
+
+    def run(trades, restart_at=None, shuffle=None, is_live=False):
+        watch, logs, told = Watch(PARTITIONS), {}, []
+        ordered = list(trades)
+        if shuffle is not None:
+            ordered.sort(key=lambda trade: trade.traded_at_us + shuffle.uniform(0, 150_000))
+        for place, trade in enumerate(ordered):
+            if place == restart_at:
+                watch, resume = _restarted(watch)
+                for number, log in logs.items():
+                    for offset, again in enumerate(log[resume[number] :], resume[number]):
+                        told += watch.observe(again, offset, number)
+            number = partition_of(symbol_key(trade.exchange, trade.symbol), PARTITIONS)
+            log = logs.setdefault(number, [])
+            log.append(trade)
+            if is_live:
+                told += watch.run_on(trade.received_at_us - 1_000_000, range(PARTITIONS))
+            told += watch.observe(trade, len(log) - 1, number)
+        newest = max(trade.received_at_us for trade in ordered)
+        told += watch.run_on(newest + 2_000_000, range(PARTITIONS))
+        alerts = {}
+        for one in told:
+            alerts.setdefault(one.alert.alert_id, one.alert)
+        return list(alerts.values())
+
+    return run
+
+
+def _restarted(watch):
+    kept = decode(DetectorSnapshot, encode(snapshot.take_watch(watch, 1)[1]))
+    after, resume = Watch(PARTITIONS), {}
+    snapshot.restore_watch(after, kept)
+    for number, partition in enumerate(watch.partitions):
+        records = [decode(DetectorSnapshot, encode(record)) for _, record in snapshot.take(partition, number, 1)]
+        resume[number] = snapshot.restore(after.partitions[number], records) or 0
+    return after, resume

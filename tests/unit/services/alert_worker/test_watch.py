@@ -6,15 +6,9 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from services.alert_worker import snapshot
 from services.alert_worker.divergence import Divergences, Sample
 from services.alert_worker.grid import GRID_US
-from services.alert_worker.watch import Watch
-from shared.events import DetectorSnapshot
-from shared.partitioning import partition_of, symbol_key
-from shared.wire import decode, encode
 
-PARTITIONS = 8
 START_US = 1_700_000_000_000_000
 COINS = [f"C{number:03}" for number in range(300)]
 
@@ -37,45 +31,6 @@ def falls(make_market):
         return sorted(trades, key=lambda trade: (trade.received_at_us, trade.symbol))
 
     return make
-
-
-@pytest.fixture
-def play():
-    """Give trades to a watch of eight partitions as Kafka would; `restart_at` saves and restores it in the middle."""
-
-    def run(trades, restart_at=None, shuffle=None):
-        watch, logs, told = Watch(PARTITIONS), {}, []
-        ordered = list(trades)
-        if shuffle is not None:
-            ordered.sort(key=lambda trade: trade.traded_at_us + shuffle.uniform(0, 150_000))
-        for place, trade in enumerate(ordered):
-            if place == restart_at:
-                watch, resume = _restarted(watch)
-                for number, log in logs.items():
-                    for offset, again in enumerate(log[resume[number] :], resume[number]):
-                        told += watch.observe(again, offset, number)
-            number = partition_of(symbol_key(trade.exchange, trade.symbol), PARTITIONS)
-            log = logs.setdefault(number, [])
-            log.append(trade)
-            told += watch.observe(trade, len(log) - 1, number)
-        newest = max(trade.received_at_us for trade in ordered)
-        told += watch.run_on(newest + 2_000_000, range(PARTITIONS))
-        alerts = {}
-        for one in told:
-            alerts.setdefault(one.alert.alert_id, one.alert)
-        return list(alerts.values())
-
-    return run
-
-
-def _restarted(watch):
-    kept = decode(DetectorSnapshot, encode(snapshot.take_watch(watch, 1)[1]))
-    after, resume = Watch(PARTITIONS), {}
-    snapshot.restore_watch(after, kept)
-    for number, partition in enumerate(watch.partitions):
-        records = [decode(DetectorSnapshot, encode(record)) for _, record in snapshot.take(partition, number, 1)]
-        resume[number] = snapshot.restore(after.partitions[number], records) or 0
-    return after, resume
 
 
 def ids(alerts):

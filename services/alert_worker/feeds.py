@@ -1,0 +1,90 @@
+"""What the feeds say of themselves, for alerts that may be their fault and not the market's. Pure.
+
+Times are our clock's. A gap's begin covers the exchange's clock too, which in a replayed recording is years off, so it
+is the gap's end that has to lie in the window.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from shared.events import Alert, FeedEvent
+
+SUPPRESSED = "feed"
+KEPT_US = 3_600_000_000
+MOST_KEPT = 2_000
+LATE_US = 2_000_000
+"""Gaps are told so much longer than they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """No trades, or not all of them, of these symbols; None for all of the exchange."""
+
+    exchange: str
+    symbols: frozenset[str] | None
+    from_us: int
+    to_us: int
+
+    def concerns(self, alert: Alert) -> bool:
+        """Whether the alert is about one of them."""
+        return self.exchange == alert.exchange and (self.symbols is None or alert.symbol in self.symbols)
+
+
+class Feeds:
+    """Which trade connections are down, and what was missing in the last hour."""
+
+    def __init__(self) -> None:
+        self._down: dict[tuple[str, str | None], FeedEvent] = {}
+        self._past: deque[Outage] = deque(maxlen=MOST_KEPT)
+
+    def hear(self, event: FeedEvent) -> None:
+        """A record of the feed topic, in its order."""
+        place = (event.exchange, event.connection)
+        if event.kind == "gap" and event.to_us is not None:
+            self._past.append(Outage(event.exchange, _names(event), event.from_us or 0, event.to_us - LATE_US))
+        elif event.channel != "trade":
+            return
+        elif event.kind in {"stalled", "disconnected"}:
+            self._down.setdefault(place, event)
+        elif event.kind == "connected" and (ended := self._down.pop(place, None)) is not None:
+            self._past.append(Outage(event.exchange, _names(ended), ended.at_us, event.at_us))
+        while self._past and self._past[0].to_us < event.at_us - KEPT_US:
+            self._past.popleft()
+
+    def is_down(self, alert: Alert, *, stalled_only: bool = False) -> bool:
+        """Whether a connection that carries the alert's market is down, or at least stalled, by now."""
+        return any(
+            Outage(event.exchange, _names(event), event.at_us, event.at_us).concerns(alert)
+            for event in self._down.values()
+            if event.kind == "stalled" or not stalled_only
+        )
+
+    def was_out(self, alert: Alert, now_us: int) -> bool:
+        """Whether something was missing within the alert's window."""
+        to_us = alert.received_at_us or now_us
+        from_us = to_us - 1_000_000 * (alert.window_s or 0)
+        return any(one.concerns(alert) and from_us <= one.to_us and one.from_us <= to_us for one in self._past)
+
+    def mark(self, alert: Alert, now_us: int) -> Alert:
+        """The alert with what the feeds say of it: a silence that is ours is no halt, a move over a gap is marked."""
+        if alert.state == "resolve" or alert.scope == "market" or alert.suppressed_by is not None:
+            return alert
+        if alert.kind == "halt":
+            return (
+                replace(alert, suppressed_by=SUPPRESSED)
+                if self.is_down(alert) or self.was_out(alert, now_us)
+                else alert
+            )
+        if self.is_down(alert, stalled_only=True):
+            return replace(alert, suppressed_by=SUPPRESSED)
+        return (
+            replace(alert, data_quality="gapped")
+            if alert.data_quality == "ok" and self.was_out(alert, now_us)
+            else alert
+        )
+
+
+def _names(event: FeedEvent) -> frozenset[str] | None:
+    return None if event.symbols is None else frozenset(event.symbols)
