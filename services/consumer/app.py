@@ -17,7 +17,7 @@ from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
 from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
-from services.consumer.start import find_starts, open_sink, unless_stopped
+from services.consumer.start import find_starts, open_sink, plan_refill, unless_stopped
 from shared import lifecycle
 from shared.clock import now_us
 from shared.errors import WrongUse
@@ -98,15 +98,21 @@ async def serve(
         producer = make_producer(settings.kafka, name)
         at_end.push_async_callback(producer.stop)
         await producer.start()
-        positions = await find_starts(sink, reader, producer, stored, row.refill_s(settings))
+        since, refill = await plan_refill(reader, stored, row, settings)
+        positions = await find_starts(sink, reader, producer, stored, since)
         await reader.start(positions)
         journal = at_end.enter_context(Journal(settings.log.batch_journal, sink_name))
         dead_letters = DeadLetterPublisher(producer, name, now_us)
-        consumer = Consumer(sink, reader, dead_letters, journal, now_us, row.batch_records, positions)
+        consumer = Consumer(sink, reader, dead_letters, journal, now_us, row.batch_records, positions, refill)
         log.info("consuming", partitions=len(positions))
         async with asyncio.TaskGroup() as tasks:
             watch.consumer = consumer
-            works = (tell_progress(consumer, liveness), advise_kafka(consumer, watch), asyncio.wait_for(watching, None))
+            works = (
+                tell_progress(consumer, liveness),
+                advise_kafka(consumer, watch),
+                asyncio.wait_for(watching, None),
+                refill.run(settings.kafka, name, sink.refuses, dead_letters, row.batch_records),
+            )
             beside = [tasks.create_task(one) for one in works]
             await consumer.run(stop)
             for one in beside:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import structlog
 from aiokafka.errors import OffsetOutOfRangeError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.consumer.batch import Batch
 from services.consumer.dead_letters import DeadLetterPublisher
 from services.consumer.decode import Poison, read_batch
 from services.consumer.flood import Flood
 from services.consumer.journal import Journal
+from services.consumer.refill import Refill, in_place
 from services.consumer.sinks.base import Sink, Written
 from shared import failpoints, metrics
 from shared.clock import NowMicros
@@ -42,6 +43,7 @@ class Consumer:
     now_us: NowMicros
     batch_records: int
     positions: dict[TopicPartition, int]
+    refill: Refill = field(default_factory=Refill)
     stored: dict[TopicPartition, int] = field(default_factory=dict)
     started_at: dict[TopicPartition, int] = field(init=False)
     _flood: Flood = field(default_factory=Flood)
@@ -59,6 +61,11 @@ class Consumer:
         writing: asyncio.Task[None] | None = None
         try:
             while not stop.is_set():
+                while (older := self.refill.take()) is not None:
+                    if writing is not None:
+                        await writing
+                        writing = None
+                    await self._write(in_place(older, self.positions))
                 records, batch = await self._next_batch()
                 if writing is not None:
                     await writing
@@ -76,7 +83,7 @@ class Consumer:
     async def _next_batch(self) -> tuple[int, Batch | None]:
         """How many records there were, and their batch; after a quarter of a second of silence (0, None)."""
         try:
-            found = await self.reader.batch(_WAIT_MS, self.batch_records)
+            found = await self._fetch()
         except OffsetOutOfRangeError as error:
             raise TapewatchError(f"Kafka no longer has the records to be read next, starting over: {error}") from None
         if not found:
@@ -90,6 +97,16 @@ class Consumer:
         await self.dead_letters.publish(poison)
         self.positions |= _ends(batch)
         return records, batch
+
+    async def _fetch(self) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """The next records. While others are filled again, those that are live first come first, up to half of all."""
+        self.refill.see(self.positions)
+        first = self.refill.first
+        if not first:
+            return await self.reader.batch(_WAIT_MS, self.batch_records)
+        found = await self.reader.batch(0, self.batch_records // 2, only=first)
+        rest = [partition for partition in self.positions if partition not in first]
+        return found | await self.reader.batch(0 if found else _WAIT_MS, self.batch_records // 2, only=rest)
 
     def _stop_at_flood(self, records: int, poison: list[Poison]) -> None:
         if self._flood.see(records, len(poison)):

@@ -11,6 +11,8 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer import gaps
 from services.consumer.positions import Bounds, lost_everything, starts
+from services.consumer.refill import LIVE_S, Refill, left_out
+from services.consumer.sinks import SinkRow
 from services.consumer.sinks.base import Sink
 from shared.clock import now_us
 from shared.errors import Stopped, TapewatchError
@@ -93,18 +95,33 @@ async def find_starts(
     reader: PartitionReader,
     producer: AIOKafkaProducer,
     stored: Mapping[TopicPartition, int | None],
-    refill_s: int | None,
+    since: Mapping[TopicPartition, int],
 ) -> dict[TopicPartition, int]:
-    """Offset to start at by partition. What Kafka no longer has is told as a gap before the position passes it."""
+    """Offset to start at by partition, `since` for those without a stored one.
+
+    What Kafka no longer has is told as a gap before the position passes it.
+    """
     partitions = list(stored)
     first, last = await reader.log_starts(partitions), await reader.log_ends(partitions)
     bounds = {p: Bounds(first[p], last[p]) for p in partitions}
-    refill: Mapping[TopicPartition, int] = {}
-    if refill_s is not None and lost_everything(stored):
-        refill = await reader.offsets_since(partitions, now_us() // 1000 - refill_s * 1000)
-        log.warning("the store remembers nothing: live first, from shortly before now", refill_s=refill_s)
-    found = starts(stored, bounds, refill)
+    found = starts(stored, bounds, since)
     await gaps.tell(producer, found.outside, f"consumer-{sink.name}", now_us())
     for one in found.outside:
         await sink.write(gaps.jump(one))
     return {TopicPartition(*key): offset for key, offset in found.offsets.items()}
+
+
+async def plan_refill(
+    reader: PartitionReader, stored: Mapping[TopicPartition, int | None], row: SinkRow, settings: Settings
+) -> tuple[Mapping[TopicPartition, int], Refill]:
+    """Where a store that lost everything starts, by partition, and what is filled besides; nothing for any other."""
+    refill_s = row.refill_s(settings)
+    if refill_s is None or not lost_everything(stored):
+        return {}, Refill()
+    log.warning("the store remembers nothing: live first, and filled from shortly before now", refill_s=refill_s)
+    now_ms, newest_wins = now_us() // 1000, {topic.name for topic in row.newest_wins}
+    since = await reader.offsets_since(list(stored), now_ms - refill_s * 1000)
+    first = [partition for partition in stored if partition.topic in newest_wins]
+    live = await reader.offsets_since(first, now_ms - min(refill_s, LIVE_S) * 1000)
+    ends = await reader.log_ends([partition for partition in stored if partition not in live])
+    return since | live, Refill(first, left_out(since, live), ends)

@@ -27,6 +27,8 @@ LOOK_EVERY_S = 1.0
 SAVE_EVERY_S = 5.0
 LOG_LINES = 5
 OWN_UNIT = "tapewatch-watchdog.service"
+_ENDED_WITHIN_US = 60_000_000
+"""An end that lies further back is not why a part went down now."""
 _RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 log = structlog.get_logger(__name__)
 
@@ -38,8 +40,8 @@ class Host(Protocol):
         """Everything as it is now."""
         ...
 
-    async def last_end(self, part: str) -> End | None:
-        """How a part last ended, if somebody knows."""
+    async def last_end(self, part: str, since_us: int) -> End | None:
+        """How a part last ended since then, if somebody knows."""
         ...
 
     async def last_lines(self, part: str, count: int) -> list[str]:
@@ -129,7 +131,9 @@ class Watchdog:
 
     async def _message(self, change: Change) -> Message:
         if change.kind in ("down", "looping", "restarted"):
-            change = replace(change, end=await self._host.last_end(change.part) or change.end)
+            change = replace(
+                change, end=await self._host.last_end(change.part, change.since_us - _ENDED_WITHIN_US) or change.end
+            )
         lines = [without_secrets(line)[:300] for line in await self._host.last_lines(change.part, LOG_LINES)]
         message = render(change, Context(self._name, self._host.advice(change.part), lines), self._wording)
         log.warning("change", part=change.part, kind=change.kind, text=message.text)

@@ -12,11 +12,15 @@ AWAY_US = 15_000_000
 
 @dataclass(frozen=True)
 class Sight:
-    """One look at everything. `wanted`: whether the whole set is meant to run; None where nobody can say."""
+    """One look at everything. `wanted`: whether the whole set is meant to run; None where nobody can say.
+
+    `is_ending`: the host is on its way down.
+    """
 
     parts: Sequence[Observation]
     boot_id: str
     wanted: bool | None = None
+    is_ending: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class Memory:
 
 def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Change]]:
     """Take in one look. Returns the memory after it, and what people are to be told."""
+    if sight.is_ending:
+        # How its parts go down is no news: what is told is that the host is back, and how long it was away.
+        return replace(memory, boot_id=memory.boot_id or sight.boot_id, looked_at_us=now_us), []
     changes: list[Change] = []
     memory = _after_absence(memory, sight, now_us, changes)
     if sight.wanted is False or memory.all_stopped_since_us is not None or memory.coming_since_us is not None:

@@ -26,7 +26,7 @@ class ProbedHost:
             seen = await asyncio.gather(*(_probe(http, *probe) for probe in self._probes.items()))
         return Sight(seen, "containers")
 
-    async def last_end(self, _part: str) -> End | None:
+    async def last_end(self, _part: str, _since_us: int) -> End | None:
         """Only the container engine knows."""
         return None
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from services.watchdog.memory import Sight
 from services.watchdog.observation import End
-from services.watchdog.units import PROPERTIES, end_of, is_wanted, read_units
+from services.watchdog.units import (
+    BASICS,
+    PROPERTIES,
+    SHUTDOWN,
+    end_of,
+    is_ending,
+    is_wanted,
+    read_units,
+    start_of,
+)
 from shared.errors import Unreachable
 
 _ANSWER_WITHIN_S = 10.0
@@ -23,13 +32,14 @@ class SystemdHost:
     async def look(self, remembered: Iterable[str]) -> Sight:
         """Everything as it is now. Raises Unreachable when systemd does not answer."""
         properties = f"--property={','.join(PROPERTIES)}"
-        shown = await _output("systemctl", "show", properties, "--", self._units, self._target)
-        return Sight(read_units(shown, self._own_unit, remembered), _boot_id(), is_wanted(shown, self._target))
+        shown = await _output("systemctl", "show", properties, "--", self._units, self._target, BASICS, SHUTDOWN)
+        parts = read_units(shown, self._own_unit, remembered)
+        return Sight(parts, f"{_boot_id()}/{start_of(shown)}", is_wanted(shown, self._target), is_ending(shown))
 
-    async def last_end(self, unit: str) -> End | None:
+    async def last_end(self, unit: str, since_us: int) -> End | None:
         """How the unit last ended by the journal, which knows it after the next start as well."""
-        fields = "--output-fields=UNIT_RESULT,EXIT_CODE,EXIT_STATUS"
-        said = await _output("journalctl", "_PID=1", f"UNIT={unit}", "-o", "json", fields, "-n", _ENDS_LOOKED_AT, "-q")
+        what = ("_PID=1", f"UNIT={unit}", f"--since=@{since_us // 1_000_000}", "-n", _ENDS_LOOKED_AT, "-q")
+        said = await _output("journalctl", *what, "-o", "json", "--output-fields=UNIT_RESULT,EXIT_CODE,EXIT_STATUS")
         result = code = status = ""
         for line in said.splitlines():
             entry = json.loads(line)

@@ -8,6 +8,8 @@ PROPERTIES = (
     "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
     "InvocationID", "StatusText", "Job",
 )  # fmt: skip
+BASICS, SHUTDOWN = "sysinit.target", "shutdown.target"
+"""Reached once in a start of systemd; and what every way down goes through."""
 _PHASES: Mapping[str, Phase] = {
     "active": "up",
     "reloading": "up",
@@ -50,6 +52,16 @@ def is_wanted(shown: str, target: str) -> bool:
         if block.get("Id") == target:
             return block.get("ActiveState") != "inactive" or block.get("Job", "0") not in ("", "0")
     return False
+
+
+def is_ending(shown: str) -> bool:
+    """Whether the host is about to go down: then the target of every way down waits its turn."""
+    return any(block.get("Id") == SHUTDOWN and block.get("Job", "0") not in ("", "0") for block in _blocks(shown))
+
+
+def start_of(shown: str) -> str:
+    """What is another with each start of systemd: the kernel's own boot id stays the same where a container boots."""
+    return next((block.get("InvocationID", "") for block in _blocks(shown) if block.get("Id") == BASICS), "")
 
 
 def _blocks(shown: str) -> Iterator[dict[str, str]]:

@@ -41,9 +41,11 @@ class PartitionReader:
         for partition, offset in positions.items():
             self._consumer.seek(partition, offset)
 
-    async def batch(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """What is there by now, at most `max_records`; empty after `timeout_ms` of silence."""
-        found = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+    async def batch(
+        self, timeout_ms: int, max_records: int, *, only: Sequence[TopicPartition] = ()
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """What is there by now, at most `max_records`, of all partitions or `only` some; empty after `timeout_ms`."""
+        found = await self._consumer.getmany(*only, timeout_ms=timeout_ms, max_records=max_records)
         return dict(found)
 
     async def log_starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

@@ -53,7 +53,7 @@ class Installed:
 
         began = monotonic()
         while not holds():
-            assert monotonic() - began < within_s, f"told was {self.told(since)} instead of {beginnings}"
+            assert monotonic() - began < within_s, self._instead(since, *beginnings)
             sleep(0.2)
         return monotonic() - began
 
@@ -65,8 +65,14 @@ class Installed:
             found = [message for message in messages if message["text"].startswith(beginning)]
             if found:
                 return found[0]
-            assert monotonic() - began < within_s, f"told was {self.told(since)} instead of {beginning}"
+            assert monotonic() - began < within_s, self._instead(since, beginning)
             sleep(0.2)
+
+    def _instead(self, since: int, *wanted: str) -> str:
+        lines = self.machine.ask(
+            "journalctl", "-u", "tapewatch-watchdog", "-n", "40", "--no-pager", "-o", "short-precise"
+        )
+        return f"told was {self.told(since)} instead of {wanted}; the watchdog said:\n{lines}"
 
     def until_active(self, *units: str, within_s: float = 120.0) -> None:
         """Wait until they are ready: the first record went all the way, or nothing waits."""

@@ -5,19 +5,22 @@ from dataclasses import dataclass
 
 from services.consumer.sinks.base import Sink
 from shared.settings import Settings
+from shared.topics import ORDERBOOKS, TICKERS, Topic
 
 
 @dataclass(frozen=True)
 class SinkRow:
     """How a sink is made, and how the loop serves it.
 
-    `refill_s`: a store that lost everything is filled from that many seconds before the log's end, so that it is live
-    first; None: from the log's start, because it is the record. `batch_records`: most records of one write.
+    `refill_s`: a store that lost everything is filled from that many seconds before the log's end; None: from the
+    log's start, because it is the record. `newest_wins`: topics that are live before the others are filled, because
+    their order does not matter. `batch_records`: most records of one write.
     """
 
     make: Callable[[Settings], Sink]
     batch_records: int
     refill_s: Callable[[Settings], int | None]
+    newest_wins: tuple[Topic, ...] = ()
 
 
 def _redis(settings: Settings) -> Sink:
@@ -34,6 +37,6 @@ def _postgres(settings: Settings) -> Sink:
 
 SINKS: dict[str, SinkRow] = {
     # A script of 1,000 trades holds Redis for some 5 ms, in which its other readers wait.
-    "redis": SinkRow(_redis, batch_records=1000, refill_s=lambda settings: settings.redis.refill),
-    "postgres": SinkRow(_postgres, batch_records=2000, refill_s=lambda settings: None),
+    "redis": SinkRow(_redis, 1000, lambda settings: settings.redis.refill, (TICKERS, ORDERBOOKS)),
+    "postgres": SinkRow(_postgres, 2000, lambda settings: None),
 }

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
 
-from shared.events import Event, Trade
+from shared.events import Event, Ticker, Trade
 from shared.kafka import PartitionReader, make_producer
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings, RedisSettings
@@ -46,12 +46,12 @@ class Tape:
             sent += [await self.send(event) for _ in range(2 if i % 50 == 0 else 1)]
         await asyncio.gather(*sent)
 
-    async def send(self, event: Trade) -> Any:
+    async def send(self, event: Trade | Ticker, topic: Topic = TRADES) -> Any:
         """Publish one event; gives a future for its acknowledgement."""
         key = symbol_key(event.exchange, event.symbol)
-        partition = partition_of(key, TRADES.partitions)
+        partition = partition_of(key, topic.partitions)
         headers = HEADERS_OF_EVENT[type(event)]
-        return await self.producer.send(TRADES.name, encode(event), key.encode(), partition, headers=headers)
+        return await self.producer.send(topic.name, encode(event), key.encode(), partition, headers=headers)
 
     async def raw(self, value: bytes, partition: int = 0, schema: bytes | None = b"trade/1") -> int:
         """Publish any bytes as a trade; returns their offset."""
@@ -116,6 +116,13 @@ class Cache:
             entries = await self.client.xrange("trades:{}:{}".format(*key))
             found[key] = [int(fields[b"trade_id"]) for _, fields in entries]
         return found
+
+    async def until_there(self, *keys: str) -> None:
+        """Return once Redis has every one of the keys."""
+        there = 0
+        while there < len(keys):
+            await asyncio.sleep(0.02)
+            there = await self.client.exists(*keys)
 
     async def until_holding(self, expected: dict[tuple[str, str], list[int]]) -> None:
         """Return once as many trades are there as expected; the comparison of which is the test's."""

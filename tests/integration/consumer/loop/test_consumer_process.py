@@ -1,5 +1,6 @@
 """The consumer as people run it: a process between a real Kafka and a real Redis."""
 
+import asyncio
 import json
 import signal
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
+from services.consumer.refill import LIVE_S
+from shared.events import Ticker
 from shared.kafka import create_topics
-from shared.topics import DEAD_LETTERS, FEED, TRADES
+from shared.partitioning import partition_of
+from shared.topics import DEAD_LETTERS, FEED, TICKERS, TRADES
 
 Start = Callable[..., Any]
 
@@ -162,6 +166,39 @@ async def test_an_empty_redis_is_live_first(tape: Any, cache: Any, start_consume
     fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
     await cache.until_holding(fresh)
     assert await cache.held() == fresh
+
+
+def ticker(symbol: str, event_at_us: int) -> Ticker:
+    numbers = dict.fromkeys(("price", "open", "high", "low", "volume_24h", "turnover_24h"), "100.5")
+    times = {"event_at_us": event_at_us, "received_at_us": event_at_us}
+    return Ticker(exchange="upbit", symbol=symbol, base=symbol, quote="KRW", window="utc_day", **numbers, **times)
+
+
+async def test_an_empty_redis_has_live_prices_before_its_trades_and_the_quiet_ones_in_the_end(
+    tape: Any, cache: Any, start_consumer: Start, tmp_path: Path
+) -> None:
+    """A backlog of trades and one old ticker of a quiet market, then a ticker of now."""
+    await tape.trades(6_000)
+    await tape.send(ticker("QUIET", 1), TICKERS)
+    await tape.producer.flush()
+    await asyncio.sleep(LIVE_S + 0.5)  # by then the broker's stamp is older than what is live
+    await tape.send(ticker("LIVE", 2), TICKERS)
+    await tape.producer.flush()
+    start_consumer()
+    await cache.until_holding(tape.published)
+    await cache.until_there("ticker:upbit:QUIET", "ticker:upbit:LIVE")
+
+    assert await cache.held() == tape.published
+    written = [
+        {topic for topic, *_ in json.loads(line)["slices"]} for line in (tmp_path / "journal").read_text().splitlines()
+    ]
+    trades = [n for n, topics in enumerate(written) if TRADES.name in topics]
+    tickers = [n for n, topics in enumerate(written) if TICKERS.name in topics]
+    assert len(tickers) == 2, "the one of now by the loop, the old one beside it"
+    assert tickers[0] < trades[len(trades) // 2]
+    stored = await cache.client.hgetall(f"position:{TICKERS.name}")
+    at = {int(partition): text.split()[0] for partition, text in stored.items()}
+    assert [at[partition_of(f"upbit:{symbol}", TICKERS.partitions)] for symbol in ("QUIET", "LIVE")] == [b"1", b"1"]
 
 
 async def test_topics_made_anew_go_on_behind_the_old_entries(tape: Any, cache: Any, start_consumer: Start) -> None:

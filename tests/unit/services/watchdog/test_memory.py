@@ -13,10 +13,18 @@ class Host:
         self.memory = Memory()
         self.heard: list[Change] = []
 
-    def goes(self, seconds: int, *phases: Phase, run: str = "a", boot: str = "first", wanted: bool = True) -> None:
+    def goes(
+        self,
+        seconds: int,
+        *phases: Phase,
+        run: str = "a",
+        boot: str = "first",
+        wanted: bool = True,
+        is_ending: bool = False,
+    ) -> None:
         parts = [Observation(name, phase, f"{name}{run}") for name, phase in zip("xyz", phases, strict=False)]
         for _ in range(seconds):
-            self.memory, changes = observe(self.memory, Sight(parts, boot, wanted), self.second * S)
+            self.memory, changes = observe(self.memory, Sight(parts, boot, wanted, is_ending), self.second * S)
             self.heard += changes
             self.second += 1
 
@@ -44,6 +52,16 @@ def test_a_reboot_is_one_message_that_names_what_did_not_come_back() -> None:
     assert host.told() == [("tapewatch", "rebooted"), ("y", "back")]
     assert "y not up" in host.heard[0].status
     assert host.heard[0].down_us == 91 * S
+
+
+def test_how_parts_go_down_with_the_host_is_no_news() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "down", "stopped", wanted=False, is_ending=True)
+    host.second += 30
+    host.goes(5, "up", "up", run="b", boot="second")
+    assert host.told() == [("tapewatch", "rebooted")]
+    assert host.heard[0].down_us == 31 * S
 
 
 def test_one_part_down_says_nothing_of_the_others() -> None:

@@ -1,5 +1,5 @@
 from services.watchdog.observation import End, Observation
-from services.watchdog.units import end_of, is_wanted, read_units
+from services.watchdog.units import end_of, is_ending, is_wanted, read_units, start_of
 
 SHOWN = """\
 Id=tapewatch-consumer@redis.service
@@ -68,3 +68,28 @@ def test_ends_by_result_and_by_how_the_process_went() -> None:
     assert end_of("exit-code", "1", "3") == End("exit", "3")
     assert end_of("signal", "killed", "KILL") == End("signal", "KILL")
     assert end_of("success", "0", "0") is None
+
+
+STARTS = """\
+Id=sysinit.target
+ActiveState=active
+InvocationID=77aa
+Job=0
+
+Id=shutdown.target
+ActiveState=inactive
+InvocationID=
+Job={job}
+"""
+
+
+def test_a_host_is_ending_while_the_target_of_every_way_down_waits_its_turn() -> None:
+    assert is_ending(STARTS.format(job="4321"))
+    assert not is_ending(STARTS.format(job="0"))
+    assert not is_ending(STARTS.format(job=""))
+    assert not is_ending(SHOWN)
+
+
+def test_each_start_of_systemd_has_a_name_of_its_own() -> None:
+    assert start_of(STARTS) == "77aa"
+    assert start_of(SHOWN) == ""
