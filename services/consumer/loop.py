@@ -106,7 +106,8 @@ class Consumer:
             return await self.reader.batch(_WAIT_MS, self.batch_records)
         found = await self.reader.batch(0, self.batch_records // 2, only=first)
         rest = [partition for partition in self.positions if partition not in first]
-        return found | await self.reader.batch(0 if found else _WAIT_MS, self.batch_records // 2, only=rest)
+        room = self.batch_records - sum(map(len, found.values()))
+        return found | await self.reader.batch(0 if found else _WAIT_MS, room, only=rest)
 
     def _stop_at_flood(self, records: int, poison: list[Poison]) -> None:
         if self._flood.see(records, len(poison)):
