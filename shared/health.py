@@ -13,6 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from shared import metrics
 from shared.errors import WrongUse
 from shared.liveness import Liveness
 from shared.settings import MetricsSettings
@@ -35,6 +36,7 @@ def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         raise WrongUse(f"TAPEWATCH_METRICS__PORT: {where} cannot be listened on: {error.strerror}") from None
+    metrics.STILL.set_function(lambda: liveness.still_s)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
 
@@ -46,7 +48,7 @@ def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
 
 
 def _application(liveness: Liveness) -> "WSGIApplication":
-    metrics, started_at = make_wsgi_app(), round(time.time(), 3)
+    page_of_metrics, started_at = make_wsgi_app(), round(time.time(), 3)
     verdicts: dict[str, Callable[[], bool]] = {
         "/livez": lambda: liveness.is_alive,
         "/readyz": lambda: liveness.is_alive and liveness.is_ready,
@@ -55,7 +57,7 @@ def _application(liveness: Liveness) -> "WSGIApplication":
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         verdict = verdicts.get(environ["PATH_INFO"])
         if verdict is None:
-            page: Iterable[bytes] = metrics(environ, start_response)
+            page: Iterable[bytes] = page_of_metrics(environ, start_response)
             return page
         state = {
             "started_at": started_at,

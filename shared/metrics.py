@@ -3,7 +3,7 @@
 A service moves them; the endpoint on loopback shows them when METRICS__PORT is set.
 """
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 FRAMES = Counter("tapewatch_frames_received_total", "WebSocket frames received", ["exchange"])
 EVENTS_PUBLISHED = Counter("tapewatch_events_published_total", "Records acknowledged by Kafka", ["topic"])
@@ -22,6 +22,8 @@ CONNECTIONS_LOST = Counter(
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 
+STILL = Gauge("tapewatch_still_seconds", "Time since the process last got on, or proved that nothing waits")
+
 BATCHES_TRIED = Counter("tapewatch_batches_tried_total", "Batches given to the store", ["sink"])
 FIRST_TRY = Gauge(
     "tapewatch_batches_first_try_ratio",
@@ -29,6 +31,12 @@ FIRST_TRY = Gauge(
     ["sink"],
 )
 BATCHES_WRITTEN = Counter("tapewatch_batches_written_total", "Batches acknowledged by the store", ["sink"])
+STORE_LATENCY = Histogram(
+    "tapewatch_store_latency_seconds",
+    "From the socket to the store's acknowledgement, of a batch's oldest event",
+    ["sink"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0),
+)
 ROWS_WRITTEN = Counter("tapewatch_rows_written_total", "Events new to the store", ["sink", "topic"])
 ROWS_REPEATED = Counter("tapewatch_rows_repeated_total", "Events that the store already held", ["sink", "topic"])
 DEAD_LETTERS = Counter("tapewatch_dead_letters_total", "Records kept as dead letters", ["reader", "topic"])

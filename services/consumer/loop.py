@@ -20,6 +20,7 @@ from services.consumer.sinks.base import Sink, Written
 from shared import failpoints, metrics
 from shared.clock import NowMicros
 from shared.errors import TapewatchError
+from shared.events import OrderBook, Ticker, Trade
 from shared.kafka import PartitionReader
 from shared.wire import UnknownSchema
 
@@ -120,7 +121,10 @@ class Consumer:
         metrics.BATCHES_TRIED.labels(self.sink.name).inc()
         written = await self.sink.write(batch)
         failpoints.reach("stored")
-        self.journal.wrote(batch, self.now_us())
+        done_at_us = self.now_us()
+        self.journal.wrote(batch, done_at_us)
+        if (oldest_us := _oldest_us(batch)) is not None:
+            metrics.STORE_LATENCY.labels(self.sink.name).observe((done_at_us - oldest_us) / 1_000_000)
         self.stored |= _ends(batch)
         self._refreshed_at = _now_s()
         _count(self.sink.name, written)
@@ -133,6 +137,12 @@ class Consumer:
 
 def _ends(batch: Batch) -> dict[TopicPartition, int]:
     return {TopicPartition(piece.topic, piece.partition): piece.next_offset for piece in batch.slices}
+
+
+def _oldest_us(batch: Batch) -> int | None:
+    """When the oldest market event was received; slices are in the order of arrival."""
+    firsts = (piece.events[0] for piece in batch.slices if piece.events)
+    return min((one.received_at_us for one in firsts if isinstance(one, Trade | Ticker | OrderBook)), default=None)
 
 
 def _now_s() -> float:
