@@ -138,8 +138,27 @@ def _settings(service: Service) -> dict[str, str]:
 
 def test_a_secret_that_nobody_gave_is_an_empty_file() -> None:
     assert (REPOSITORY / "deploy/compose/not-set").read_bytes() == b""
-    for name, secret in (read(COMPOSE)["secrets"] | read(COMPOSE)["configs"]).items():
+    for name, secret in (read(COMPOSE)["secrets"] | {"rules": read(COMPOSE)["configs"]["rules"]}).items():
         assert secret == {"file": "deploy/compose/not-set"}, name
+
+
+def test_every_file_that_a_service_is_given_is_there() -> None:
+    configs = read(COMPOSE)["configs"]
+    assert all((REPOSITORY / config["file"]).is_file() for config in configs.values())
+    given = {source["source"] for service in SERVICES.values() for source in service.get("configs", ())}
+    assert given == configs.keys()
+
+
+def test_prometheus_asks_every_part_and_grafana_asks_prometheus() -> None:
+    observe = REPOSITORY / "deploy/observe"
+    [job] = read(observe / "prometheus.yaml")["scrape_configs"]
+    asked = {target.removesuffix(":9464") for of_one in job["static_configs"] for target in of_one["targets"]}
+    assert asked == {name for name, service in parts().items() if "profiles" not in service}
+    [source] = read(observe / "grafana/datasource.yaml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    [provider] = read(observe / "grafana/dashboards.yaml")["providers"]
+    given = {one["source"]: one["target"] for one in SERVICES["grafana"]["configs"]}
+    assert given["grafana-tapewatch"].startswith(provider["options"]["path"] + "/")
 
 
 def test_each_password_reaches_those_who_need_it_and_nobody_else() -> None:
