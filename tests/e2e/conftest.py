@@ -139,3 +139,22 @@ def other_exchanges() -> Iterator[dict[str, str]]:
             yield {**addresses, "TAPEWATCH_BINANCE__SYMBOLS": "quote:USDT"}
         finally:
             process.terminate()
+
+
+def assert_nothing_amiss(report: dict[str, Any]) -> None:
+    """Every count that a sound run has, said once more without the product's own verdict."""
+    published = report["published"]
+    for channel in ("trade", "ticker", "orderbook"):
+        assert report["kafka"][channel]["expected"] == published[channel] > 0
+    for store in ("kafka", "redis", "postgres"):
+        trades = report[store]["trade"]
+        assert trades["found"] == trades["expected"]
+        assert trades["lost"] == trades["wrong"] == trades.get("out_of_order", 0) == 0
+    assert report["redis"]["trade"]["duplicated"] == report["postgres"]["trade"]["duplicated"] == 0
+    assert report["postgres"]["trade"]["expected"] == published["trade"]
+    for channel in ("ticker", "orderbook"):
+        assert report["redis"][channel]["expected"] > 0
+        assert report["redis"][channel]["stale"] == report["redis"][channel]["wrong"] == 0
+    assert report["postgres"]["candle_1m"]["expected"] > 0
+    assert report["postgres"]["candle_1m"]["wrong"] == 0
+    assert report["faults"] == []

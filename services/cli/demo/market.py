@@ -68,7 +68,8 @@ async def _unheard(stage: Stage, for_s: float = 0.0) -> str | None:
 
 
 async def _until_something_comes(stage: Stage, monitor: Monitor) -> None:
-    deadline_s, first = monotonic() + _LISTENERS_WITHIN_S, None
+    within_s = min(stage.settings.start.wait_s, _LISTENERS_WITHIN_S)
+    deadline_s, first = monotonic() + within_s, None
     while True:
         await monitor.looked()
         held = monitor.progress.held(TRADES) if monitor.progress is not None else 0
@@ -77,8 +78,7 @@ async def _until_something_comes(stage: Stage, monitor: Monitor) -> None:
             return
         if monotonic() > deadline_s:
             raise Unreachable(
-                f"no exchange sent a trade within {_LISTENERS_WITHIN_S:.0f} s: see the producers' logs in "
-                f"{stage.directory}"
+                f"no exchange sent a trade within {within_s:.0f} s: see the producers' logs in {stage.directory}"
             )
 
 
