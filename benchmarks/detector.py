@@ -1,0 +1,94 @@
+"""What a trade costs the detectors with every market of both exchanges loaded, and what a market's state takes.
+
+`python -m benchmarks.detector`. Trades fall on the markets as in a real market: the busiest has a tenth of them. They
+come at 5,000 a second of event time, out of order as exchanges send them; nothing but the watch itself is timed.
+"""
+
+import gc
+import random
+import time
+import tracemalloc
+from collections.abc import Sequence
+
+from benchmarks.redis_memory import markets
+from services.alert_worker import snapshot
+from services.alert_worker.watch import Watch
+from shared.events import Trade
+from shared.partitioning import partition_of, symbol_key
+from shared.topics import TRADES
+
+RATE, BEGAN_US = 5_000, 1_790_000_000_000_000
+WARM_S, TIMED_S, ROUNDS = 60, 60, 3
+MOST_CPU_US, MOST_STATE_BYTES = 5.0, 2_048
+Placed = tuple[int, Trade]
+"""A trade and its partition."""
+
+
+def weights(count: int) -> list[float]:
+    """Share of each market, busiest first: the n-th has as much as 1/n, which is near to what exchanges show."""
+    return [1 / (n + 1) for n in range(count)]
+
+
+def tape(rng: random.Random, first_s: int, seconds: int, prices: dict[tuple[str, str], float]) -> list[Placed]:
+    """Trades of `seconds`; the prices walk on."""
+    chosen = markets(1)
+    rng_markets = random.Random(3)
+    rng_markets.shuffle(chosen)
+    picked = rng.choices(chosen, weights(len(chosen)), k=seconds * RATE)
+    found = []
+    for n, (exchange, symbol, base, quote) in enumerate(picked):
+        at_us = BEGAN_US + first_s * 1_000_000 + n * 1_000_000 // RATE
+        key = exchange, symbol
+        price = prices[key] = prices.setdefault(key, rng.uniform(1, 90_000)) * (1 + rng.gauss(0, 0.00005))
+        trade = Trade(
+            exchange=exchange, symbol=symbol, base=base, quote=quote, trade_id=str(first_s * RATE + n),
+            price=f"{price:.4f}", quantity=f"{rng.expovariate(10):.6f}1", side="buy",
+            traded_at_us=at_us - rng.randrange(0, 150_000), received_at_us=at_us,
+        )  # fmt: skip
+        found.append((partition_of(symbol_key(exchange, symbol), TRADES.partitions), trade))
+    return found
+
+
+def play(watch: Watch, offsets: list[int], trades: Sequence[Placed]) -> int:
+    """Let the watch have the trades; the number of alerts."""
+    alerts = 0
+    for partition, trade in trades:
+        alerts += len(watch.observe(trade, offsets[partition], partition))
+        offsets[partition] += 1
+    return alerts
+
+
+def state_bytes(watch: Watch) -> list[int]:
+    """Bytes that each market's snapshot takes on Kafka, smallest first."""
+    records = (record for n, part in enumerate(watch.partitions) for _, record in snapshot.take(part, n, BEGAN_US))
+    return sorted(len(record.state) for record in records if record.exchange != snapshot.MARK)
+
+
+def main() -> int:
+    rng, prices = random.Random(7), dict[tuple[str, str], float]()
+    warm = tape(rng, 0, WARM_S, prices)
+    rounds = [tape(rng, WARM_S + n * TIMED_S, TIMED_S, prices) for n in range(ROUNDS)]
+    gc.collect()
+    tracemalloc.start()
+    watch, offsets = Watch(TRADES.partitions), [0] * TRADES.partitions
+    play(watch, offsets, warm)
+    gc.collect()
+    in_memory = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    loaded = sum(1 for part in watch.partitions for _ in part.symbols())
+    costs = []
+    for trades in rounds:
+        began = time.process_time()
+        alerts = play(watch, offsets, trades)
+        costs.append((time.process_time() - began) * 1e6 / len(trades))
+        print(f"{len(trades):,} trades, {loaded:,} markets loaded: {costs[-1]:.2f} cpu-µs a trade, {alerts} alerts")
+    sizes = state_bytes(watch)
+    print(f"state of a market as saved: median {sizes[len(sizes) // 2]:,} B, largest {sizes[-1]:,} B")
+    print(f"state of a market in memory: {in_memory / loaded:,.0f} B on average")
+    is_well = min(costs) <= MOST_CPU_US and sizes[len(sizes) // 2] <= MOST_STATE_BYTES
+    print(f"promised: {MOST_CPU_US:g} cpu-µs a trade, {MOST_STATE_BYTES:,} B a market: {'ok' if is_well else 'MISSED'}")
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
