@@ -17,7 +17,7 @@ from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
 from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
-from services.consumer.start import find_starts, open_sink, plan_refill, unless_stopped
+from services.consumer.start import find_starts, open_sink, plan_refill, unless_stopped, until_made_anew
 from shared import lifecycle
 from shared.clock import now_us
 from shared.errors import WrongUse
@@ -91,7 +91,11 @@ async def serve(
         watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)
         watching = asyncio.create_task(watch.run(), name="retention watch")
         at_end.callback(watching.cancel)
-        stored = await open_sink(sink, owned, settings, stop, liveness, watching)
+        ids = await unless_stopped(stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s))
+        same_topics = asyncio.create_task(until_made_anew(settings.kafka, sink.topics, ids), name="topics watch")
+        at_end.callback(same_topics.cancel)
+        of_partitions = {partition: ids[partition.topic] for partition in owned}
+        stored = await open_sink(sink, of_partitions, stop, liveness, watching, same_topics)
         reader = PartitionReader(settings.kafka, name, group_id=advice_group(sink_name))
         at_end.push_async_callback(reader.close)
         await reader.connect()
@@ -111,6 +115,7 @@ async def serve(
                 tell_progress(consumer, liveness),
                 advise_kafka(consumer, watch),
                 asyncio.wait_for(watching, None),
+                asyncio.wait_for(same_topics, None),
                 refill.run(settings.kafka, name, sink.refuses, dead_letters, row.batch_records),
             )
             beside = [tasks.create_task(one) for one in works]

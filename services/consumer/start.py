@@ -1,7 +1,7 @@
 """Before the loop: own the partitions in the store, and find where to start reading them."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -19,7 +19,7 @@ from shared.errors import Stopped, TapewatchError
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
 from shared.settings import KafkaSettings, Settings
-from shared.topic_ids import MissingTopic, read_topic_ids, wait_for_topic_ids
+from shared.topic_ids import MissingTopic, read_topic_ids
 from shared.topics import Topic
 
 T = TypeVar("T")
@@ -30,24 +30,19 @@ log = structlog.get_logger(__name__)
 
 async def open_sink(
     sink: Sink,
-    owned: Collection[TopicPartition],
-    settings: Settings,
+    topic_ids: Mapping[TopicPartition, str],
     stop: asyncio.Event,
     liveness: Liveness,
     *beside: "asyncio.Task[None]",
 ) -> Mapping[TopicPartition, int | None]:
     """Own the partitions in the store, once no other copy does; returns the positions that are stored.
 
-    Raises Stopped, Unreachable, and TapewatchError when a topic is made anew meanwhile: its id would be the old one's.
+    Raises Stopped, Unreachable, and what one of `beside` raises meanwhile.
     """
-    ids = await unless_stopped(stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s))
-    opening = sink.open({partition: ids[partition.topic] for partition in owned})
-    watching = asyncio.create_task(_until_made_anew(settings.kafka, sink.topics, ids))
     standing_by = asyncio.create_task(_say_standby(sink, liveness))
     try:
-        return await unless_stopped(stop, opening, watching, *beside)
+        return await unless_stopped(stop, sink.open(topic_ids), *beside)
     finally:
-        watching.cancel()
         standing_by.cancel()
 
 
@@ -76,7 +71,11 @@ async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *wat
         await asyncio.wait({working})
 
 
-async def _until_made_anew(kafka: KafkaSettings, topics: tuple[Topic, ...], ids: Mapping[str, str]) -> None:
+async def until_made_anew(kafka: KafkaSettings, topics: tuple[Topic, ...], ids: Mapping[str, str]) -> None:
+    """Look at the topics until cancelled. Raises TapewatchError when one is not the one of `ids` any more.
+
+    The log of a topic made anew soon reaches beyond the old position, where reading would go on without a word.
+    """
     while True:
         await asyncio.sleep(_TOPIC_CHECK_S)
         try:
@@ -87,7 +86,7 @@ async def _until_made_anew(kafka: KafkaSettings, topics: tuple[Topic, ...], ids:
             log.warning("Kafka does not tell its topics for now", reason=repr(error))
             continue
         if not same:
-            raise TapewatchError("a topic was made anew while this copy was in standby: starting over")
+            raise TapewatchError("a topic was deleted or made anew: starting over")
 
 
 async def find_starts(

@@ -223,6 +223,30 @@ async def test_topics_made_anew_go_on_behind_the_old_entries(tape: Any, cache: A
     assert await cache.held() == tape.published
 
 
+async def test_a_topic_made_anew_while_it_runs_is_noticed_and_read_from_its_start(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    """The new log is longer than the old one when it is noticed, so that the position alone says nothing."""
+    await tape.trades(60)
+    first = start_consumer()
+    await cache.until_holding(tape.published)
+    await tape.producer.flush()
+    await make_anew(tape)
+    await tape.trades(600)
+
+    assert await first.ended() == 1
+    assert first.said()[-1]["event"].endswith("a topic was deleted or made anew: starting over")
+    start_consumer()
+    newest = {key: ids[-5:] for key, ids in tape.published.items()}
+    held = await cache.held()
+    while {key: ids[-5:] for key, ids in held.items()} != newest:
+        await asyncio.sleep(0.05)
+        held = await cache.held()
+    assert {text.split()[1] for text in (await cache.client.hgetall(f"position:{TRADES.name}")).values()} == {b"2"}
+    for key, ids in held.items():
+        assert ids == sorted(set(ids)) and set(ids) <= set(tape.published[key])
+
+
 async def make_anew(tape: Any) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
     await admin.start()
