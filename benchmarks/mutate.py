@@ -87,7 +87,7 @@ _FAULTS = (_flip, _cut, _repeat, _insert, _replace_value, _change_digit)
 
 
 def main(count: int) -> int:
-    """Try `count` frames on each adapter; 1 when anything but the foreseen errors comes out, or takes too long."""
+    """Try `count` frames on each adapter; 1 when one takes too long. An error that is not foreseen ends it."""
     failed = False
     for exchange, kinds in FRAMES.items():
         reader, seeds = adapter(exchange), list(kinds.values())
@@ -102,9 +102,6 @@ def main(count: int) -> int:
                     wire.decode(type(event), wire.encode(event))
             except (InvalidFrame, ExchangeError) as refused:
                 outcomes[type(refused).__name__] += 1
-            except Exception as unforeseen:  # noqa: BLE001  # finding these is the point
-                outcomes[f"unforeseen {type(unforeseen).__name__}"] += 1
-                failed = True
             slowest_s = max(slowest_s, time.thread_time() - began_s)
         failed = failed or slowest_s > 0.05
         print(f"{exchange:8} {count:,} frames: {dict(outcomes)}, slowest {slowest_s * 1000:.2f} ms of cpu")

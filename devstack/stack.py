@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -118,12 +119,14 @@ class Stack:
 
     def start(self) -> None:
         """Start everything and return once all of it serves; on any error nothing is left running."""
-        try:
+        with ExitStack() as on_error:
+            on_error.push(self._stop_after)
             start_together(self.servers)
-        except BaseException as error:
-            # The line that says what failed names a log, which then must be there to be read.
-            self.stop(keep_logs=isinstance(error, Unreachable) and not self._abandoned)
-            raise
+            on_error.pop_all()
+
+    def _stop_after(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        # The line that says what failed names a log, which then must be there to be read.
+        self.stop(keep_logs=isinstance(error, Unreachable) and not self._abandoned)
 
     def stop(self, *, keep_logs: bool = False) -> None:
         """Stop everything. Temporary data are removed, unless the stack keeps them."""
@@ -167,15 +170,12 @@ def start_together(servers: Sequence[Server]) -> None:
         server.take_asked_ports()
     if not servers:
         return
-    with ThreadPoolExecutor(len(servers)) as pool:
-        starting = [pool.submit(server.start) for server in servers]
-        try:
-            for one in starting:
-                one.result()
-        except BaseException:
-            for server in servers:
-                server.abandon()
-            raise
+    with ThreadPoolExecutor(len(servers)) as pool, ExitStack() as on_error:
+        for server in servers:
+            on_error.callback(server.abandon)
+        for one in [pool.submit(server.start) for server in servers]:
+            one.result()
+        on_error.pop_all()
 
 
 def stop_together(servers: Sequence[Server]) -> None:

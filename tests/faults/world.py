@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from types import TracebackType
 
 from devstack.places import DataDirectory
 from devstack.server import Server
@@ -96,19 +97,19 @@ async def running_world(stage: StageName, *, rate: float, seed: int, keep: bool 
     """A world with its market open. Its directory stays when `keep` is set, or after an error."""
     home = DataDirectory()
     servers = servers_of(stage, home.path)
-    kept = keep
-    try:
-        await asyncio.to_thread(start_together, servers.all)
-        async with servers.linked() as links, _services(servers, links, home.path, rate, seed) as world:
-            yield world
-    except BaseException as error:
-        kept = kept or isinstance(error, Exception)
-        if kept:
+
+    def close(_: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        kept = keep or isinstance(error, Exception)
+        if kept and error is not None:
             error.add_note(f"data and logs are kept in {home.path}")
-        raise
-    finally:
-        await asyncio.to_thread(stop_together, servers.all)
         home.close(for_good=kept)
+
+    async with AsyncExitStack() as at_end:
+        at_end.push(close)
+        at_end.push_async_callback(asyncio.to_thread, stop_together, servers.all)
+        await asyncio.to_thread(start_together, servers.all)
+        links = await at_end.enter_async_context(servers.linked())
+        yield await at_end.enter_async_context(_services(servers, links, home.path, rate, seed))
 
 
 @asynccontextmanager

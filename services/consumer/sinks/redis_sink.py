@@ -123,13 +123,11 @@ class RedisSink:
                 raise PositionMoved(f"batch {batch.id} begins at {piece.first_offset}, Redis is at {here}")
         self._unanswered = True
         await self._recall(traded_symbols(batch))
-        packed = pack(batch, self._positions, self._recent)
-        try:
-            written = await self._run(packed, counted=(TALLY_KEY, self._tally_fields[0]))
-        except BaseException:
-            self._recent.clear()  # it holds trades that are perhaps not in Redis
-            raise
-        self._unanswered = False
+        # Until Redis answers it holds trades that are perhaps not there: without an answer it is forgotten.
+        recent, self._recent = self._recent, {}
+        packed = pack(batch, self._positions, recent)
+        written = await self._run(packed, counted=(TALLY_KEY, self._tally_fields[0]))
+        self._unanswered, self._recent = False, recent
         self.tally = replace(self.tally, acknowledged=self.tally.acknowledged + 1)
         return written
 
