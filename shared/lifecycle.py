@@ -6,12 +6,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from shared import health, logs
-from shared.errors import TapewatchError
+from shared.errors import Stopped, TapewatchError
 from shared.heartbeat import beat
 from shared.liveness import Liveness
 from shared.settings import Settings, load_settings, without_secrets
@@ -22,6 +22,7 @@ STOP_WITHIN_S = 10
 
 _START_BEYOND_WAIT_S = 60
 
+T = TypeVar("T")
 Main = Callable[[Settings, asyncio.Event, Liveness], Coroutine[Any, Any, None]]
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,23 @@ def run(service: str, main: Main) -> int:
     except Exception as error:  # noqa: BLE001 - the one place where everything ends
         return _ended_by(service, error)
     return 0
+
+
+async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *watching: "asyncio.Task[None]") -> T:
+    """Wait for `work`. Raises Stopped when `stop` is set first, or what one of `watching` raises."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopped, *watching}, return_when=asyncio.FIRST_COMPLETED)
+        for watch in watching:
+            if watch.done():
+                watch.result()
+        if not working.done():
+            raise Stopped("stopped before there was anything to do")
+        return working.result()
+    finally:
+        stopped.cancel()
+        working.cancel()
+        await asyncio.wait({working})
 
 
 async def _until_stopped(settings: Settings, main: Main) -> None:

@@ -17,7 +17,7 @@ from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
 from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
-from services.consumer.start import find_starts, open_sink, plan_refill, unless_stopped, until_made_anew
+from services.consumer.start import find_starts, open_sink, plan_refill, until_made_anew
 from shared import lifecycle
 from shared.clock import now_us
 from shared.errors import WrongUse
@@ -59,7 +59,7 @@ async def consume(duty: Duty, settings: Settings, stop: asyncio.Event, liveness:
     if group is None:
         await serve(sink, partitions_of(topics, shard), settings, stop, liveness)
     else:
-        await unless_stopped(stop, wait_for_topic_ids(settings.kafka, topics, settings.start.wait_s))
+        await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, topics, settings.start.wait_s))
         membership = Membership(settings.kafka, group, [topic.name for topic in topics], liveness)
         await membership.serve(lambda owned, until: serve(sink, owned, settings, until, liveness), stop)
 
@@ -91,7 +91,9 @@ async def serve(
         watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)
         watching = asyncio.create_task(watch.run(), name="retention watch")
         at_end.callback(watching.cancel)
-        ids = await unless_stopped(stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s))
+        ids = await lifecycle.unless_stopped(
+            stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s)
+        )
         same_topics = asyncio.create_task(until_made_anew(settings.kafka, sink.topics, ids), name="topics watch")
         at_end.callback(same_topics.cancel)
         of_partitions = {partition: ids[partition.topic] for partition in owned}

@@ -1,8 +1,7 @@
 """Before the loop: own the partitions in the store, and find where to start reading them."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -14,15 +13,15 @@ from services.consumer.positions import Bounds, lost_everything, starts
 from services.consumer.refill import LIVE_S, Refill, left_out
 from services.consumer.sinks import SinkRow
 from services.consumer.sinks.base import Sink
+from shared import lifecycle
 from shared.clock import now_us
-from shared.errors import Stopped, TapewatchError
+from shared.errors import TapewatchError
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
 from shared.settings import KafkaSettings, Settings
 from shared.topic_ids import MissingTopic, read_topic_ids
 from shared.topics import Topic
 
-T = TypeVar("T")
 _TOPIC_CHECK_S = 5.0
 _SAY_STANDBY_S = 1.0
 log = structlog.get_logger(__name__)
@@ -41,7 +40,7 @@ async def open_sink(
     """
     standing_by = asyncio.create_task(_say_standby(sink, liveness))
     try:
-        return await unless_stopped(stop, sink.open(topic_ids), *beside)
+        return await lifecycle.unless_stopped(stop, sink.open(topic_ids), *beside)
     finally:
         standing_by.cancel()
 
@@ -52,23 +51,6 @@ async def _say_standby(sink: Sink, liveness: Liveness) -> None:
         if sink.is_standby:
             liveness.moved("standby: another copy owns these partitions")
         await asyncio.sleep(_SAY_STANDBY_S)
-
-
-async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *watching: "asyncio.Task[None]") -> T:
-    """Wait for `work`. Raises Stopped when `stop` is set first, or what one of `watching` raises."""
-    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopped, *watching}, return_when=asyncio.FIRST_COMPLETED)
-        for watch in watching:
-            if watch.done():
-                watch.result()
-        if not working.done():
-            raise Stopped("stopped before there was anything to do")
-        return working.result()
-    finally:
-        stopped.cancel()
-        working.cancel()
-        await asyncio.wait({working})
 
 
 async def until_made_anew(kafka: KafkaSettings, topics: tuple[Topic, ...], ids: Mapping[str, str]) -> None:

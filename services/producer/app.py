@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
 
 import structlog
 
@@ -22,7 +21,7 @@ from services.producer.tail import read_tail, unheard
 from services.producer.tokens import Budget
 from shared import kafka, lifecycle
 from shared.clock import now_us
-from shared.errors import Stopped, WrongUse
+from shared.errors import WrongUse
 from shared.liveness import Liveness
 from shared.partitioning import Shard, symbol_key
 from shared.settings import BinanceSettings, Settings, UpbitSettings
@@ -32,7 +31,6 @@ from shared.topics import INSTRUMENTS, TRADES
 HANG_UP_WITHIN_S = 2.0
 DRAIN_WITHIN_S = 5.0
 _BATCH_BYTES = 256 << 10
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -46,7 +44,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     if shard.count > TRADES.partitions:
         raise WrongUse(f"--shard {shard}: there are {TRADES.partitions} partitions to share, so at most as many shards")
     own = _settings_of(settings, exchange)
-    selection = await _unless_stopped(stop, _select(settings, exchange))
+    selection = await lifecycle.unless_stopped(stop, _select(settings, exchange))
     await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
     adapter = _adapter(settings, exchange, own, selection)
     plan = _plan(adapter, selection, own, shard)
@@ -63,7 +61,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         now_us,
     )
     _publish_instruments(publisher, adapter, selection, plan)
-    feeds = await _unless_stopped(stop, _feeds(settings, adapter, publisher, plan, shard))
+    feeds = await lifecycle.unless_stopped(stop, _feeds(settings, adapter, publisher, plan, shard))
     log.info("reading", exchange=exchange, shard=str(shard), symbols=len(selection.symbols), connections=len(plan))
     await _until_stopped(publisher, feeds, stop, liveness)
 
@@ -111,20 +109,6 @@ async def _select(settings: Settings, exchange: str) -> Selection:
         settings.start.wait_s,
         settings.state.directory,
     )
-
-
-async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for `work`. Raises Stopped when `stop` is set first."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise Stopped("stopped before there was anything to do")
-        return working.result()
-    finally:
-        stopping.cancel()
-        working.cancel()
-        await asyncio.wait({working})
 
 
 def _adapter(
