@@ -1,4 +1,4 @@
-"""What an alert says that is about no move: a market stands still, or its exchange says something of it. Pure."""
+"""What an alert says that is about no move: a market stands still. Pure."""
 
 from services.alert_worker.messages.numbers import duration
 from services.alert_worker.messages.wording import Wording
@@ -23,12 +23,5 @@ def one_line(alert: Alert, wording: Wording) -> str:
 
 def what(alert: Alert, wording: Wording) -> str:
     """What happened, in a few words."""
-    is_over = alert.state == "resolve"
-    if alert.kind == "halt":
-        pattern = wording.halt_over if is_over else wording.halt
-        return pattern.format(window=duration(alert.window_s or 0, wording))
-    flag = alert.members[0] if alert.members else ""
-    if flag in wording.notices:
-        return wording.notices[flag] if not is_over else wording.notice_lifted.format(flag=wording.notices[flag])
-    named = wording.warning_flag if flag == "warning" else wording.cautions.get(flag, flag)
-    return (wording.notice_lifted if is_over else wording.notice_raised).format(flag=named)
+    pattern = wording.halt_over if alert.state == "resolve" else wording.halt
+    return pattern.format(window=duration(alert.window_s or 0, wording))

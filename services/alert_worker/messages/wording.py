@@ -88,9 +88,6 @@ class Wording:
     remark_over_line: str
     halt: str
     halt_over: str
-    notice_raised: str
-    notice_lifted: str
-    notices: Mapping[str, str]
     rarity_unknown: str
     rarity_ordinary: str
     rarity_times_a_day: str
@@ -199,9 +196,6 @@ ENGLISH = Wording(
     remark_over_line="RESOLVED · {exchange} {symbol}: {what}",
     halt="no trades for {window} while other markets go on",
     halt_over="trades again after {window}",
-    notice_raised="{flag}, raised by the exchange",
-    notice_lifted="{flag}: no longer",
-    notices={"listed": "newly listed", "gone": "no longer listed", "halted": "trading stopped by the exchange"},
     rarity_unknown="not known yet",
     rarity_ordinary="many times a day",
     rarity_times_a_day="about {} times a day",
@@ -306,9 +300,6 @@ KOREAN = Wording(
     remark_over_line="해제 · {exchange} {symbol}: {what}",
     halt="{window} 동안 체결 없음, 다른 종목은 거래 중",
     halt_over="{window} 만에 거래 재개",
-    notice_raised="거래소가 {flag} 지정",
-    notice_lifted="{flag} 해제",
-    notices={"listed": "신규 상장", "gone": "상장 목록에서 제외", "halted": "거래소가 거래 중단"},
     rarity_unknown="아직 알 수 없음",
     rarity_ordinary="하루에 여러 번",
     rarity_times_a_day="하루에 약 {}번",
