@@ -1,11 +1,10 @@
 """`tapewatch db …`: the schema of the record in PostgreSQL, and its users."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from services.cli.login import login
+from services.cli.login import PasswordFile, UserName, login
 
 app = typer.Typer(no_args_is_help=True, help="The schema of the record in PostgreSQL, and its users.")
 
@@ -31,10 +30,8 @@ def migrate(
 @app.command()
 def user(
     role: Annotated[Literal["writer", "reader"], typer.Argument(help="writer: consumer postgres; reader: all others.")],
-    password_file: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The user's password, alone in a file.")
-    ],
-    user: Annotated[str | None, typer.Option(help="The user's name; tapewatch-ROLE without it.")] = None,
+    password_file: PasswordFile,
+    user: UserName = None,
 ) -> None:
     """Let a user log in with the rights of a role, or give it another password. Safe to repeat.
 

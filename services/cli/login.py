@@ -1,8 +1,16 @@
 """The name and the password of a user that a store is to know."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from shared.errors import WrongUse
+
+PasswordFile = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The user's password, alone in a file.")
+]
+UserName = Annotated[str | None, typer.Option(help="The user's name; tapewatch-ROLE without it.")]
 
 
 def login(role: str, user: str | None, password_file: Path) -> tuple[str, str]:

@@ -1,11 +1,10 @@
 """`tapewatch redis …`: the users of Redis, with the least rights that their work needs."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from services.cli.login import login
+from services.cli.login import PasswordFile, UserName, login
 
 app = typer.Typer(no_args_is_help=True, help="The users of Redis.")
 
@@ -18,10 +17,8 @@ def redis() -> None:
 @app.command()
 def acl(
     role: Annotated[Literal["writer", "reader"], typer.Argument(help="writer: consumer redis; reader: all others.")],
-    password_file: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The user's password, alone in a file.")
-    ],
-    user: Annotated[str | None, typer.Option(help="The user's name; tapewatch-ROLE without it.")] = None,
+    password_file: PasswordFile,
+    user: UserName = None,
 ) -> None:
     """Print the user's line for Redis' ACL file. It holds the password's hash, never the password.
 
