@@ -6,6 +6,7 @@ version that this machine has. A test that kills servers starts its own (see `de
 
 import asyncio
 import itertools
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -40,6 +41,11 @@ hypothesis.settings.load_profile("any speed")
 _TOPIC_NAMES = frozenset(TOPIC_BY_NAME)
 _SERVER_FIXTURES = frozenset({"stack", "postgres_version", "redis_version"})
 _numbers = itertools.count(1)
+
+
+# A shell's background job ignores SIGINT, and so would every process that a test starts there and ends by Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

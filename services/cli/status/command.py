@@ -68,7 +68,7 @@ async def _watch(in_force: "Settings", every_s: float, count: int | None, view: 
                     while True:
                         view.show(await looker.look())
                         looks += 1
-                        if looks == count or _is_told_to_end():
+                        if looks == count:
                             return
                         await asyncio.sleep(every_s)
             except Unreachable as error:
@@ -76,14 +76,6 @@ async def _watch(in_force: "Settings", every_s: float, count: int | None, view: 
                     raise
                 view.cannot_look(str(error))
             await asyncio.sleep(every_s)
-
-
-def _is_told_to_end() -> bool:
-    """Ctrl-C cancels this task; a client that swallows that, because its answer came at the same moment, hides it."""
-    import asyncio
-
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 class View:
