@@ -7,6 +7,7 @@ import signal
 import sys
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
 from services.consumer.migrate import migrate
@@ -28,7 +29,11 @@ def trade(number: int, symbol: str = "KRW-BTC") -> Trade:
 async def publish(kafka: KafkaSettings, *trades: Trade) -> None:
     async with make_producer(kafka, "test") as producer:
         for one in trades:
-            await producer.send_and_wait(TRADES.name, encode(one), partition=3, headers=HEADERS_OF_EVENT[Trade])
+            await send(producer, one)
+
+
+async def send(producer: AIOKafkaProducer, one: Trade) -> None:
+    await producer.send_and_wait(TRADES.name, encode(one), partition=3, headers=HEADERS_OF_EVENT[Trade])
 
 
 @pytest.fixture
@@ -105,14 +110,15 @@ async def test_a_watch_of_what_is_not_there_ends_with_3(environment: dict[str, s
 
 async def test_tail_follows_some_symbols_only(fresh_topics: KafkaSettings, environment: dict[str, str]) -> None:
     following = await tapewatch(environment, "tail", "trades", "KRW-ETH", "--json", "--count", "1")
-
-    async def go_on() -> None:
-        for number in range(10_000):
-            await publish(fresh_topics, trade(number), trade(number, "KRW-ETH"))
-
-    publishing = asyncio.create_task(go_on())
-    told, _ = await following.communicate()
-    publishing.cancel()
+    reading = asyncio.create_task(following.communicate())
+    async with make_producer(fresh_topics, "test") as producer:
+        for number in range(10_000):  # it begins at the log's end, which it finds when it is ready
+            if reading.done():
+                break
+            await send(producer, trade(number))
+            await send(producer, trade(number, "KRW-ETH"))
+            await asyncio.sleep(0.02)
+    told, _ = await reading
     assert following.returncode == 0
     [line] = told.splitlines()
     assert json.loads(line)["symbol"] == "KRW-ETH"
