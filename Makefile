@@ -16,7 +16,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test unit check bench faults soak test-systemd test-compose lock clean evaluate
+.PHONY: help setup demo test test-long unit check bench faults soak test-systemd test-compose lock clean evaluate
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,9 +25,12 @@ setup: $(VENV)/.demo  ## prepare .venv with everything the product needs
 demo: setup  ## run the whole product on this machine
 	@$(BIN)/tapewatch demo $(ARGS)
 
-test: $(VENV)/.dev  ## every check and every test
+test: $(VENV)/.dev  ## every check, and every test but the long ones: minutes
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev  ## the long tests: more kills, whole recordings, each extra installed alone
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m long $(ARGS)
 
 unit: $(VENV)/.dev  ## the tests that need no server, in seconds
 	$(BIN)/pytest -n 2 tests/unit $(ARGS)

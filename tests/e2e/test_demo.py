@@ -41,6 +41,7 @@ def test_a_flash_crash_is_told_and_nothing_is_lost(start_demo: StartDemo) -> Non
     assert report["slack"]["rejected"] == 0
 
 
+@pytest.mark.long
 def test_a_calm_market_says_nothing_and_control_c_reckons(start_demo: StartDemo) -> None:
     demo = start_demo("--scenario", "calm", "--seed", "7")
     demo.until(lambda: demo.output.count(" market open: ") >= 2, "open market")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.timeout(200)]
 Demo = Any
 StartDemo = Callable[..., Demo]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.conftest import assert_nothing_amiss
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.timeout(200)]
 StartDemo = Callable[..., Any]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.servers, pytest.mark.needs_recordings, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.long, pytest.mark.servers, pytest.mark.needs_recordings, pytest.mark.timeout(200)]
 StartDemo = Callable[..., Any]
 
 

@@ -57,7 +57,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, help="repeats a run; drawn and printed if absent")
     parser.add_argument("--only", default="", help="codes or names, joined by commas, e.g. F13,redis-emptied")
-    parser.add_argument("--quick", action="store_true", help="only those that `make test` runs")
+    parser.add_argument("--quick", action="store_true", help="only those that `make test` and `make test-long` run")
     parser.add_argument("--rate", type=float, default=700.0, help="messages a second of the simulated exchanges")
     parser.add_argument("--patience", type=float, default=1.0, help="stretches the time bounds on a busy machine")
     parser.add_argument("--keep", action="store_true", help="keep data and logs")

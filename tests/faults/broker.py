@@ -80,9 +80,9 @@ def _kept_as_dead_letters(expected: set[tuple[str, str, int, int]]) -> Check:
 
 
 FAULTS = [
-    Fault("F8", "kafka-killed", "kill -9, back after 5 s", kafka_killed, bound_s=6, quick=True),
+    Fault("F8", "kafka-killed", "kill -9, back after 5 s", kafka_killed, bound_s=6, target="test"),
     Fault("F8", "kafka-away", "down for 60 s", partial(kafka_away, 60), bound_s=15),
     Fault("F8", "kafka-away-for-10-minutes", "down for 600 s", partial(kafka_away, 600), bound_s=100),
     Fault("F9", "kafka-frozen", "SIGSTOP for 5 s", kafka_frozen, bound_s=5),
-    Fault("F30", "poison", "records that are no trades", poison, bound_s=2, quick=True),
+    Fault("F30", "poison", "records that are no trades", poison, bound_s=2, target="test"),
 ]

@@ -156,11 +156,11 @@ FAULTS = [
         "alert worker killed twice while a market falls",
         alert_worker_killed,
         bound_s=2,
-        quick=True,
+        target="test-long",
         comes_first=True,
     ),
     *(
-        Fault("F1", f"{name}-killed", "kill -9 at random moments", strike, bound_s=2, quick=True)
+        Fault("F1", f"{name}-killed", "kill -9 at random moments", strike, bound_s=2, target="test")
         for name, strike in _each(CONSUMERS, killed, 3)
     ),
     Fault("F1", "consumers-killed-50-times", "either, again and again", partial(any_consumer_killed, 50), bound_s=2),
@@ -173,7 +173,7 @@ FAULTS = [
         for name, strike in _each(CONSUMERS, partial(killed_at, "advised"))
     ),
     *(
-        Fault("F4", f"{name}-killed", "kill -9", strike, bound_s=4, makes_gap=True, quick=True)
+        Fault("F4", f"{name}-killed", "kill -9", strike, bound_s=4, makes_gap=True, target="test-long")
         for name, strike in _each(PRODUCERS, killed, 1)
     ),
     *(
@@ -187,7 +187,15 @@ FAULTS = [
         )
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), told_to_end)
     ),
-    Fault("F5", "all-told-to-end", "SIGTERM to each in turn", all_told_to_end, bound_s=4, makes_gap=True, quick=True),
+    Fault(
+        "F5",
+        "all-told-to-end",
+        "SIGTERM to each in turn",
+        all_told_to_end,
+        bound_s=4,
+        makes_gap=True,
+        target="test-long",
+    ),
     *(
         Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=4, makes_gap=name in PRODUCERS)
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, 5.0)
@@ -209,7 +217,7 @@ FAULTS = [
         for name, strike in _each(CONSUMERS, in_a_group)
     ),
     *(
-        Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=4, quick=True)
+        Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=4, target="test-long")
         for name, strike in _each(CONSUMERS, consumer_doubled)
     ),
     *(

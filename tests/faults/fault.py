@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 StageName = Literal["plain", "three brokers", "proxied"]
 """Which world it needs: one of each server; three brokers; or one with a TCP proxy before each part."""
 
+Target = Literal["test", "test-long"]
+"""Which target of the Makefile strikes it before `make faults` does: what is quick, and what adds least to that."""
+
 Check = Callable[["World"], Awaitable[Sequence[str]]]
 
 
@@ -49,5 +52,5 @@ class Fault:
     bound_s: float
     makes_gap: bool = False
     stage: StageName = "plain"
-    quick: bool = False
+    target: Target | None = None
     comes_first: bool = False

@@ -26,13 +26,13 @@ class Planned:
 
 
 def choose(catalogue: Sequence[Fault], only: Collection[str] = (), *, quick: bool = False) -> list[Fault]:
-    """The faults whose code or name is in `only` (all without it); of those the quick ones. Raises UnknownFault."""
+    """The faults named in `only` by code or name (all without it); `quick`: what tests strike. Raises UnknownFault."""
     names = {one for fault in catalogue for one in (fault.code, fault.name)}
     unknown = sorted(set(only) - names)
     if unknown:
         raise UnknownFault(f"no fault is called {', '.join(unknown)}; the names are {', '.join(sorted(names))}")
     wanted = [fault for fault in catalogue if not only or fault.code in only or fault.name in only]
-    return [fault for fault in wanted if fault.quick or not quick]
+    return [fault for fault in wanted if fault.target or not quick]
 
 
 def plan(faults: Iterable[Fault], seed: int) -> dict[StageName, list[Planned]]:

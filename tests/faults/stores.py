@@ -173,15 +173,15 @@ async def postgres(world: "World") -> AsyncIterator["asyncpg.Connection[asyncpg.
 
 
 FAULTS = [
-    Fault("F13", "redis-killed", "kill -9, back after 1.5 s", redis_killed, bound_s=4, quick=True),
+    Fault("F13", "redis-killed", "kill -9, back after 1.5 s", redis_killed, bound_s=4, target="test"),
     Fault("F14", "redis-frozen", "SIGSTOP for 5 s", redis_frozen, bound_s=4),
-    Fault("F15", "redis-emptied", "FLUSHALL", redis_emptied, bound_s=5, quick=True),
+    Fault("F15", "redis-emptied", "FLUSHALL", redis_emptied, bound_s=5, target="test-long"),
     Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=5),
     Fault("F16", "redis-power-loss", "the last of its file is gone, twice", redis_lost_its_last_second, bound_s=4),
     Fault("F17", "redis-out-of-memory", "refuses writes for 3 s", redis_out_of_memory, bound_s=4),
     Fault("F17", "redis-password-changed", "another until it was told", redis_password_changed, bound_s=5),
     Fault("F17", "redis-read-only", "a replica for 3 s", redis_read_only, bound_s=4),
-    Fault("F18", "postgres-crashed", "immediate shutdown, back after 2 s", postgres_crashed, bound_s=4, quick=True),
+    Fault("F18", "postgres-crashed", "immediate shutdown, back after 2 s", postgres_crashed, bound_s=4, target="test"),
     Fault("F18", "postgres-killed", "kill -9 of all its processes", postgres_killed, bound_s=4),
     Fault("F18", "postgres-restarted", "fast restart", postgres_restarted, bound_s=4),
     Fault("F18", "postgres-sessions-cut", "our sessions ended, three times", postgres_sessions_cut, bound_s=4),

@@ -1,4 +1,4 @@
-"""The faults that every test run goes through: after each, all that was published is in every store, once, in order."""
+"""The faults that tests strike: after each, all that was published is in every store, once, in order."""
 
 from random import Random
 from typing import Any
@@ -14,12 +14,19 @@ from tests.faults.harness import Strikes
 from tests.faults.plan import Planned, choose, plan
 from tests.faults.world import World
 
-QUICK = plan(choose(FAULTS, quick=True), SEED)["plain"]
+QUICK = [
+    pytest.param(
+        one,
+        id=f"{one.fault.code}-{one.fault.name}",
+        marks=[pytest.mark.long] if one.fault.target == "test-long" else [],
+    )
+    for one in plan(choose(FAULTS, quick=True), SEED)["plain"]
+]
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.mark.parametrize("planned", QUICK, ids=[f"{one.fault.code}-{one.fault.name}" for one in QUICK])
+@pytest.mark.parametrize("planned", QUICK)
 async def test_every_invariant_holds(strikes: Strikes, planned: Planned) -> None:
     outcome = await strikes.strike(planned)
 

@@ -14,7 +14,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., tuple[int, str, str]]
 
 REPOSITORY = Path(__file__).parents[2]
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
 
 
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:

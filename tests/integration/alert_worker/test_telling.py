@@ -77,6 +77,7 @@ async def test_killed_at_the_worst_moment_it_tells_at_least_once_and_repeats_onl
     assert "KRW-E0" in str([message.blocks for message in slack.messages])
 
 
+@pytest.mark.long
 @pytest.mark.timeout(150)
 async def test_a_storm_while_slack_is_away_is_told_after_most_severe_first_merged_and_counted(
     worker, slack, decide, eventually, all_settled, notifications
@@ -103,6 +104,7 @@ async def test_a_storm_while_slack_is_away_is_told_after_most_severe_first_merge
     assert {note.stage for note in await notifications()} == {"intent", "sent"}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)  # paced at a message a second
 async def test_three_hundred_at_once_are_a_handful_of_messages(worker, slack, decide, eventually) -> None:
     await worker.start()

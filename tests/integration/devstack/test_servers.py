@@ -181,6 +181,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(wait_until_gone: 
     assert wait_until_gone([pid]) == []
 
 
+@pytest.mark.long
 def test_three_brokers_form_one_cluster(data_directory: Path) -> None:
     brokers = kafka_cluster(data_directory)
     try:

@@ -107,6 +107,7 @@ def published(truth):
     }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(420)
 async def test_a_minute_of_a_changed_field_is_replayed_and_nothing_is_lost(ground, dsns, end_of):
     tape_dsn, writer_dsn = dsns
