@@ -4,11 +4,11 @@ import base64
 import re
 import signal
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack import launch
+from devstack import class_archive, launch
 from devstack.jars import INSTEAD, class_path
 from devstack.places import cache_directory
 from devstack.ports import Port
@@ -109,6 +109,7 @@ class Kafka:
     def prepare(self, progress: Progress) -> None:
         """Jars, and the formatting of a directory that is new."""
         self._class_path = class_path(self.cache, progress)
+        class_archive.make_if_listed(self.cache / "kafka", java(), self._class_path, progress)
         (self.root / "log4j2.xml").write_text(_LOG4J2, encoding="ascii")
         if (self.root / "data" / "meta.properties").exists():
             return
@@ -116,13 +117,13 @@ class Kafka:
         for port in self.ports:
             port.pick(self.name)
         format_ = ("kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", self._configuration())
-        status, said = launch.run(self._java(*format_))
+        status, said = launch.run(self._java(class_archive.reading, *format_))
         if status != 0:
             raise Unreachable(f"Kafka could not format {self.root / 'data'}: {said.strip().splitlines()[-1]}")
 
     def argv(self) -> list[str]:
         """The broker's JVM."""
-        return self._java("kafka.Kafka", self._configuration())
+        return self._java(class_archive.listing, "kafka.Kafka", self._configuration())
 
     def _configuration(self) -> str:
         path = self.root / "server.properties"
@@ -131,9 +132,10 @@ class Kafka:
         path.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")
         return str(path)
 
-    def _java(self, *arguments: str) -> list[str]:
+    def _java(self, archive: Callable[[Path, str, Sequence[Path]], list[str]], *arguments: str) -> list[str]:
         return [
             java(),
+            *archive(self.cache / "kafka", java(), self._class_path),
             f"-Xmx{self.heap}",
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",

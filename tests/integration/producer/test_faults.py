@@ -79,6 +79,7 @@ async def test_a_cut_connection_is_a_gap_and_a_new_connection(ground, compare, u
     assert {one.event.exchange for one in feed if one.event.kind == "gap"} == set(BOTH)
 
 
+@pytest.mark.long
 async def test_lines_that_drip_lose_nothing_while_they_stand_and_leave_a_gap_when_they_break(
     ground, compare, unexplained, end_of
 ):
@@ -105,6 +106,7 @@ async def test_lines_that_drip_lose_nothing_while_they_stand_and_leave_a_gap_whe
     assert result.out_of_order == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ahead_ms", [-90_000, 90_000])
 async def test_a_gap_covers_what_was_missed_whatever_the_exchanges_clock_says(
     ground, compare, unexplained, end_of, ahead_ms

@@ -67,6 +67,7 @@ async def rows(record):
     return {row[:3]: row[3:] for row in await record.rows(ROWS)}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_day_of_two_hundred_markets_is_a_row_a_minute_and_market(record):
     chance = random.Random(5)

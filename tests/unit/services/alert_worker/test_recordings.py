@@ -86,6 +86,7 @@ def opened(alerts: list[Alert]) -> list[Alert]:
     return [alert for alert in alerts if alert.state == "open"]
 
 
+@pytest.mark.long
 def test_a_calm_month_of_bitcoin_has_hardly_an_episode(read_minutes, watch) -> None:
     episodes = opened(watch(as_trades(read_minutes("binance_BTCUSDT_1m_2023-07.csv.gz"))))
     assert 1 <= len(episodes) <= 0.1 * 31
