@@ -19,6 +19,11 @@ INVALID_FRAMES = Counter("tapewatch_invalid_frames_total", "Frames that no adapt
 CONNECTIONS_LOST = Counter(
     "tapewatch_connections_lost_total", "WebSocket connections that ended", ["exchange", "reason"]
 )
+CANDLE_REQUESTS = Counter(
+    "tapewatch_candle_requests_total",
+    "Answers of an exchange to our asking for candles, by outcome",
+    ["exchange", "outcome"],
+)
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 

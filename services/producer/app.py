@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
 from services.producer import catalogue
+from services.producer.candle_filling import CandleFilling
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing, Rate
 from services.producer.feed import Feed
@@ -62,17 +64,28 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     )
     _publish_instruments(publisher, adapter, selection, plan)
     feeds = await lifecycle.unless_stopped(stop, _feeds(settings, adapter, publisher, plan, shard))
+    filling = CandleFilling(exchange, own.rest_url, adapter.trade_exchange, shard, publisher, now_us)
+    traded = {symbol for work in plan if work.carries_trades for symbol in work.symbols}
+    filling.cover({symbol: listing for symbol, listing in _listings(selection).items() if symbol in traded})
     log.info("reading", exchange=exchange, shard=str(shard), symbols=len(selection.symbols), connections=len(plan))
-    await _until_stopped(publisher, feeds, stop, liveness)
+    await _until_stopped(publisher, feeds, filling.run(settings.kafka), stop, liveness)
 
 
-async def _until_stopped(publisher: Publisher, feeds: Sequence[Feed], stop: asyncio.Event, liveness: Liveness) -> None:
+async def _until_stopped(
+    publisher: Publisher,
+    feeds: Sequence[Feed],
+    filling: Coroutine[Any, Any, None],
+    stop: asyncio.Event,
+    liveness: Liveness,
+) -> None:
     """Run until told to stop; then hang up first and bring home what was received."""
     async with asyncio.TaskGroup() as group:
         publishing = group.create_task(publisher.run(), name="publisher")
         telling = group.create_task(tell_progress(publisher, feeds, liveness), name="progress")
+        asking = group.create_task(filling, name="candles")
         reading = [group.create_task(feed.run()) for feed in feeds]
         await stop.wait()
+        asking.cancel()
         for feed in feeds:
             group.create_task(feed.hang_up())
         await _ended(reading)
@@ -114,9 +127,13 @@ async def _select(settings: Settings, exchange: str) -> Selection:
 def _adapter(
     settings: Settings, exchange: str, own: UpbitSettings | BinanceSettings, selection: Selection
 ) -> ExchangeAdapter:
-    listings = {market.symbol: Listing(market.symbol, market.base, market.quote) for market in selection.markets}
+    listings = _listings(selection)
     stream = own.trade_stream if isinstance(own, BinanceSettings) else "trade"
     return ADAPTERS[exchange](AdapterOptions(own.websocket_url, listings, settings.orderbook.levels, stream))
+
+
+def _listings(selection: Selection) -> dict[str, Listing]:
+    return {market.symbol: Listing(market.symbol, market.base, market.quote) for market in selection.markets}
 
 
 def _plan(

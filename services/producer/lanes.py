@@ -1,7 +1,8 @@
 """What waits for Kafka, by partition and in order, within bounds; what gives way at a bound, and how it is told. Pure.
 
 Trades are kept until the bound, and then new ones are given up until half of it is free again: one gap tells of them.
-Tickers and books give way to newer ones of their symbol. What is about the feeds themselves is kept to a bound too, and
+Tickers and books give way to newer ones of their symbol. Candles are asked for only while few wait: whoever asks looks
+at `candle_bytes`. What is about the feeds themselves is kept to a bound too, and
 then gaps are put together into the one that tells of the trades. Dead letters have a bound of their own.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.producer.gaps import Dropped, Gap
-from shared.events import DeadLetter, Event, FeedEvent, OrderBook, Ticker, Trade
+from shared.events import Candle, DeadLetter, Event, FeedEvent, OrderBook, Ticker, Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import DEAD_LETTERS, TOPIC_OF_EVENT, Topic
 from shared.wire import HEADERS_OF_EVENT, encode
@@ -77,8 +78,10 @@ class Lanes:
         self._max_newest_bytes = max_newest_bytes
         self._conflate_at_bytes = max_newest_bytes
         self._max_feed_bytes = max_feed_bytes
-        self._bytes: dict[type[Event], int] = dict.fromkeys((Trade, Ticker, OrderBook, FeedEvent, DeadLetter), 0)
-        self._slots: dict[type[Event], dict[str, _Slot]] = {Trade: {}, Ticker: {}, OrderBook: {}}
+        self._bytes: dict[type[Event], int] = dict.fromkeys(
+            (Trade, Ticker, OrderBook, Candle, FeedEvent, DeadLetter), 0
+        )
+        self._slots: dict[type[Event], dict[str, _Slot]] = {Trade: {}, Ticker: {}, OrderBook: {}, Candle: {}}
 
     def put(self, event: Trade | Ticker | OrderBook) -> None:
         """Let one market event wait, or give something up when a bound is reached."""
@@ -93,6 +96,18 @@ class Lanes:
         self._bytes[kind] += len(value) + RECORD_OVERHEAD_BYTES
         if kind is not Trade and self._bytes[Ticker] + self._bytes[OrderBook] >= self._conflate_at_bytes:
             self._conflate_all()
+
+    def put_candle(self, candle: Candle) -> None:
+        """Let a candle wait."""
+        slot = self._slots[Candle].get(candle.symbol) or self._new_slot(candle)
+        value = encode(candle)
+        slot.lane.waiting.append((slot.key, value))
+        self._bytes[Candle] += len(value) + RECORD_OVERHEAD_BYTES
+
+    @property
+    def candle_bytes(self) -> int:
+        """What candles take that are not acknowledged."""
+        return self._bytes[Candle]
 
     def put_record(self, topic: Topic, key: str, event: Event) -> bool:
         """Let any other record wait. False: too many wait already. The caller counts a dead letter that is given up;
@@ -164,7 +179,7 @@ class Lanes:
     def _lane(self, topic: Topic, partition: int) -> Lane:
         return self.lanes.setdefault((topic.name, partition), Lane(topic, partition))
 
-    def _new_slot(self, event: Trade | Ticker | OrderBook) -> _Slot:
+    def _new_slot(self, event: Trade | Ticker | OrderBook | Candle) -> _Slot:
         topic = TOPIC_OF_EVENT[type(event)]
         key = symbol_key(event.exchange, event.symbol)
         slot = _Slot(self._lane(topic, partition_of(key, topic.partitions)), key.encode())

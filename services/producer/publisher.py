@@ -27,8 +27,8 @@ from services.producer.lanes import Lane, Lanes
 from services.producer.pace import Pace
 from shared import metrics
 from shared.clock import NowMicros
-from shared.events import Event, FeedEvent, MarketEvent, Trade
-from shared.topics import DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, TRADES, Topic
+from shared.events import Candle, Event, FeedEvent, MarketEvent, Trade
+from shared.topics import CANDLES, DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, TRADES, Topic
 
 MAX_BATCH_BYTES = 256 << 10
 _BEYOND_REPAIR = (
@@ -40,7 +40,7 @@ _BEYOND_REPAIR = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-TOPICS_WRITTEN = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS)
+TOPICS_WRITTEN = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS, CANDLES)
 _RETRY_S = 1.0
 _DISCARD_WITHIN_S = 2.0
 log = structlog.get_logger(__name__)
@@ -81,6 +81,17 @@ class Publisher:
         for event in events:
             put(event)
         self._wake.set()
+
+    def put_candles(self, candles: Sequence[Candle]) -> None:
+        """Minutes of the past, in the order of their telling. They wait behind everything else."""
+        for candle in candles:
+            self._lanes.put_candle(candle)
+        self._wake.set()
+
+    @property
+    def candle_bytes(self) -> int:
+        """What candles take that Kafka has not acknowledged."""
+        return self._lanes.candle_bytes
 
     def put(self, topic: Topic, key: str, event: Event) -> bool:
         """Any other record. False when it is given up (see `Lanes.put_record`)."""
@@ -143,11 +154,14 @@ class Publisher:
 
     async def _send_waiting(self, client: AIOKafkaProducer) -> int:
         now_ms, records = self._now_us() // 1000, 0
-        for lane in list(self._lanes.lanes.values()):
+        for lane in [lane for lane in self._lanes.lanes.values() if lane.topic is not CANDLES]:
             if lane.waiting and not lane.in_flight and not (lane.topic.event is Trade and self._feed_comes_first()):
                 await self._send(client, lane, now_ms)
                 records += len(lane.in_flight)
-        return records
+        for lane in self._lanes.of(Candle):
+            if lane.waiting and not lane.in_flight:
+                await self._send(client, lane, now_ms)
+        return records  # candles are no part of the market's pace
 
     def _feed_comes_first(self) -> bool:
         """Asked anew for every batch of trades: while one is handed over, a gap may be told, and trades after it."""

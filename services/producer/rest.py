@@ -1,4 +1,4 @@
-"""Fetches an exchange's lists over REST; what they mean is `catalogue`'s business."""
+"""Asks an exchange over REST; what its answers mean is the business of `catalogue` and `candles`."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,6 +11,15 @@ from services.producer.catalogue import CATALOGUES, InvalidList, Market
 MAX_BODY_BYTES = 64 << 20
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 T = TypeVar("T")
+
+
+class NoAnswer(Exception):
+    """The exchange did not answer as it should; the text says why. `status`: its HTTP status, where there is one;
+    `wait_s`: how long it wants us to wait, where it says so."""
+
+    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.wait_s = status, wait_s
 
 
 class ListUnavailable(Exception):
@@ -36,19 +45,32 @@ class Rest:
 
     async def _fetch(self, path: str, read: Callable[[bytes], T]) -> T:
         try:
-            async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as session,
-                session.get(self.url + path) as response,
-            ):
-                if response.status != 200:
-                    raise ListUnavailable(f"{self.url} answered HTTP {response.status}")
-                body = bytearray()
-                async for chunk in response.content.iter_chunked(1 << 16):
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise ListUnavailable(f"{self.url} sent more than {MAX_BODY_BYTES} bytes")
-            return read(bytes(body))
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ListUnavailable(f"{self.url}: {error or 'no answer in time'}") from None
+            async with make_session() as session:
+                return read(await fetch(session, self.url, path, MAX_BODY_BYTES))
+        except NoAnswer as error:
+            raise ListUnavailable(str(error)) from None
         except InvalidList as error:
             raise ListUnavailable(f"{self.url} sent a list that cannot be read: {error}") from None
+
+
+def make_session() -> aiohttp.ClientSession:
+    """For one exchange; used as a context."""
+    return aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True)
+
+
+async def fetch(session: aiohttp.ClientSession, url: str, path: str, most_bytes: int) -> bytes:
+    """The body under an exchange's REST address. Raises NoAnswer."""
+    try:
+        async with session.get(url + path) as response:
+            if response.status != 200:
+                after = response.headers.get("Retry-After", "")
+                wait_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 8 else None
+                raise NoAnswer(f"{url} answered HTTP {response.status}", response.status, wait_s)
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(1 << 16):
+                body += chunk
+                if len(body) > most_bytes:
+                    raise NoAnswer(f"{url} sent more than {most_bytes} bytes", response.status)
+            return bytes(body)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise NoAnswer(f"{url}: {error or 'no answer in time'}") from None
