@@ -20,7 +20,7 @@ from devstack.places import state_directory, try_lock
 from devstack.server import Progress
 from devstack.stack import Options, ServerAddresses, Stack
 from shared.errors import TapewatchError, WrongUse
-from shared.settings import without_secrets
+from shared.redaction import without_secrets
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _DOWN_LIMIT_S = 60.0
@@ -197,7 +197,7 @@ def main(arguments: list[str]) -> int:
     try:
         keep(wish, lambda text: _say(progress=text), _is_up)
     except TapewatchError as error:
-        _say(error=str(error), exit_code=error.exit_code)
+        _say(error=without_secrets(str(error)), exit_code=error.exit_code)
         return error.exit_code
     return 0
 

@@ -16,6 +16,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from shared import metrics
 from shared.errors import WrongUse
 from shared.liveness import Liveness
+from shared.redaction import without_secrets
 from shared.settings import MetricsSettings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _application(liveness: Liveness) -> "WSGIApplication":
             "started_at": started_at,
             "ready": liveness.is_ready,
             "still_s": round(liveness.still_s, 1),
-            "status": liveness.status,
+            "status": without_secrets(liveness.status),
         }
         code = "200 OK" if verdict() else "503 Service Unavailable"
         start_response(code, [("Content-Type", "application/json")])

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from shared.errors import TapewatchError
 from shared.hang import ended_when_hung
 from shared.liveness import Liveness
+from shared.redaction import without_secrets
 from shared.systemd import Systemd
 
 _EVERY_S = 1.0
@@ -52,4 +53,4 @@ def _more_time(liveness: Liveness) -> dict[str, int]:
 
 
 def _one_line(text: str) -> str:
-    return text.replace("\n", " ")
+    return without_secrets(text).replace("\n", " ")

@@ -14,7 +14,8 @@ from shared import health, logs
 from shared.errors import Stopped, TapewatchError
 from shared.heartbeat import beat
 from shared.liveness import Liveness
-from shared.settings import Settings, load_settings, without_secrets
+from shared.redaction import without_secrets
+from shared.settings import Settings, load_settings
 from shared.systemd import Systemd
 
 STOP_WITHIN_S = 10

@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from shared.settings import LogSettings, without_secrets
+from shared.redaction import without_secrets
+from shared.settings import LogSettings
 
 
 def configure(settings: LogSettings, service: str) -> None:
@@ -27,6 +29,7 @@ def configure(settings: LogSettings, service: str) -> None:
                 structlog.processors.format_exc_info,
                 _hide_secrets,
                 _console() if on_terminal else structlog.processors.JSONRenderer(),
+                _hide_what_was_nested,
             ],
         )
     )
@@ -54,6 +57,11 @@ def _naming(service: str) -> Processor:
         return {"service": service, **line}
 
     return add_service
+
+
+def _hide_what_was_nested(_: WrappedLogger, __: str, line: Any) -> str:
+    """Lists, errors and the like are text only now; before, a secret with a quote in it was not yet escaped."""
+    return without_secrets(line)
 
 
 def _hide_secrets(_: WrappedLogger, __: str, line: EventDict) -> EventDict:

@@ -7,7 +7,6 @@ environment, in this order; an empty file counts as not set, too.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from shared import settings_sources
+from shared import redaction, settings_sources
 from shared.errors import WrongUse
 from shared.events import CHANNELS, Channel
 
@@ -217,16 +216,27 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def load_with_origins(environ: Mapping[str, str] | None = None) -> Loaded:
-    """Like `load_settings`, and where each value came from."""
+    """Like `load_settings`, and where each value came from. No secret among them is shown by this process any more."""
     given = {key: value for key, value in (os.environ if environ is None else environ).items() if value}
-    sections = {name: type(field.default) for name, field in Settings.model_fields.items()}
+    sections = _sections()
     merged: dict[str, dict[str, Any]] = {}
     origins: dict[str, str] = {}
     for origin, values in settings_sources.weakest_first(given, sections):
         for section, keys in values.items():
             merged.setdefault(section, {}).update(keys)
             origins |= {f"{section}.{key}": origin for key in keys}
+    for section, key in secret_keys():
+        redaction.hide(str(merged.get(section, {}).get(key, "")))
     return Loaded(_validated(merged, origins), origins)
+
+
+def secret_keys() -> list[tuple[str, str]]:
+    """Section and key of every setting that is a secret."""
+    return settings_sources.secrets(_sections())
+
+
+def _sections() -> dict[str, type[Section]]:
+    return {name: type(field.default) for name, field in Settings.model_fields.items()}
 
 
 def _validated(values: dict[str, dict[str, Any]], origins: Mapping[str, str]) -> Settings:
@@ -238,18 +248,3 @@ def _validated(values: dict[str, dict[str, Any]], origins: Mapping[str, str]) ->
         origin = origins[f"{section}.{key}"]
         where = "" if origin == "environment" else f" (from {origin})"
         raise WrongUse(f"{settings_sources.env_name(section, key)}{where}: {first['msg']}") from None
-
-
-def without_secrets(text: str) -> str:
-    """Strip passwords in addresses and Slack's tokens and webhook paths from a text that is to be shown."""
-    for secret, shown in _SHOWN_AS:
-        text = secret.sub(shown, text)
-    return text
-
-
-_SHOWN_AS = (
-    (re.compile(r"://[^/\s]+@"), "://***@"),
-    (re.compile(r"(?i)password=\S+"), "password=***"),
-    (re.compile(r"xox[a-z]-[\w-]+"), "xox*-***"),
-    (re.compile(r"/services/T\w+/\S+"), "/services/***"),
-)

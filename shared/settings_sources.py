@@ -61,7 +61,7 @@ def _unknown_in(model: type[BaseModel] | None, keys: object) -> str | None:
 
 
 def _environment(environ: Environ, sections: Sections) -> Values:
-    taken = {CONFIG_KEY, *TEST_KEYS, *(f"{env_name(section, key)}_FILE" for section, key in _secrets(sections))}
+    taken = {CONFIG_KEY, *TEST_KEYS, *(f"{env_name(section, key)}_FILE" for section, key in secrets(sections))}
     found: Values = {}
     for name, value in environ.items():
         if not name.startswith(PREFIX) or name in taken:
@@ -75,7 +75,7 @@ def _environment(environ: Environ, sections: Sections) -> Values:
 
 def _secret_files(environ: Environ, sections: Sections) -> Values:
     found: Values = {}
-    for section, key in _secrets(sections):
+    for section, key in secrets(sections):
         name = f"{env_name(section, key)}_FILE"
         if name in environ and (secret := _read(Path(environ[name]), name)):
             found.setdefault(section, {})[key] = secret
@@ -86,14 +86,15 @@ def _credentials(environ: Environ, sections: Sections) -> Values:
     if CREDENTIALS_KEY not in environ:
         return {}
     found: Values = {}
-    for section, key in _secrets(sections):
+    for section, key in secrets(sections):
         path = Path(environ[CREDENTIALS_KEY], f"{section}_{key}")
         if path.exists() and (secret := _read(path, CREDENTIALS_KEY)):
             found.setdefault(section, {})[key] = secret
     return found
 
 
-def _secrets(sections: Sections) -> list[tuple[str, str]]:
+def secrets(sections: Sections) -> list[tuple[str, str]]:
+    """Section and key of what is a secret: by its type, so that a new one cannot be forgotten."""
     return [
         (section, key)
         for section, model in sections.items()

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from services.alert_worker.outbox import TOLD_KEPT, Action, Bulletin, Place, Together
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, Event, Notification
+from shared.redaction import without_secrets
 from shared.topics import DEAD_LETTERS, NOTIFICATIONS, Topic
 from shared.wire import HEADERS_OF_EVENT, encode
 
@@ -43,7 +44,7 @@ class Receipts:
             settled_offset=self._settled_offset(),
             channel=None if place is None else place.channel,
             ts=None if place is None else place.ts,
-            reason=None if reason is None else reason[:2_000],
+            reason=None if reason is None else without_secrets(reason)[:2_000],
         )
         await self._send(NOTIFICATIONS, record, record.episode_id.encode())
 
@@ -73,7 +74,7 @@ class Receipts:
         for alert in alerts:
             payload = encode(alert) if alert is not None else msgspec.json.encode(_data_of(action))
             letter = DeadLetter(
-                reason=reason[:2_000],
+                reason=without_secrets(reason)[:2_000],
                 at_us=now_us(),
                 payload=base64.b64encode(payload[: 64 << 10]).decode(),
                 payload_bytes=len(payload),

@@ -22,6 +22,7 @@ from services.watchdog.ways import NotTold
 from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.events import Alert
+from shared.redaction import without_secrets
 from shared.settings import Settings
 
 _SHOWN_WITHIN = 6
@@ -38,7 +39,7 @@ async def send(settings: Settings) -> tuple[list[str], bool]:
     finally:
         await notifier.close()
     said += await _ops(settings)
-    return [line for line, _ in said], all(ok for _, ok in said)
+    return [without_secrets(line) for line, _ in said], all(ok for _, ok in said)
 
 
 async def _market(notifier: Notifier, settings: Settings) -> list[tuple[str, bool]]:

@@ -101,7 +101,7 @@ def main() -> None:
     try:
         app()
     except TapewatchError as error:
-        from shared.settings import without_secrets
+        from shared.redaction import without_secrets
 
         _end(without_secrets(str(error)), error.exit_code)
     except ModuleNotFoundError as error:
@@ -109,6 +109,12 @@ def main() -> None:
         if extra is None:
             raise
         _end(f"this needs the package {error.name}: pip install 'tapewatch[{extra}]'", 2)
+    except Exception:  # noqa: BLE001 - what nobody foresaw, told as ever, but for the secrets that its text may hold
+        from traceback import format_exc
+
+        from shared.redaction import without_secrets
+
+        sys.exit(without_secrets(format_exc()))
 
 
 def missing_extra(module: str, command: str) -> str | None:

@@ -189,7 +189,9 @@ def _told() -> Iterator[None]:
     try:
         yield
     except TapewatchError as error:
-        typer.echo(str(error), err=True)
+        from shared.redaction import without_secrets
+
+        typer.echo(without_secrets(str(error)), err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

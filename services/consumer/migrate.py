@@ -18,6 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from services.consumer.database_name import DSN_KEY, database_name
 from shared import logs
 from shared.errors import TapewatchError, Unreachable, WrongUse
+from shared.redaction import without_secrets
 from shared.settings import PostgresSettings, load_settings
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,7 @@ def run(*, as_json: bool = False) -> int:
         logs.configure(settings.log, "db-migrate")
         applied = migrate(settings.postgres, settings.start.wait_s)
     except TapewatchError as error:
-        print(f"tapewatch db migrate: {error}", file=sys.stderr)
+        print(f"tapewatch db migrate: {without_secrets(str(error))}", file=sys.stderr)
         return error.exit_code
     if as_json:
         print(json.dumps({"database": database_name(settings.postgres), "applied": applied}))

@@ -21,7 +21,8 @@ from services.reconcile.stores import Comparison, book_depths
 from services.reconcile.truth import Truth, read_truth
 from shared.errors import Unreachable
 from shared.kafka import wait_until_reachable
-from shared.settings import Settings, without_secrets
+from shared.redaction import without_secrets
+from shared.settings import Settings
 from shared.topic_ids import wait_for_topic_ids
 from shared.topics import TOPICS, TRADES
 
@@ -52,7 +53,7 @@ async def _redis(settings: Settings, symbols: Iterable[Symbol], since_us: int) -
     try:
         async with Redis.from_url(url, socket_timeout=30, socket_connect_timeout=_WAIT_S) as client:
             return await read_cache(client, symbols, since_us)
-    except (OSError, RedisError) as error:
+    except (OSError, RedisError, ValueError) as error:
         raise Unreachable(f"Redis at {without_secrets(url)}: {error}") from None
 
 

@@ -21,7 +21,8 @@ from services.watchdog.wording import WORDINGS, Wording
 from shared import lifecycle
 from shared.clock import NowMicros, now_us
 from shared.liveness import Liveness
-from shared.settings import Settings, without_secrets
+from shared.redaction import without_secrets
+from shared.settings import Settings
 
 LOOK_EVERY_S = 1.0
 SAVE_EVERY_S = 5.0
@@ -135,6 +136,7 @@ class Watchdog:
                 change, end=await self._host.last_end(change.part, change.since_us - _ENDED_WITHIN_US) or change.end
             )
         lines = [without_secrets(line)[:300] for line in await self._host.last_lines(change.part, LOG_LINES)]
+        change = replace(change, status=without_secrets(change.status))
         message = render(change, Context(self._name, self._host.advice(change.part), lines), self._wording)
         log.warning("change", part=change.part, kind=change.kind, text=message.text)
         return message

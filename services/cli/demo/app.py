@@ -31,7 +31,7 @@ from services.simulator.recordings.files import find_set
 from services.simulator.scenarios import SCENARIOS
 from shared.clock import now_us
 from shared.errors import TapewatchError, WrongUse
-from shared.settings import without_secrets
+from shared.redaction import without_secrets
 
 _LEFT = 130
 _WIDTH = 110

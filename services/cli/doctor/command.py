@@ -44,7 +44,7 @@ def doctor(
 
 
 def _shown(finding: "Finding") -> dict[str, str]:
-    from shared.settings import without_secrets
+    from shared.redaction import without_secrets
 
     return {key: without_secrets(text) for key, text in asdict(finding).items()}
 
@@ -54,7 +54,7 @@ def _show(findings: "list[Finding]") -> None:
     from rich.text import Text
 
     from services.cli.doctor.finding import line
-    from shared.settings import without_secrets
+    from shared.redaction import without_secrets
 
     console = Console()
     for finding in findings:

@@ -94,7 +94,7 @@ def _view(as_json: bool) -> View:
     from rich.console import Console
 
     from services.cli.status import screen
-    from shared.settings import without_secrets
+    from shared.redaction import without_secrets
 
     def say(text: str) -> None:
         typer.echo(f"cannot look: {without_secrets(text)}", err=True)
@@ -113,7 +113,7 @@ def _live(console: "Console") -> View:
     from rich.text import Text
 
     from services.cli.status import screen
-    from shared.settings import without_secrets
+    from shared.redaction import without_secrets
 
     live = Live(Text("looking…", style="dim"), console=console, auto_refresh=False, vertical_overflow="crop")
     hint = Text("\nCtrl-C ends", style="dim")

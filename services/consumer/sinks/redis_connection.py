@@ -26,7 +26,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from services.consumer.sinks.base import StoreFailed
 from shared.errors import Unreachable, WrongUse
-from shared.settings import RedisSettings, without_secrets
+from shared.redaction import without_secrets
+from shared.settings import RedisSettings
 
 ANSWER_TIMEOUT_S = 5.0
 _CONNECT_TIMEOUT_S = 2.0

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import WrongUse
-from shared.settings import Settings, load_settings, load_with_origins, without_secrets
+from shared.redaction import without_secrets
+from shared.settings import Settings, load_settings, load_with_origins
 
 SECRET = "xoxb-12345-do-not-show"
 TOKEN = "TAPEWATCH_SLACK__BOT_TOKEN"
