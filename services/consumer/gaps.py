@@ -1,14 +1,16 @@
 """Records that Kafka deleted before this reader came to them: told on the feed topic, never passed over in silence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.consumer.batch import Batch, Slice
+from services.consumer.decode import TopicAndPartition
 from services.consumer.feed import EVERY_EXCHANGE, publish
 from services.consumer.positions import Outside
 from shared import metrics
+from shared.clock import now_us
 from shared.events import FeedEvent
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,22 @@ def jump(outside: Outside) -> Batch:
     """A batch without events that moves the store's position to the log's start."""
     piece = Slice(outside.topic, outside.partition, outside.stored, outside.bounds.start, [], [])
     return Batch(f"jump of {outside.topic}-{outside.partition} to {outside.bounds.start}", (piece,))
+
+
+async def tell_went_back(producer: AIOKafkaProducer, records: Mapping[TopicAndPartition, int], reader: str) -> None:
+    """Log and publish that the store is back at an earlier state, if it is; what follows is read again.
+
+    Returns when Kafka acknowledged it. Raises KafkaError.
+    """
+    if not records:
+        return
+    reason = (
+        f"the store stands {sum(records.values())} records before what it had acknowledged, in {len(records)} "
+        "partitions: it was restored from a back-up or lost its last writes. They are read again"
+    )
+    log.warning("the store went back", reason=reason)
+    event = FeedEvent(kind="degraded", exchange=EVERY_EXCHANGE, reason=f"{reader}: {reason}", at_us=now_us())
+    await publish(producer, event)
 
 
 async def tell(producer: AIOKafkaProducer, outside: Sequence[Outside], reader: str, at_us: int) -> None:

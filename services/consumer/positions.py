@@ -43,6 +43,18 @@ class Starts:
     outside: tuple[Outside, ...]
 
 
+def went_back(
+    stored: Mapping[TopicAndPartition, int | None], advised: Mapping[TopicAndPartition, int]
+) -> Mapping[TopicAndPartition, int]:
+    """Records by partition that the store had once and has no more, by what was committed to Kafka when it had them.
+
+    A store that was restored from a back-up, or lost its last second with the power. One that remembers nothing at all
+    is told as that.
+    """
+    behind = {key: advised.get(key, 0) - position for key, position in stored.items() if position is not None}
+    return {key: records for key, records in behind.items() if records > 0}
+
+
 def lost_everything(stored: Mapping[TopicAndPartition, int | None]) -> bool:
     """Say whether the store remembers no partition at all: it is new, or was emptied."""
     return all(position is None for position in stored.values())

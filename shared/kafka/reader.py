@@ -1,7 +1,7 @@
 """Reading partitions from positions that are kept elsewhere."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
@@ -14,7 +14,7 @@ class PartitionReader:
     """Reads fixed partitions from given offsets: no group membership, no silent jump.
 
     A position outside the log raises aiokafka's OffsetOutOfRangeError, which the caller must tell people about.
-    `group_id` names the group under which positions are committed for lag monitors to see; nothing reads them back.
+    `group_id` names the group under which positions are committed for lag monitors to see; no reading starts there.
     """
 
     def __init__(self, settings: KafkaSettings, client_id: str, group_id: str | None = None) -> None:
@@ -85,6 +85,11 @@ class PartitionReader:
                 found[partition] = int(records[0].timestamp)
         self._consumer.unsubscribe()
         return found
+
+    async def advised(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """What was committed last, by partition; without those for which nothing was. Raises KafkaError."""
+        found = {partition: await self._consumer.committed(partition) for partition in partitions}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
 
     async def advise(self, positions: Mapping[TopicPartition, int | OffsetAndMetadata]) -> None:
         """Commit `positions` to the group, for lag monitors. Raises KafkaError."""

@@ -59,6 +59,18 @@ class Tape:
         sent = await self.producer.send_and_wait(TRADES.name, value, partition=partition, headers=headers)
         return int(sent.offset)
 
+    async def until_committed(self, group: str) -> None:
+        """Return once Kafka was told that all trades are stored."""
+        partitions = [TopicPartition(TRADES.name, number) for number in range(TRADES.partitions)]
+        reader = PartitionReader(self.kafka, "test", group_id=group)
+        try:
+            await reader.connect()
+            ends = await reader.log_ends(partitions)
+            while await reader.advised(partitions) != ends:  # noqa: ASYNC110  Kafka tells nobody
+                await asyncio.sleep(0.1)
+        finally:
+            await reader.close()
+
     async def read(self, topic: Topic) -> list[Event]:
         """Everything that is on the first partition of a topic."""
         partition = TopicPartition(topic.name, 0)

@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from devstack.server import Server
 from services.cli.demo.database import create_user
 from services.consumer.migrate import migrate
 from shared.settings import PostgresSettings
+from shared.topics import FEED
 
 RECOMPUTED = """
 SELECT instrument_id, date_trunc('minute', traded_at), (array_agg(price ORDER BY traded_at, trade_id))[1], max(price),
@@ -153,6 +156,38 @@ async def test_a_second_copy_takes_over_from_a_killed_one(
     assert await store.held() == tape.published
     second.kill(signal.SIGTERM)
     assert await second.ended() == 0
+
+
+async def test_a_database_restored_from_a_back_up_is_told_and_has_all_in_the_end(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    async def stored_and_stopped() -> None:
+        consumer = start_postgres_consumer()
+        await tape.trades(600)
+        await store.until_holding(tape.published)
+        await tape.until_committed("tapewatch-postgres")
+        consumer.kill(signal.SIGTERM)
+        assert await consumer.ended() == 0
+        await asyncio.to_thread(store.server.stop)
+
+    data, back_up = store.server.recipe.root / "data", store.server.recipe.root / "back-up"
+    await stored_and_stopped()
+    await asyncio.to_thread(subprocess.run, ["cp", "-a", data, back_up], check=True)
+    await asyncio.to_thread(store.server.start)
+    await stored_and_stopped()
+    shutil.rmtree(data)
+    back_up.rename(data)
+    await asyncio.to_thread(store.server.start)
+    assert len(await store.rows("SELECT FROM trade")) == 600
+    consumer = start_postgres_consumer()
+    await store.until_holding(tape.published)
+
+    assert await store.held() == tape.published
+    assert await store.rows(KEPT) == await store.rows(RECOMPUTED)
+    assert (await consumer.until_said("the store went back"))["level"] == "warning"
+    told = [event for event in await tape.read(FEED) if event.kind == "degraded"]
+    assert "records before what it had acknowledged" in told[0].reason
+    assert len(told) == 1
 
 
 async def test_told_to_stop_while_standing_by_it_ends_well(

@@ -1,6 +1,6 @@
 import pytest
 
-from services.consumer.positions import Bounds, lost_everything, starts
+from services.consumer.positions import Bounds, lost_everything, starts, went_back
 
 KEY = ("tape.trades.v1", 3)
 
@@ -48,3 +48,10 @@ def test_a_refill_serves_only_partitions_without_a_position() -> None:
 def test_a_store_that_remembers_one_partition_has_not_lost_everything() -> None:
     assert lost_everything({KEY: None, ("tape.trades.v1", 4): None})
     assert not lost_everything({KEY: None, ("tape.trades.v1", 4): 0})
+
+
+def test_a_store_that_stands_before_what_was_committed_went_back() -> None:
+    ahead, level, new, unknown = (("tape.trades.v1", partition) for partition in range(4, 8))
+    stored = {KEY: 30, ahead: 90, level: 50, new: None, unknown: 7}
+
+    assert went_back(stored, {KEY: 42, ahead: 80, level: 50, new: 60} | {("tape.trades.v1", 9): 5}) == {KEY: 12}
