@@ -118,7 +118,9 @@ class FeedEvent(Struct, frozen=True, kw_only=True):
 class Alert(Struct, frozen=True, kw_only=True):
     """One state change of an episode. Ids are deterministic: the same trades give the same ids.
 
-    `suppressed_by` says why nobody is told of it, such as ``mute``; it is a record all the same.
+    `suppressed_by` says why nobody is told of it, such as ``mute``; it is a record all the same. `changes` is what an
+    exchange says anew of a market: ``listed``, ``gone``, ``halted``, ``resumed``, ``raised:WARNING``,
+    ``lifted:PRICE_FLUCTUATIONS`` and the like.
     """
 
     alert_id: Name
@@ -149,6 +151,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     data_quality: DataQuality = "ok"
     suppressed_by: Name | None = None
     members: list[Name] = field(default_factory=list)
+    changes: list[Name] = field(default_factory=list)
 
 
 class Notification(Struct, frozen=True, kw_only=True):
@@ -176,7 +179,10 @@ class Notification(Struct, frozen=True, kw_only=True):
 
 
 class Instrument(Struct, frozen=True, kw_only=True):
-    """What an exchange lists: names, whether it trades, and the exchange's own warning flags."""
+    """What an exchange lists: names, whether it trades, and the exchange's own warning flags.
+
+    `listed_at_us`: when it appeared on the exchange's list, our clock; null where it was there from the first look.
+    """
 
     exchange: Name
     symbol: Name
@@ -188,6 +194,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     english_name: str | None = None
     warning: bool = False
     cautions: list[Name] = field(default_factory=list)
+    listed_at_us: Micros | None = None
 
 
 class Candle(Struct, frozen=True, kw_only=True):

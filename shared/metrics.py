@@ -24,6 +24,9 @@ CANDLE_REQUESTS = Counter(
     "Answers of an exchange to our asking for candles, by outcome",
     ["exchange", "outcome"],
 )
+LISTS = Counter(
+    "tapewatch_market_lists_total", "The exchange's list asked for while running, by outcome", ["exchange", "outcome"]
+)
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 

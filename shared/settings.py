@@ -87,6 +87,7 @@ class UpbitSettings(Section):
     symbols: Codes = ("quote:KRW",)
     channels: Channels = CHANNELS
     orderbook_symbols: Codes = ("top:20:KRW",)
+    list_every_s: int = Field(default=180, ge=1, le=86400, description="how often its list of markets is asked for")
 
 
 class BinanceSettings(Section):
@@ -97,6 +98,7 @@ class BinanceSettings(Section):
     symbols: Codes = ("top:50:USDT", "paired:USDT")
     channels: Channels = CHANNELS
     orderbook_symbols: Codes = ("top:20:USDT",)
+    list_every_s: int = Field(default=180, ge=1, le=86400, description="how often its list of markets is asked for")
     trade_stream: Literal["trade", "aggTrade"] = "trade"
 
 

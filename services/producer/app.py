@@ -2,20 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import structlog
 
 from services.producer import catalogue
 from services.producer.candle_filling import CandleFilling
+from services.producer.catalogue import Market
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing, Rate
 from services.producer.feed import Feed
+from services.producer.gaps import Tail
+from services.producer.list_news import ListNews
+from services.producer.list_watch import watch_list
+from services.producer.newcomers import Newcomers
 from services.producer.plan import Connection, connections, owned
 from services.producer.progress import tell_progress
 from services.producer.publisher import TOPICS_WRITTEN, Publisher
+from services.producer.reading import Reading
 from services.producer.rest import Rest
 from services.producer.selection import Selection, select
 from services.producer.session import Means
@@ -30,7 +35,6 @@ from shared.settings import BinanceSettings, Settings, UpbitSettings
 from shared.topic_ids import wait_for_topic_ids
 from shared.topics import INSTRUMENTS, TRADES
 
-HANG_UP_WITHIN_S = 2.0
 DRAIN_WITHIN_S = 5.0
 _BATCH_BYTES = 256 << 10
 log = structlog.get_logger(__name__)
@@ -48,60 +52,67 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     own = _settings_of(settings, exchange)
     selection = await lifecycle.unless_stopped(stop, _select(settings, exchange))
     await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
-    adapter = _adapter(settings, exchange, own, selection)
-    plan = _plan(adapter, selection, own, shard)
-    publisher = Publisher(
-        lambda: kafka.make_producer(
-            settings.kafka,
-            f"producer-{exchange}-{shard.index}",
-            max_batch_size=_BATCH_BYTES,
-            # Batches are small when the market is calm, and then zstd costs four times as much for a fifth less.
-            compression_type="snappy",
-        ),
-        adapter.trade_exchange,
-        settings.kafka.flush_ms,
-        now_us,
-    )
+    make_adapter = partial(_adapter, settings, exchange, own)
+    adapter = make_adapter(selection.markets)
+    make_plan = partial(_plan, adapter, own, shard)
+    plan = make_plan(selection.symbols, selection.book_symbols)
+    publisher = _publisher(settings, f"producer-{exchange}-{shard.index}", adapter.trade_exchange)
     _publish_instruments(publisher, adapter, selection, plan)
-    feeds = await lifecycle.unless_stopped(stop, _feeds(settings, adapter, publisher, plan, shard))
+    await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s))
+    tail = await lifecycle.unless_stopped(stop, _tail(settings, adapter, shard))
+    means = _means(adapter, publisher, shard)
     filling = CandleFilling(exchange, own.rest_url, adapter.trade_exchange, shard, publisher, now_us)
     traded = {symbol for work in plan if work.carries_trades for symbol in work.symbols}
-    filling.cover({symbol: listing for symbol, listing in _listings(selection).items() if symbol in traded})
+    covered: dict[str, Listing] = {}
+
+    def cover(markets: Sequence[Market]) -> None:
+        if "trade" in own.channels:
+            covered.update(_listings(markets))
+            filling.cover(covered)
+
+    cover([market for market in selection.markets if market.symbol in traded])
     log.info("reading", exchange=exchange, shard=str(shard), symbols=len(selection.symbols), connections=len(plan))
-    await _until_stopped(publisher, feeds, filling.run(settings.kafka), stop, liveness)
-
-
-async def _until_stopped(
-    publisher: Publisher,
-    feeds: Sequence[Feed],
-    filling: Coroutine[Any, Any, None],
-    stop: asyncio.Event,
-    liveness: Liveness,
-) -> None:
-    """Run until told to stop; then hang up first and bring home what was received."""
     async with asyncio.TaskGroup() as group:
+        reading = Reading(group)
+        newcomers = Newcomers(reading, means, tail.clock_offset_us(), make_adapter, make_plan, cover)
+        names = [work.exchange for work in plan] or [adapter.exchange]
+        owns = partial(_owns, shard, adapter.trade_exchange)
+        news = ListNews(selection, publisher, list(dict.fromkeys(names)), owns, newcomers, now_us)
         publishing = group.create_task(publisher.run(), name="publisher")
-        telling = group.create_task(tell_progress(publisher, feeds, liveness), name="progress")
-        asking = group.create_task(filling, name="candles")
-        reading = [group.create_task(feed.run()) for feed in feeds]
+        telling = group.create_task(tell_progress(publisher, reading.feeds, liveness), name="progress")
+        candles = group.create_task(filling.run(settings.kafka), name="candles")
+        reading.begin(
+            Feed(work, means, unheard(tail, work.exchange, work.symbols), tail.clock_offset_us()) for work in plan
+        )
+        await news.take(selection.news)
+        rest = Rest(exchange, own.rest_url)
+        asking = group.create_task(
+            watch_list(rest, selection.known, own.list_every_s, now_us, news.take), name="list of markets"
+        )
         await stop.wait()
+        # Hang up first, then bring home what was received.
         asking.cancel()
-        for feed in feeds:
-            group.create_task(feed.hang_up())
-        await _ended(reading)
+        candles.cancel()
+        await reading.end()
         if not await publisher.drain(DRAIN_WITHIN_S):
             log.error("Kafka did not take everything in time; the next start writes a gap for it")
         publishing.cancel()
         telling.cancel()
 
 
-async def _ended(reading: Sequence["asyncio.Task[None]"]) -> None:
-    """Give them a moment to hang up in good order; what is connecting or reconnecting is given up."""
-    if reading:  # a shard may own none of few symbols
-        _, late = await asyncio.wait(reading, timeout=HANG_UP_WITHIN_S)
-        for task in late:
-            task.cancel()
-        await asyncio.wait(reading)
+def _publisher(settings: Settings, client_id: str, trade_exchange: str) -> Publisher:
+    return Publisher(
+        lambda: kafka.make_producer(
+            settings.kafka,
+            client_id,
+            max_batch_size=_BATCH_BYTES,
+            # Batches are small when the market is calm, and then zstd costs four times as much for a fifth less.
+            compression_type="snappy",
+        ),
+        trade_exchange,
+        settings.kafka.flush_ms,
+        now_us,
+    )
 
 
 def _settings_of(settings: Settings, exchange: str) -> UpbitSettings | BinanceSettings:
@@ -125,28 +136,34 @@ async def _select(settings: Settings, exchange: str) -> Selection:
 
 
 def _adapter(
-    settings: Settings, exchange: str, own: UpbitSettings | BinanceSettings, selection: Selection
+    settings: Settings, exchange: str, own: UpbitSettings | BinanceSettings, markets: Sequence[Market]
 ) -> ExchangeAdapter:
-    listings = _listings(selection)
+    listings = _listings(markets)
     stream = own.trade_stream if isinstance(own, BinanceSettings) else "trade"
     return ADAPTERS[exchange](AdapterOptions(own.websocket_url, listings, settings.orderbook.levels, stream))
 
 
-def _listings(selection: Selection) -> dict[str, Listing]:
-    return {market.symbol: Listing(market.symbol, market.base, market.quote) for market in selection.markets}
+def _listings(markets: Sequence[Market]) -> dict[str, Listing]:
+    return {market.symbol: Listing(market.symbol, market.base, market.quote) for market in markets}
 
 
-def _plan(
-    adapter: ExchangeAdapter, selection: Selection, own: UpbitSettings | BinanceSettings, shard: Shard
+def _plan(  # noqa: PLR0913, PLR0917  # every argument is one independent choice
+    adapter: ExchangeAdapter,
+    own: UpbitSettings | BinanceSettings,
+    shard: Shard,
+    symbols: Sequence[str],
+    book_symbols: Sequence[str],
+    first: int = 1,
 ) -> list[Connection]:
     return connections(
         adapter.exchange,
         adapter.trade_exchange,
         shard=shard,
-        symbols=owned(selection.symbols, adapter.trade_exchange, shard),
-        book_symbols=owned(selection.book_symbols, adapter.trade_exchange, shard),
+        symbols=owned(symbols, adapter.trade_exchange, shard),
+        book_symbols=owned(book_symbols, adapter.trade_exchange, shard),
         channels=own.channels,
         limit=adapter.conduct.streams_a_connection,
+        first=first,
     )
 
 
@@ -161,13 +178,15 @@ def _publish_instruments(
                 publisher.put(INSTRUMENTS, symbol_key(exchange, market.symbol), record)
 
 
-async def _feeds(
-    settings: Settings, adapter: ExchangeAdapter, publisher: Publisher, plan: Sequence[Connection], shard: Shard
-) -> list[Feed]:
-    await wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s)
-    partitions = shard.partitions(TRADES.partitions)
-    tail = await read_tail(settings.kafka, adapter.trade_exchange, partitions)
+def _owns(shard: Shard, trade_exchange: str, symbol: str) -> bool:
+    return bool(owned([symbol], trade_exchange, shard))
+
+
+async def _tail(settings: Settings, adapter: ExchangeAdapter, shard: Shard) -> Tail:
+    return await read_tail(settings.kafka, adapter.trade_exchange, shard.partitions(TRADES.partitions))
+
+
+def _means(adapter: ExchangeAdapter, publisher: Publisher, shard: Shard) -> Means:
     # Processes of one exchange may share an address, and limits are counted by address.
     rates = [Rate(rate.count, rate.seconds * shard.count) for rate in adapter.conduct.connects]
-    means = Means(adapter, publisher, now_us, time.monotonic, Budget(rates))
-    return [Feed(work, means, unheard(tail, work.exchange, work.symbols), tail.clock_offset_us()) for work in plan]
+    return Means(adapter, publisher, now_us, time.monotonic, Budget(rates))

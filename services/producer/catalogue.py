@@ -35,6 +35,8 @@ class Market(Struct, frozen=True):
     english_name: str | None = None
     warning: bool = False
     cautions: tuple[str, ...] = ()
+    listed_at_us: int | None = None
+    """When it appeared on the list, our clock; None: it was there when we first looked."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,20 @@ class Catalogue:
     read_turnovers: Callable[[bytes], dict[str, Decimal]]
 
 
-def instrument(market: Market, exchange: str, at_us: int) -> Instrument:
+def instrument(market: Market, exchange: str, at_us: int, *, is_gone: bool = False) -> Instrument:
     """A market as the record that others read."""
     return Instrument(
         exchange=exchange,
         symbol=market.symbol,
         base=market.base,
         quote=market.quote,
-        status="trading" if market.trading else "halted",
+        status="gone" if is_gone else "trading" if market.trading else "halted",
         updated_at_us=at_us,
         korean_name=market.korean_name,
         english_name=market.english_name,
         warning=market.warning,
         cautions=list(market.cautions),
+        listed_at_us=market.listed_at_us,
     )
 
 

@@ -25,15 +25,22 @@ class Feed:
     """One planned connection for as long as the process lives.
 
     `heard_until_us`: up to when nothing is missing in Kafka, by symbol, our clock; symbols that were never subscribed
-    are not in it. `clock_offset_us`: how far the exchange's clock is behind ours.
+    are not in it. `clock_offset_us`: how far the exchange's clock is behind ours. `why`: the reason of the first gap.
     """
 
-    def __init__(self, work: Connection, means: Means, heard_until_us: Mapping[str, int], clock_offset_us: int) -> None:
+    def __init__(
+        self,
+        work: Connection,
+        means: Means,
+        heard_until_us: Mapping[str, int],
+        clock_offset_us: int,
+        why: str = "the producer was not running",
+    ) -> None:
         self._work = work
         self._means = means
         self._heard_until_us = dict(heard_until_us) if work.carries_trades else {}
         self._clock_offset_us = clock_offset_us
-        self._why = "the producer was not running"
+        self._why = why
         self._session: Session | None = None
         self._stop = asyncio.Event()
         self._is_up = False

@@ -42,15 +42,19 @@ def connections(  # noqa: PLR0913  # every argument is one independent choice
     book_symbols: Sequence[str],
     channels: Sequence[Channel],
     limit: int,
+    first: int = 1,
 ) -> list[Connection]:
-    """Trades on connections of their own, so that a burst of books never delays them; at most `limit` streams each."""
+    """Trades on connections of their own, so that a burst of books never delays them; at most `limit` streams each.
+
+    They are numbered from `first` on.
+    """
     trades = [Stream("trade", s) for s in symbols if "trade" in channels]
     others = [Stream("ticker", s) for s in symbols if "ticker" in channels]
     others += [Stream("orderbook", s) for s in book_symbols if "orderbook" in channels]
     return [
         Connection(f"{name}-{shard.index}-{kind}-{number}", name, part)
         for name, kind, streams in ((trade_exchange, "trades", trades), (exchange, "books", others))
-        for number, part in enumerate(_parts(streams, limit), 1)
+        for number, part in enumerate(_parts(streams, limit), first)
     ]
 
 

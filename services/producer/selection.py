@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +11,18 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from services.producer.catalogue import Market
+from services.producer.market_list import Changes, MarketList
 from services.producer.rest import ListUnavailable, Rest
-from services.producer.symbols import Lists, Selector, choose, needs_other_exchange, needs_turnovers, read_selectors
+from services.producer.symbols import (
+    Lists,
+    Selector,
+    choose,
+    needs_other_exchange,
+    needs_turnovers,
+    read_selectors,
+    takes_new,
+)
+from shared.clock import now_us
 from shared.errors import Unreachable
 
 log = structlog.get_logger(__name__)
@@ -25,12 +36,36 @@ class Kept(msgspec.Struct, frozen=True):
     other_bases: list[str]
 
 
-class Selection(msgspec.Struct, frozen=True):
-    """What is to be read: all chosen symbols and those of them whose books are, with what the exchange says of them."""
+@dataclass(frozen=True)
+class Selection:
+    """What is to be read: all chosen symbols and those of them whose books are, with what the exchange says of them.
+
+    `known` is its whole list, and `news` what that changed since the one that was kept.
+    """
 
     markets: list[Market]
     symbols: list[str]
     book_symbols: list[str]
+    known: MarketList
+    news: Changes
+    path: Path | None
+    selectors: Sequence[Selector]
+    book_selectors: Sequence[Selector]
+    kept: Kept
+
+    def takes(self, market: Market) -> bool:
+        """Whether a market that appears now is one of those that are asked for."""
+        return takes_new(self.selectors, market, self.kept.other_bases)
+
+    def takes_book(self, market: Market) -> bool:
+        """The same of its order book."""
+        return takes_new(self.book_selectors, market, self.kept.other_bases)
+
+    async def keep(self) -> None:
+        """Write the list down as it is known now."""
+        if self.path is not None:
+            kept = Kept(self.known.markets, self.kept.turnovers, self.kept.other_bases)
+            await asyncio.to_thread(_write, self.path, kept)
 
 
 async def select(  # noqa: PLR0913, PLR0917  # the settings that decide it, and where to ask
@@ -48,35 +83,46 @@ async def select(  # noqa: PLR0913, PLR0917  # the settings that decide it, and 
     key = f"TAPEWATCH_{own.exchange}__".upper()
     selectors = read_selectors(key + "SYMBOLS", symbols)
     book_selectors = read_selectors(key + "ORDERBOOK_SYMBOLS", book_symbols)
-    kept = await _lists(own, other, [*selectors, *book_selectors], wait_s, directory)
-    lists = Lists(kept.markets, kept.turnovers, frozenset(kept.other_bases))
+    path = directory / f"lists-{own.exchange}.json" if directory else None
+    last_good = _read(path)
+    kept = await _lists(own, other, [*selectors, *book_selectors], wait_s, last_good)
+    known = MarketList(last_good.markets if last_good else ())
+    news = known.renew(kept.markets, now_us())
+    listed = {market.symbol for market in kept.markets}
+    lists = Lists([m for m in known.markets if m.symbol in listed], kept.turnovers, frozenset(kept.other_bases))
     chosen = choose(key + "SYMBOLS", own.exchange, selectors, lists)
     books = choose(key + "ORDERBOOK_SYMBOLS", own.exchange, book_selectors, lists)
     wanted = set(chosen)
-    markets = [market for market in kept.markets if market.symbol in wanted]
-    return Selection(markets, chosen, [symbol for symbol in books if symbol in wanted])
+    selection = Selection(
+        markets=[market for market in lists.markets if market.symbol in wanted],
+        symbols=chosen,
+        book_symbols=[symbol for symbol in books if symbol in wanted],
+        known=known,
+        news=news,
+        path=path,
+        selectors=selectors,
+        book_selectors=book_selectors,
+        kept=kept,
+    )
+    await selection.keep()
+    return selection
 
 
-async def _lists(own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: int, directory: Path | None) -> Kept:
+async def _lists(own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: int, last_good: Kept | None) -> Kept:
     async def fetch() -> Kept:
         markets = await own.markets()
         turnovers = await own.turnovers() if needs_turnovers(selectors) else {}
         others = await other.markets() if needs_other_exchange(selectors) else []
         return Kept(markets, turnovers, sorted({market.base for market in others if market.trading}))
 
-    path = directory / f"lists-{own.exchange}.json" if directory else None
-    last_good = _read(path)
     try:
         # With a list in hand nobody needs to wait for long.
-        kept = await _patiently(fetch, own.exchange, min(wait_s, 10) if last_good else wait_s)
+        return await _patiently(fetch, own.exchange, min(wait_s, 10) if last_good else wait_s)
     except ListUnavailable as error:
         if last_good is None:
             raise Unreachable(f"{own.exchange} gave no list of its symbols within {wait_s} s: {error}") from None
         log.warning("the last good list is used", exchange=own.exchange, reason=str(error))
         return last_good
-    if path is not None:
-        await asyncio.to_thread(_write, path, kept)
-    return kept
 
 
 async def _patiently(fetch: Callable[[], Awaitable[Kept]], exchange: str, wait_s: int) -> Kept:

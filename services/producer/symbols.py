@@ -100,6 +100,15 @@ def choose(key: str, exchange: str, selectors: Sequence[Selector], lists: Lists)
     return list(chosen)
 
 
+def takes_new(selectors: Sequence[Selector], market: Market, other_bases: Collection[str]) -> bool:
+    """Whether a market that appears while we run is read at once: not by its turnover, which it has none of yet."""
+    return market.trading and any(
+        (isinstance(selector, Quote) and market.quote == selector.quote)
+        or (isinstance(selector, Paired) and market.quote == selector.quote and market.base in other_bases)
+        for selector in selectors
+    )
+
+
 def _check_listed(key: str, exchange: str, code: str, by_code: Mapping[str, Market]) -> None:
     if code in by_code:
         return

@@ -17,6 +17,7 @@ from services.simulator.connection import Connection
 from services.simulator.control import Control
 from services.simulator.faults import Faults
 from services.simulator.hub import UNHEARD_DEPTH, Hub
+from services.simulator.lists import Lists
 from services.simulator.market.instruments import listing
 from services.simulator.player import Player
 from services.simulator.publication import Variant
@@ -75,6 +76,7 @@ class Simulator:
         upbit = UpbitSocket(self.hub, options.upbit_limits, options.seed)
         binance = BinanceSocket(self.hub, options.binance_limits)
         slack = SlackApi(self.workspace, options.slack_limits, now_us)
+        lists = Lists(source)
         faults = Faults(self.hub, source, upbit, binance, slack)
         app = web.Application(client_max_size=8 << 20)
         app.add_routes(
@@ -83,11 +85,11 @@ class Simulator:
                 web.get("/stream", binance.handle),
                 web.get("/ws", binance.handle),
                 web.get("/ws/{tail:.*}", binance.handle),
-                *UpbitRest(source).routes(),
-                *BinanceRest(source).routes(),
+                *UpbitRest(source, lists).routes(),
+                *BinanceRest(source, lists).routes(),
                 *slack.routes(),
                 *SlackPage(self.workspace).routes(),
-                *Control(self.player, self.hub, self.truth, faults, self.workspace).routes(),
+                *Control(self.player, self.hub, self.truth, faults, lists, self.workspace).routes(),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -1,4 +1,4 @@
-"""The simulator's own side door for the demo and for tests: status, start, stop, faults, what Slack holds."""
+"""The simulator's own side door for the demo and for tests: status, start, stop, faults, lists, what Slack holds."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from aiohttp import web
 
 from services.simulator.faults import FaultError, Faults
 from services.simulator.hub import TRUTH_CHANNELS, Hub
+from services.simulator.lists import Lists
 from services.simulator.player import Player
 from services.simulator.slack.workspace import Workspace
 from services.simulator.truth_log import TruthLog
@@ -14,11 +15,14 @@ from services.simulator.truth_log import TruthLog
 class Control:
     """Answers under ``/control``."""
 
-    def __init__(self, player: Player, hub: Hub, truth: TruthLog, faults: Faults, workspace: Workspace) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  # every part that it opens a door to
+        self, player: Player, hub: Hub, truth: TruthLog, faults: Faults, lists: Lists, workspace: Workspace
+    ) -> None:
         self._player = player
         self._hub = hub
         self._truth = truth
         self._faults = faults
+        self._lists = lists
         self._workspace = workspace
 
     def routes(self) -> list[web.RouteDef]:
@@ -31,6 +35,7 @@ class Control:
             web.post("/control/pause", self._pause),
             web.post("/control/resume", self._resume),
             web.post("/control/fault", self._fault),
+            web.post("/control/list", self._list),
             web.get("/control/slack", self._slack),
         ]
 
@@ -64,6 +69,14 @@ class Control:
             body = await request.json()
             done = self._faults.play(body)
         except (ValueError, FaultError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(done)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        """Change what an exchange's list says of a market, see `Lists.change`."""
+        try:
+            done = self._lists.change(await request.json())
+        except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(done)
 

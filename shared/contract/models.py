@@ -144,6 +144,8 @@ class Alert(Published):
     suppressed_by: Name | None = None
     """Why nobody is told of it, such as mute."""
     members: list[Name] = []
+    changes: list[Name] = []
+    """What an exchange says anew of a market: listed, gone, halted, resumed, raised:WARNING and the like."""
 
 
 class Notification(Published):
@@ -174,6 +176,8 @@ class Instrument(OfSymbol):
     english_name: AnyText | None = None
     warning: bool = False
     cautions: list[Name] = []
+    listed_at_us: Micros | None = None
+    """When it appeared on the exchange's list, our clock; null where it was there from the first look."""
 
 
 class Candle(OfSymbol):

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from services.simulator.limits import RollingWindow
+from services.simulator.lists import Lists
 from services.simulator.rows import Listed, MinuteRow, Source, TickerRow, TradeRow
 
 EXCHANGE = "binance"
@@ -36,8 +37,8 @@ class Wrong(Exception):
 class BinanceRest:
     """Answers from what the source has published, within a weight a minute."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, lists: Lists) -> None:
+        self._source, self._lists = source, lists
         self._weight = RollingWindow(WEIGHT_A_MINUTE, 60.0)
         self._refusals = 0
         self._banned_until_s = 0.0
@@ -146,7 +147,7 @@ class BinanceRest:
 
     def _asked(self, request: web.Request) -> list[Listed]:
         """The markets that `symbol` or `symbols` name, or all."""
-        listed = self._source.listed(EXCHANGE)
+        listed = self._lists.listed(EXCHANGE)
         names = _names(request)
         if names is None:
             return listed
@@ -159,7 +160,7 @@ class BinanceRest:
         symbol = request.query.get("symbol")
         if not symbol:
             raise Wrong(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
-        if all(row.symbol != symbol for row in self._source.listed(EXCHANGE)):
+        if all(row.symbol != symbol for row in self._lists.listed(EXCHANGE)):
             raise Wrong(-1121, "Invalid symbol.")
         return symbol
 

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from services.simulator.limits import RollingWindow
+from services.simulator.lists import CAUTIONS, Lists
 from services.simulator.rows import BookRow, Listed, MinuteRow, Source, TickerRow, TradeRow
 
 EXCHANGE = "upbit"
@@ -18,13 +19,6 @@ _A_SECOND = 10
 _REFUSALS_UNTIL_BLOCKED = 20
 _MAX_DAYS_AGO = 7
 _UNITS = (1, 3, 5, 10, 15, 30, 60, 240)
-_CAUTIONS = (
-    "PRICE_FLUCTUATIONS",
-    "TRADING_VOLUME_SOARING",
-    "DEPOSIT_AMOUNT_SOARING",
-    "GLOBAL_PRICE_DIFFERENCES",
-    "CONCENTRATION_OF_SMALL_ACCOUNTS",
-)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 Answer = Callable[["UpbitRest", web.Request], Any]
@@ -41,8 +35,8 @@ class Wrong(Exception):
 class UpbitRest:
     """Answers from what the source has published. Each group of calls has ten a second."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, lists: Lists) -> None:
+        self._source, self._lists = source, lists
         self._windows: dict[str, RollingWindow] = {}
         self._refusals = RollingWindow(_REFUSALS_UNTIL_BLOCKED, 60.0)
 
@@ -82,13 +76,13 @@ class UpbitRest:
 
     def _markets(self, request: web.Request) -> Any:
         details = request.query.get("is_details", "false").lower() == "true"
-        return [_market(listed, details) for listed in self._source.listed(EXCHANGE)]
+        return [_market(listed, details) for listed in self._lists.listed(EXCHANGE)]
 
     def _all_tickers(self, request: web.Request) -> Any:
         quotes = request.query.get("quote_currencies", "").upper().split(",")
         if quotes == [""]:
             raise Wrong(400, "quote_currencies is missing")
-        symbols = [listed.symbol for listed in self._source.listed(EXCHANGE) if listed.quote in quotes]
+        symbols = [listed.symbol for listed in self._lists.listed(EXCHANGE) if listed.quote in quotes]
         rows = (self._source.ticker(EXCHANGE, symbol) for symbol in symbols)
         return [_ticker(row) for row in rows if row is not None]
 
@@ -132,7 +126,7 @@ class UpbitRest:
         codes = request.query.get("markets", "")
         if not codes:
             raise Wrong(400, "markets is missing")
-        known = {listed.symbol for listed in self._source.listed(EXCHANGE)}
+        known = {listed.symbol for listed in self._lists.listed(EXCHANGE)}
         asked = codes.split(",")
         if any(code not in known for code in asked):
             raise Wrong(404, "Code not found")
@@ -142,7 +136,7 @@ class UpbitRest:
         code = request.query.get("market", "")
         if not code:
             raise Wrong(400, "market is missing")
-        if all(listed.symbol != code for listed in self._source.listed(EXCHANGE)):
+        if all(listed.symbol != code for listed in self._lists.listed(EXCHANGE)):
             raise Wrong(404, "Code not found")
         return code
 
@@ -187,7 +181,7 @@ def _market(listed: Listed, details: bool) -> dict[str, Any]:
         "english_name": listed.english_name,
     }
     if details:
-        caution = {name: name in listed.cautions for name in _CAUTIONS}
+        caution = {name: name in listed.cautions for name in CAUTIONS}
         row["market_event"] = {"warning": listed.warning, "caution": caution}
     return row
 

@@ -172,3 +172,27 @@ async def test_it_listens_where_it_is_told_to(simulate: Any) -> None:
     elsewhere = await simulate(listen="127.0.0.2")
     assert elsewhere.url["upbit_rest_url"].startswith("http://127.0.0.2:")
     assert await elsewhere.get(f"{elsewhere.url['upbit_rest_url']}/market/all")
+
+
+async def test_lists_change_on_command(simulate: Any) -> None:
+    running = await simulate()
+    upbit = running.url["upbit_rest_url"] + "/market/all"
+    flags = {"warning": True, "cautions": ["PRICE_FLUCTUATIONS"]}
+    await running.control("list", exchange="upbit", symbol="KRW-ETH", **flags)
+    await running.control("list", exchange="upbit", symbol="KRW-BTC", listed=False)
+    rows = {row["market"]: row for row in await running.get(upbit, is_details="true")}
+    assert "KRW-BTC" not in rows
+    assert rows["KRW-ETH"]["market_event"]["warning"] is True
+    assert rows["KRW-ETH"]["market_event"]["caution"]["PRICE_FLUCTUATIONS"] is True
+    await running.control("list", exchange="upbit", symbol="KRW-BTC", listed=True)
+    await running.control("list", exchange="upbit", symbol="KRW-ETH", cautions=[])
+    rows = {row["market"]: row for row in await running.get(upbit, is_details="true")}
+    assert "KRW-BTC" in rows
+    assert rows["KRW-ETH"]["market_event"]["warning"] is True
+    assert not any(rows["KRW-ETH"]["market_event"]["caution"].values())
+    await running.control("list", exchange="binance", symbol="ETHUSDT", trading=False)
+    found = (await running.get(running.url["binance_rest_url"] + "/api/v3/exchangeInfo"))["symbols"]
+    assert {row["symbol"]: row["status"] for row in found}["ETHUSDT"] == "BREAK"
+    for wrong in ({"exchange": "upbit", "symbol": "KRW-NO"}, {"exchange": "upbit", "symbol": "KRW-BTC", "warning": 1}):
+        async with running.http.post(f"{running.url['control_url']}/list", json=wrong) as answer:
+            assert answer.status == 400

@@ -1,0 +1,89 @@
+"""What the exchanges list: the source's markets, changed on command. Streams go on, whatever the list says."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.simulator.rows import Listed, Source
+
+CAUTIONS = (
+    "PRICE_FLUCTUATIONS",
+    "TRADING_VOLUME_SOARING",
+    "DEPOSIT_AMOUNT_SOARING",
+    "GLOBAL_PRICE_DIFFERENCES",
+    "CONCENTRATION_OF_SMALL_ACCOUNTS",
+)
+
+
+class ListError(ValueError):
+    """An order that names no market, or nothing that can be changed; the text says which."""
+
+
+@dataclass(slots=True)
+class _Change:
+    is_listed: bool = True
+    is_trading: bool | None = None
+    warning: bool | None = None
+    cautions: frozenset[str] | None = None
+
+
+class Lists:
+    """The lists of both exchanges as they are now."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._changes: dict[tuple[str, str], _Change] = {}
+
+    def listed(self, exchange: str) -> list[Listed]:
+        """What the exchange's list shows, busiest first."""
+        return [
+            self._changed(listed)
+            for listed in self._source.listed(exchange)
+            if self._change_of(listed.exchange, listed.symbol).is_listed
+        ]
+
+    def change(self, order: object) -> dict[str, Any]:
+        """Obey ``{"exchange", "symbol"}`` with any of ``listed``, ``trading``, ``warning`` (true or false) and
+        ``cautions`` (all that hold). Raises ListError with one line that names what is wrong.
+        """
+        if not isinstance(order, dict):
+            raise ListError("an object with exchange and symbol is wanted")
+        exchange, symbol = str(order.get("exchange")), str(order.get("symbol"))
+        if not any(listed.symbol == symbol for listed in self._source.listed(exchange)):
+            raise ListError("no such market: exchange must be upbit or binance, symbol one of its markets")
+        change = self._changes.setdefault((exchange, symbol), _Change())
+        change.is_listed = _flag(order, "listed", change.is_listed) is not False
+        change.is_trading = _flag(order, "trading", change.is_trading)
+        change.warning = _flag(order, "warning", change.warning)
+        change.cautions = _cautions(order, change.cautions)
+        return {"exchange": exchange, "symbol": symbol, "listed": change.is_listed}
+
+    def _changed(self, listed: Listed) -> Listed:
+        change = self._change_of(listed.exchange, listed.symbol)
+        return replace(
+            listed,
+            is_trading=listed.is_trading if change.is_trading is None else change.is_trading,
+            warning=listed.warning if change.warning is None else change.warning,
+            cautions=listed.cautions if change.cautions is None else change.cautions,
+        )
+
+    def _change_of(self, exchange: str, symbol: str) -> _Change:
+        return self._changes.get((exchange, symbol), _UNCHANGED)
+
+
+def _flag(order: dict[str, Any], name: str, before: bool | None) -> bool | None:
+    value = order.get(name, before)
+    if value is not None and not isinstance(value, bool):
+        raise ListError(f"{name} must be true or false")
+    return value
+
+
+def _cautions(order: dict[str, Any], before: frozenset[str] | None) -> frozenset[str] | None:
+    names = order.get("cautions")
+    if names is None:
+        return before
+    if not isinstance(names, list) or not set(map(str, names)) <= set(CAUTIONS):
+        raise ListError(f"cautions must be a list of {', '.join(CAUTIONS)}")
+    return frozenset(names)
+
+
+_UNCHANGED = _Change()
