@@ -16,18 +16,19 @@ from services.alert_worker import snapshot
 from services.alert_worker.feed_reader import FeedReader
 from services.alert_worker.feeds import SUPPRESSED
 from services.alert_worker.mutes import Mutes
+from services.alert_worker.notices import Notices
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
 from services.alert_worker.watch import Watch
 from shared.clock import NowMicros, now_us
-from shared.events import Alert, DetectorSnapshot, Trade
+from shared.events import Alert, DetectorSnapshot, Instrument, Trade
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, TRADES_IGNORED
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
-from shared.topics import DETECTOR_STATE, TRADES
+from shared.topics import DETECTOR_STATE, INSTRUMENTS, TRADES
 from shared.wire import HEADERS_OF_EVENT, encode
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,11 @@ _ON_THE_WAY_US = 60_000
 """How long a record may take from its receipt to us before an idle partition's ticks close without it."""
 
 
+_INSTRUMENTS = TopicPartition(INSTRUMENTS.name, 0)
+
+
 class Detection:
-    """The watch over all partitions of the trades topic, until stopped."""
+    """The watch over all partitions of the trades topic, and over what the exchanges say, until stopped."""
 
     def __init__(
         self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes, rules: Ruleset
@@ -62,6 +66,7 @@ class Detection:
         self._reader = PartitionReader(settings, "alert-worker")
         self._feed_reader = FeedReader(settings)
         self._watch = Watch(TRADES.partitions, rules)
+        self._notices = Notices()
         self._rules = rules
         self._partitions = partitions_of(TRADES)
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
@@ -77,6 +82,7 @@ class Detection:
             await self._start()
             await self._go_on(stop)
             await self._save(self._partitions)
+            await self._save_notices()
         finally:
             await self._reader.close()
             await self._feed_reader.close()
@@ -100,6 +106,9 @@ class Detection:
         self._catching_up = {p: end for p, end in ends.items() if positions[p] < end}
         self._watch.is_live = not self._catching_up
         await self._know_published(saved_at_us // 1000 - 60_000)
+        instruments = [_INSTRUMENTS]
+        first, end = await self._reader.log_starts(instruments), await self._reader.log_ends(instruments)
+        positions[_INSTRUMENTS] = self._notices.begin(first[_INSTRUMENTS], end[_INSTRUMENTS])
         await self._reader.start(positions)
         log.info("watching", behind=sum(ends[p] - positions[p] for p in partitions), known_alerts=len(self._published))
 
@@ -109,6 +118,8 @@ class Detection:
             saved = read_event(DetectorSnapshot, record)
             if saved is not None and snapshot.is_of_watch(saved):
                 snapshot.restore_watch(self._watch, saved)
+            elif saved is not None and snapshot.is_of_notices(saved):
+                snapshot.restore_notices(self._notices, saved)
             elif saved is not None and record.key is not None:
                 newest[TopicPartition(TRADES.name, saved.partition)][record.key] = saved
         return {partition: list(records.values()) for partition, records in newest.items()}
@@ -129,6 +140,7 @@ class Detection:
                 await self._save(self._partitions)
                 self._watch.change_rules(rules)
             batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
+            await self._hear_exchanges(batch.pop(_INSTRUMENTS, []))
             decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
             decided += self._run_on(batch)
             await self._publish(decided)
@@ -136,6 +148,7 @@ class Detection:
             # One partition at a time, so that no decision waits for all of them.
             if monotonic() >= next_save:
                 await self._save([turns[turn]])
+                await self._save_notices()
                 turn = (turn + 1) % len(turns)
                 next_save = monotonic() + SNAPSHOT_EVERY_S / len(turns)
 
@@ -166,6 +179,18 @@ class Detection:
             self._catching_up.pop(partition, None)
             self._watch.is_live = not self._catching_up
         return decided
+
+    async def _hear_exchanges(self, records: Iterable[ConsumerRecord]) -> None:
+        decided = []
+        for record in records:
+            instrument = read_event(Instrument, record)
+            if instrument is None:
+                self._notices.position = record.offset + 1
+            elif (alert := self._notices.hear(instrument, record.offset, self._watch.rules)) is not None:
+                decided.append(Decided(alert, 0))
+        if decided:
+            await self._publish(decided)
+            await self._save_notices()
 
     def _run_on(self, batch: Mapping[TopicPartition, object]) -> list[Decided]:
         """Our clock stands in for the trades of partitions that have none to read."""
@@ -215,6 +240,9 @@ class Detection:
             sent = [await self._send_snapshot(number, key, record) for key, record in symbols]
             await asyncio.gather(*sent)
             await (await self._send_snapshot(number, *mark))
+
+    async def _save_notices(self) -> None:
+        await (await self._send_snapshot(0, *snapshot.take_notices(self._notices, self._now())))
 
     async def _send_snapshot(self, number: int, key: str, record: DetectorSnapshot) -> asyncio.Future[object]:
         future: asyncio.Future[object] = await self._producer.send(

@@ -71,6 +71,8 @@ class Feeds:
         """The alert with what the feeds say of it: a silence that is ours is no halt, a move over a gap is marked."""
         if alert.state == "resolve" or alert.scope == "market" or alert.suppressed_by is not None:
             return alert
+        if alert.kind == "notice":  # it comes from the exchange's list, not from a feed
+            return alert
         if alert.kind == "halt":
             return (
                 replace(alert, suppressed_by=SUPPRESSED)

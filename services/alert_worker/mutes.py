@@ -8,6 +8,9 @@ hold beside them. Pure.
 from collections.abc import Collection, Iterable
 from typing import Literal
 
+from services.alert_worker.divergence import NAME as DIVERGENCE
+from services.alert_worker.halts import NAME as HALT
+from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.rules import RULES
 from shared.events import Alert, Control
 
@@ -60,7 +63,7 @@ def check_target(target: str) -> str:
     kind, colon, name = target.partition(":")
     if not target.isprintable() or " " in target or len(target) > 64 or (colon and not name) or not kind:
         raise ValueError(f"{target!r} is no target: write KRW-BTC, upbit:KRW-BTC, coin:BTC or rule:move")
-    names = sorted(rule.name for rule in RULES)
+    names = sorted([*(rule.name for rule in RULES), DIVERGENCE, HALT, NOTICE])
     if kind == "rule" and colon and name not in names:
         raise ValueError(f"there is no rule {name!r}: the rules are {', '.join(names)}")
     return target

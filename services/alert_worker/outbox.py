@@ -1,7 +1,8 @@
 """What is still to be told, and what was: alerts and notification records in, the next thing to do out. Pure.
 
-Most severe first. Many at once become one message: four or more of a direction (a storm), what waited while nobody
-could be told (late), what quiet hours held back (morning). Nothing is left out: what a message stands for is counted.
+Most severe first. Many at once become one message: four or more of a direction (a storm) or of what the exchanges say
+(notices), what waited while nobody could be told (late), what quiet hours held back (morning). Nothing is left out:
+what a message stands for is counted.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ from itertools import islice
 from typing import Literal
 
 from services.alert_worker.messages.message import Message, Picture
+from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours, kst_day
 from shared.events import Alert, Notification, Severity
 
@@ -30,8 +32,12 @@ LATE_US = 60_000_000
 _BETWEEN_ANSWERS_US, _BETWEEN_FULL_ANSWERS_US = 30_000_000, 2_000_000
 
 _RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
-Reason = Literal["storm", "late", "morning"]
-REASONS: tuple[Reason, ...] = ("storm", "late", "morning")
+GATHER_US = 2_000_000
+"""An exchange's list changes for many markets at once: the first one's message waits so long for the others."""
+
+Reason = Literal["storm", "notices", "late", "morning"]
+REASONS: tuple[Reason, ...] = ("storm", "notices", "late", "morning")
+_TOGETHER: tuple[tuple[Reason, str], ...] = (("storm", "up"), ("storm", "down"), ("notices", "none"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ class Outbox:
             episode.is_in_doubt = record.stage == "intent"
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
-            episode.is_over = record.alert_id.endswith("-resolve") and record.stage != "intent"
+            episode.is_over = _is_last(record.alert_id) and record.stage != "intent"
         for record in groups:
             self._restore_group(record)
         return resume
@@ -207,7 +213,7 @@ class Outbox:
             if owner:
                 episode = self._episodes[owner]
                 episode.told.append(alert_id)
-                episode.is_over = alert_id.endswith("-resolve")
+                episode.is_over = _is_last(alert_id)
 
     def add(self, offset: int, alert: Alert) -> bool:
         """Take in an alert; say whether it is to be told."""
@@ -276,7 +282,9 @@ class Outbox:
         self._episode(episode_id).picture = None
 
     def _holds(self, episode: _Episode, now_us: int) -> bool:
-        """Whether quiet hours hold an episode back of which nobody was told."""
+        """Whether an episode of which nobody was told waits: for others like it, or because of quiet hours."""
+        if episode.is_new and _is_gathering(episode.now, now_us):
+            return True
         if not episode.is_new or not self._quiet.hold(episode.now.severity, now_us):
             return False
         episode.held_as = episode.now.severity
@@ -295,12 +303,12 @@ class Outbox:
         late = [e for e in new if e.is_new and now_us - e.untold[0][1].decided_at_us > LATE_US]
         if len(late) >= MANY:
             self._join(self._group("late", late[0].now.episode_id, None, now_us), late, now_us)
-        for direction in ("up", "down"):
-            several = [e for e in new if e.is_new and e.now.direction == direction]
+        for reason, direction in _TOGETHER:
+            several = [e for e in new if e.is_new and e.now.direction == direction and _goes_in(e.now, reason)]
             storm = self._open_storm(direction, now_us)
             if storm is not None or len(several) >= self._storm_of:
                 first = several[0].now.episode_id if several else ""
-                self._join(storm or self._group("storm", first, direction, now_us), several, now_us)
+                self._join(storm or self._group(reason, first, direction, now_us), several, now_us)
 
     def _open_storm(self, direction: str, now_us: int) -> _Group | None:
         return next(
@@ -373,7 +381,7 @@ class Outbox:
         group.next_answer_us = max(now_us + pause_us, first_us)
 
     def _tick_off(self, episode: _Episode, alerts: Sequence[Alert]) -> None:
-        done = {alert.alert_id: alert.state == "resolve" for alert in alerts}
+        done = {alert.alert_id: _is_last(alert.alert_id) for alert in alerts}
         before = len(episode.untold)
         episode.untold = [pair for pair in episode.untold if pair[1].alert_id not in done]
         self._untold -= before - len(episode.untold)
@@ -400,6 +408,19 @@ class Outbox:
 
     def _is_grouped(self, episode: _Episode) -> bool:
         return episode.group is not None and episode.group.group_id in self._groups
+
+
+def _is_last(alert_id: str) -> bool:
+    """Whether nothing comes after this alert in its episode: it is over, or was one from the beginning."""
+    return alert_id.endswith(("-resolve", f"-{NOTICE}"))
+
+
+def _goes_in(alert: Alert, reason: Reason) -> bool:
+    return (alert.kind == NOTICE) == (reason == "notices")
+
+
+def _is_gathering(alert: Alert, now_us: int) -> bool:
+    return alert.kind == NOTICE and now_us - alert.decided_at_us < GATHER_US
 
 
 def _action(episode: _Episode) -> Action:

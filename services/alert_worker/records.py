@@ -38,6 +38,12 @@ def halt_episode_id(exchange: str, symbol: str, since_tick: int, rule_version: s
     return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
 
 
+def notice_episode_id(exchange: str, symbol: str, at_us: int, rule_version: str) -> str:
+    """The same for what an exchange said of a market; `at_us` is of the record that says it."""
+    name = "\n".join((rule_version, "notice", exchange, symbol, str(at_us)))
+    return hashlib.blake2b(name.encode(), digest_size=10).hexdigest()
+
+
 def market_episode_id(direction: str, started_tick: int, rule_version: str) -> str:
     """The same for an episode of the whole market."""
     name = "\n".join((rule_version, "market", direction, str(started_tick)))

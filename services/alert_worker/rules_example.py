@@ -7,7 +7,12 @@ from pydantic import BaseModel
 
 from services.alert_worker.rules import RULES
 from services.alert_worker.rules.parameters import TIERS, ByTier, Parameters
-from services.alert_worker.rules.ruleset import DIVERGENCE_BY_DEFAULT, HALT_BY_DEFAULT, STORMS_BY_DEFAULT
+from services.alert_worker.rules.ruleset import (
+    DIVERGENCE_BY_DEFAULT,
+    HALT_BY_DEFAULT,
+    NOTICE_BY_DEFAULT,
+    STORMS_BY_DEFAULT,
+)
 from services.alert_worker.rules.tiers import TIERS_BY_DEFAULT
 
 _HEAD = """\
@@ -42,6 +47,7 @@ def example() -> str:
         *(line for rule in RULES for line in _table(f"rules.{rule.name}", cast("Parameters", rule))),
         *_table("divergence", DIVERGENCE_BY_DEFAULT),
         *_table("halt", HALT_BY_DEFAULT),
+        *_table("notice", NOTICE_BY_DEFAULT),
         *_table("storms", STORMS_BY_DEFAULT),
     ]
     return "\n".join([_HEAD.rstrip(), *tables, _REST.rstrip(), ""])

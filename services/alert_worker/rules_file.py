@@ -21,9 +21,11 @@ from services.alert_worker.rules.ruleset import (
     DEFAULTS,
     DIVERGENCE_BY_DEFAULT,
     HALT_BY_DEFAULT,
+    NOTICE_BY_DEFAULT,
     STORMS_BY_DEFAULT,
     Divergence,
     Halt,
+    Notice,
     Ruleset,
     Storms,
     ruleset,
@@ -68,6 +70,7 @@ class _Common(Parameters):
     storms: Storms = STORMS_BY_DEFAULT
     divergence: Divergence = DIVERGENCE_BY_DEFAULT
     halt: Halt = HALT_BY_DEFAULT
+    notice: Notice = NOTICE_BY_DEFAULT
     quiet_hours: QuietHoursOfDay = QuietHoursOfDay()
     mutes: list[StandingMute] = Field(default=[], max_length=MOST_MUTES)
 
@@ -97,7 +100,7 @@ def read_rules(text: str, name: str) -> Policy:
     rules = _rules(name, tables.get("rules", {}))
     return Policy(
         rules=rules,
-        ruleset=ruleset(rules, common.tiers, common.storms, common.divergence, common.halt),
+        ruleset=ruleset(rules, common.tiers, common.storms, common.divergence, common.halt, common.notice),
         quiet={one: read_hours(hours) for one in _SEVERITIES if (hours := getattr(common.quiet_hours, one))},
         mutes=tuple(_wish(mute) for mute in common.mutes),
     )

@@ -15,11 +15,12 @@ import msgspec
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.detector import Detector
 from services.alert_worker.episodes import Episode
+from services.alert_worker.notices import Notices
 from services.alert_worker.partition import Exchange, Partition
 from services.alert_worker.records import Market
 from services.alert_worker.rules import RULE_VERSION
 from services.alert_worker.rules.ruleset import Ruleset
-from services.alert_worker.watch import Watch
+from services.alert_worker.watch import Watch, of_zlib_text, zlib_text
 from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
@@ -32,6 +33,11 @@ MARK = "-"
 
 WATCH = "watch"
 """What the record of several symbols' state has in the place of a symbol."""
+
+NOTICES = "notices"
+"""The same of what the exchanges said of their markets."""
+
+_NOTICES_VERSION = "notices/1"
 
 
 def take(partition: Partition, number: int, at_us: int) -> Iterator[tuple[str, DetectorSnapshot]]:
@@ -81,6 +87,26 @@ def take_watch(watch: Watch, at_us: int) -> tuple[str, DetectorSnapshot]:
         at_us=at_us,
     )  # fmt: skip
     return symbol_key(MARK, WATCH), record
+
+
+def take_notices(notices: Notices, at_us: int) -> tuple[str, DetectorSnapshot]:
+    """(key, record) of what the exchanges said, up to its offset of the instruments' topic."""
+    record = DetectorSnapshot(
+        exchange=MARK, symbol=NOTICES, partition=0, next_offset=notices.position, rule_version=_NOTICES_VERSION,
+        state=zlib_text(notices.packed()), at_us=at_us,
+    )  # fmt: skip
+    return symbol_key(MARK, NOTICES), record
+
+
+def is_of_notices(record: DetectorSnapshot) -> bool:
+    """Whether `restore_notices` reads it."""
+    return (record.exchange, record.symbol) == (MARK, NOTICES)
+
+
+def restore_notices(notices: Notices, record: DetectorSnapshot) -> None:
+    """The inverse of `take_notices`. Rules are no part of it: what was said is what was said."""
+    if record.rule_version == _NOTICES_VERSION:
+        notices.unpack(of_zlib_text(record.state))
 
 
 def is_of_watch(record: DetectorSnapshot) -> bool:

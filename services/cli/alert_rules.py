@@ -56,7 +56,12 @@ def rules(
 def lines(policy: "Policy") -> "Iterator[Line]":
     """Every number of the rules, in the order of the file."""
     from services.alert_worker.rules import RULES
-    from services.alert_worker.rules.ruleset import DIVERGENCE_BY_DEFAULT, HALT_BY_DEFAULT, STORMS_BY_DEFAULT
+    from services.alert_worker.rules.ruleset import (
+        DIVERGENCE_BY_DEFAULT,
+        HALT_BY_DEFAULT,
+        NOTICE_BY_DEFAULT,
+        STORMS_BY_DEFAULT,
+    )
     from services.alert_worker.rules.tiers import TIERS_BY_DEFAULT
     from services.alert_worker.rules_example import shown
 
@@ -65,6 +70,7 @@ def lines(policy: "Policy") -> "Iterator[Line]":
     tables += [(f"rules.{rule.name}", rule, built_in[rule.name]) for rule in policy.rules]
     tables += [("divergence", policy.ruleset.divergence, DIVERGENCE_BY_DEFAULT)]
     tables += [("halt", policy.ruleset.halt, HALT_BY_DEFAULT)]
+    tables += [("notice", policy.ruleset.notice, NOTICE_BY_DEFAULT)]
     tables += [("storms", policy.ruleset.storms, STORMS_BY_DEFAULT)]
     for table, model, default in tables:
         for key, field in type(model).model_fields.items():

@@ -73,9 +73,10 @@ class Control:
         return web.json_response(done)
 
     async def _list(self, request: web.Request) -> web.Response:
-        """Change what an exchange's list says of a market, see `Lists.change`."""
+        """Change what an exchange's list says of a market, or at one moment of many, see `Lists.change`."""
         try:
-            done = self._lists.change(await request.json())
+            body = await request.json()
+            done = [self._lists.change(order) for order in (body if isinstance(body, list) else [body])]
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(done)

@@ -11,6 +11,7 @@ from services.alert_worker.messages.message import NO_FACTS, Circumstances, Fact
 from services.alert_worker.messages.numbers import both_times, duration, grouped, minute_in_korea, percent, signed
 from services.alert_worker.messages.rarity import in_words
 from services.alert_worker.messages.wording import Wording
+from services.alert_worker.notices import WARNING
 from shared.events import Alert
 
 EMOJI = {"notice": "🟡", "warning": "🟠", "danger": "🔴"}
@@ -174,9 +175,8 @@ def _gap(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]]:
 
 
 def _flags(wording: Wording, facts: Facts) -> str:
-    flags = [wording.warning_flag] if facts.has_warning else []
-    flags += [wording.cautions.get(name, outside(name)) for name in facts.cautions]
-    return ", ".join(flags)
+    names = [WARNING] if facts.has_warning else []
+    return ", ".join(outside(remarks.flag(name, wording)) for name in (*names, *facts.cautions))
 
 
 def _buttons(alert: Alert, wording: Wording) -> list[Block]:
@@ -194,7 +194,8 @@ def _asked(alert: Alert) -> str:
 
 def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[str]:
     at_us = alert.event_at_us or alert.started_at_us
-    origin = wording.context.format(
+    pattern = wording.notice_context if remarks.is_notice(alert) else wording.context
+    origin = pattern.format(
         rule="+".join(alert.detectors),
         version=alert.rule_version,
         seconds=f"{max(0, told.now_us - (alert.received_at_us or alert.decided_at_us)) / 1e6:.1f}",
@@ -204,7 +205,9 @@ def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[st
     return [
         blocks.escape(origin),
         how_to,
-        wording.why.format(symbol=outside(_asked(alert)), time=minute_in_korea(at_us)),
+        ""
+        if remarks.is_notice(alert)  # nothing was weighed
+        else wording.why.format(symbol=outside(_asked(alert)), time=minute_in_korea(at_us)),
         wording.disclaimer,
         blocks.escape(alert.episode_id),
         wording.stands_for.format(count=told.stands_for) if told.stands_for > 1 else "",

@@ -32,7 +32,7 @@ def render(group: Together, wording: Wording, *, may_repeat: bool = False, with_
         blocks=[
             blocks.header(f"{emoji} {state} · {_what(group, wording, members)}"),
             blocks.section(f"{_counts(members, wording)}"),
-            *blocks.sections([f"*{wording.top_movers}*", *(_detail(alert, wording) for alert in details)]),
+            *blocks.sections([f"*{_heading(members, wording)}*", *(_detail(alert, wording) for alert in details)]),
             blocks.context(
                 [
                     wording.storm_more.format(count=more) if more > 0 and not with_details else "",
@@ -85,6 +85,8 @@ def one_line(group: Together, wording: Wording, members: Sequence[Alert], *, is_
     started = min(alert.started_at_us for alert in members)
     newest = max(alert.event_at_us or alert.started_at_us for alert in members)
     pattern = wording.storm_over_line if is_over else wording.storm_line
+    if all(remarks.is_notice(alert) for alert in members):
+        pattern = wording.notice_many_line
     return pattern.format(
         severity=wording.severities[severity],
         what=_what(group, wording, members),
@@ -99,6 +101,8 @@ def _what(group: Together, wording: Wording, members: Sequence[Alert]) -> str:
     if len(directions) == 1:
         patterns = {"down": wording.storm_falls, "up": wording.storm_rises}
         pattern = patterns.get(directions.pop(), wording.storm_mixed)
+    if all(remarks.is_notice(alert) for alert in members):
+        pattern = wording.notice_many
     what = pattern.format(count=len(_names(group, members)))
     framed = {"morning": wording.storm_morning, "late": wording.storm_late}.get(group.reason, "{what}")
     return framed.format(what=what)
@@ -116,7 +120,14 @@ def _counts(members: Sequence[Alert], wording: Wording) -> str:
     over = sum(alert.state == "resolve" for alert in members)
     by_severity = Counter(alert.severity for alert in members)
     named = ", ".join(f"{wording.severities[one]} {by_severity[one]}" for one in _BY_WEIGHT if by_severity[one])
+    if all(remarks.is_notice(alert) for alert in members):
+        return named
     return wording.storm_count.format(open=len(members) - over, over=over, severities=named)
+
+
+def _heading(members: Sequence[Alert], wording: Wording) -> str:
+    is_news = all(remarks.is_notice(alert) for alert in members)
+    return wording.notice_news if is_news else wording.top_movers
 
 
 def _movers(members: Sequence[Alert], wording: Wording) -> str:

@@ -88,6 +88,13 @@ class Wording:
     remark_over_line: str
     halt: str
     halt_over: str
+    notices: Mapping[str, str]
+    notice_raised: str
+    notice_lifted: str
+    notice_context: str
+    notice_many: str
+    notice_many_line: str
+    notice_news: str
     rarity_unknown: str
     rarity_ordinary: str
     rarity_times_a_day: str
@@ -196,6 +203,18 @@ ENGLISH = Wording(
     remark_over_line="RESOLVED · {exchange} {symbol}: {what}",
     halt="no trades for {window} while other markets go on",
     halt_over="trades again after {window}",
+    notices={
+        "listed": "newly listed",
+        "gone": "no longer listed",
+        "halted": "trading halted",
+        "resumed": "trading resumed",
+    },
+    notice_raised="now under {flag}",
+    notice_lifted="no longer under {flag}",
+    notice_context="{rule} ({version}) · {seconds} s from the exchange's list to message · {times}",
+    notice_many="{count} markets have news from their exchange",
+    notice_many_line="{severity} · {what}: {movers}",
+    notice_news="What changed",
     rarity_unknown="not known yet",
     rarity_ordinary="many times a day",
     rarity_times_a_day="about {} times a day",
@@ -300,6 +319,18 @@ KOREAN = Wording(
     remark_over_line="해제 · {exchange} {symbol}: {what}",
     halt="{window} 동안 체결 없음, 다른 종목은 거래 중",
     halt_over="{window} 만에 거래 재개",
+    notices={
+        "listed": "신규 상장",
+        "gone": "거래 목록에서 제외",
+        "halted": "거래 중단",
+        "resumed": "거래 재개",
+    },
+    notice_raised="{flag} 지정",
+    notice_lifted="{flag} 해제",
+    notice_context="{rule} ({version}) · 거래소 목록 확인부터 메시지까지 {seconds}초 · {times}",
+    notice_many="{count}개 종목에 거래소 공지",
+    notice_many_line="{severity} · {what}: {movers}",
+    notice_news="변경 내용",
     rarity_unknown="아직 알 수 없음",
     rarity_ordinary="하루에 여러 번",
     rarity_times_a_day="하루에 약 {}번",

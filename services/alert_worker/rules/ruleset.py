@@ -48,6 +48,15 @@ class Halt(Parameters):
 HALT_BY_DEFAULT = Halt()
 
 
+class Notice(Parameters):
+    """When what the exchange itself says of a market is a story: its flags, a listing, an end, see `notices`."""
+
+    enabled: bool = Field(default=True, description="whether it is told")
+
+
+NOTICE_BY_DEFAULT = Notice()
+
+
 @dataclass(frozen=True, slots=True)
 class Ruleset:
     """Rules that are asked, and what they have in common."""
@@ -57,6 +66,7 @@ class Ruleset:
     storms: Storms
     divergence: Divergence
     halt: Halt
+    notice: Notice
     version: str
     """``moves/5`` with the defaults; else ``moves/5+1a2b3c4d``, the same for the same numbers."""
     floor: float
@@ -74,21 +84,23 @@ class Ruleset:
         return [finding for rule in self.rules if (finding := rule.judge(sight))]
 
 
-def ruleset(
+def ruleset(  # noqa: PLR0913, PLR0917  # one for each table of the rules file
     rules: Sequence[Rule] = RULES,
     tiers: Tiers = TIERS_BY_DEFAULT,
     storms: Storms = STORMS_BY_DEFAULT,
     divergence: Divergence = DIVERGENCE_BY_DEFAULT,
     halt: Halt = HALT_BY_DEFAULT,
+    notice: Notice = NOTICE_BY_DEFAULT,
 ) -> Ruleset:
     """The rules with these numbers; those that are not enabled are left out."""
     asked = tuple(rule for rule in rules if rule.enabled)
     floor = min((rule.floor for rule in asked), default=float("inf"))
     drift = min((rule.least_sum for rule in asked if isinstance(rule, Drift)), default=float("inf"))
     numbers = {rule.name: cast("Parameters", rule) for rule in rules}
-    numbers |= {"tiers": tiers, "storms": storms, "divergence": divergence, "halt": halt}
+    numbers |= {"tiers": tiers, "storms": storms, "divergence": divergence, "halt": halt, "notice": notice}
     version = _version(numbers)
-    return Ruleset(asked, tiers, storms, divergence, halt, version, floor, 1 - floor + TIE, 1 + floor - TIE, drift)
+    quiet = (1 - floor + TIE, 1 + floor - TIE)
+    return Ruleset(asked, tiers, storms, divergence, halt, notice, version, floor, *quiet, drift)
 
 
 def _version(numbers: Mapping[str, Parameters]) -> str:

@@ -153,6 +153,7 @@ def alert_row(event: Alert) -> Row:
         _number(event.divergence_pct),
         event.data_quality,
         event.members,
+        event.changes,
     )
 
 

@@ -17,7 +17,15 @@ from shared.errors import Unreachable, WrongUse
 from shared.settings import PostgresSettings, Settings, StartSettings
 from shared.topics import TRADES
 
-STEPS = ["0001_tables", "0002_days", "0003_views", "0004_drop_day_at", "0005_ticker_minutes", "0006_batches"]
+STEPS = [
+    "0001_tables",
+    "0002_days",
+    "0003_views",
+    "0004_drop_day_at",
+    "0005_ticker_minutes",
+    "0006_batches",
+    "0007_alert_changes",
+]
 TABLES = {
     *("instrument", "trade", "candle_1m", "ticker_1m", "alert", "gap", "completeness", "dead_letter", "watchlist"),
     *("sink_position", "alembic_version"),

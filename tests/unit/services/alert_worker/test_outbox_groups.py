@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.alert_worker.outbox import (
+    GATHER_US,
     GROUP_OPEN_US,
     MANY,
     MOST_DETAILS,
@@ -331,3 +332,47 @@ def test_slack_away_for_ten_minutes_of_a_storm_costs_no_alert_and_the_worst_is_t
     assert world.told == Counter(alert.alert_id for alert in world.log)
     assert len({name for name, _ in world.posts}) == 1
     assert len(done) <= 2 + opened // MOST_DETAILS
+
+
+def said(name: str, make_alert: Callable[..., Alert], **fields: object) -> Alert:
+    return make_alert(
+        "open", episode_id=name, alert_id=f"{name}-notice", kind="notice", detectors=["notice"], direction="none",
+        severity="notice", symbol=f"KRW-{name}", changes=["listed"], decided_at_us=NOW, **fields,
+    )  # fmt: skip
+
+
+def test_what_an_exchange_says_of_many_is_one_message_and_of_few_one_each(make_alert) -> None:
+    many = World()
+    many.add(*(said(f"N{n}", make_alert) for n in range(MANY)))
+    assert many.step() is None  # it waits for others
+    many.now += GATHER_US
+    action = many.step()
+    assert isinstance(action, Together)
+    assert action.reason == "notices"
+    assert len(action.members) == MANY
+    few = World()
+    few.add(*(said(f"N{n}", make_alert) for n in range(MANY - 1)))
+    few.now += GATHER_US
+    assert [type(few.step()) for _ in range(MANY)] == [Action] * (MANY - 1) + [type(None)]
+
+
+def test_moves_and_notices_are_not_put_together(make_alert) -> None:
+    world = World()
+    halts = [
+        make_alert("open", episode_id=f"H{n}", alert_id=f"H{n}-open", kind="halt", direction="none")
+        for n in range(MANY)
+    ]
+    world.add(said("N", make_alert), *halts)
+    world.now += GATHER_US
+    assert all(isinstance(world.step(), Action) for _ in range(MANY + 1))
+
+
+def test_a_notice_that_was_told_is_over_and_may_be_forgotten(make_alert) -> None:
+    world = World()
+    world.add(said("N", make_alert))
+    world.now += GATHER_US
+    world.step()
+    assert world.outbox._episodes["N"].is_over
+    again = Outbox()
+    again.restore(world.notes.values())
+    assert again._episodes["N"].is_over
