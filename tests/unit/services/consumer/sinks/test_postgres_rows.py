@@ -112,10 +112,11 @@ def test_rows_carry_exact_numbers_and_microseconds_of_utc():
         decided_at_us=at_us,
         change_pct="-5.250",
         members=["m"],
+        changes=["listed"],
     )
     row = postgres_rows.alert_row(alert)
-    assert len(row) == 27
-    assert (row[8], row[9], row[-1]) == (moment, moment, ["m"])
+    assert len(row) == 28
+    assert (row[8], row[9], row[-2:]) == (moment, moment, (["m"], ["listed"]))
     assert [cell for cell in row if isinstance(cell, Decimal)] == [Decimal("-5.250")]
     assert postgres_rows.gap_row(gap(from_us=at_us))[5:7] == (moment, None)
     instrument = Instrument(**ABOUT, status="halted", updated_at_us=at_us, cautions=["c"])
