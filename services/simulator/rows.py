@@ -125,8 +125,8 @@ class Source(Protocol):
     def trades(self, exchange: str, symbol: str) -> list[TradeRow]:
         """The newest published trades, oldest first, a bounded number."""
 
-    def minutes(self, exchange: str, symbol: str) -> list[MinuteRow]:
-        """The known candles, oldest first."""
+    def minutes(self, exchange: str, symbol: str, before_ms: int, count: int) -> list[MinuteRow]:
+        """The newest `count` candles known that open before a time, oldest first."""
 
     def ticker(self, exchange: str, symbol: str) -> TickerRow | None:
         """The day's statistics as last published."""

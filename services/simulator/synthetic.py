@@ -143,9 +143,10 @@ class SyntheticSource:
         shown = self._shown.get((exchange, symbol))
         return [_trade_row(trade) for trade in shown.trades] if shown else []
 
-    def minutes(self, exchange: str, symbol: str) -> list[MinuteRow]:
+    def minutes(self, exchange: str, symbol: str, before_ms: int, count: int) -> list[MinuteRow]:
         shown = self._shown.get((exchange, symbol))
-        return [_minute_row(shown.instrument, minute) for minute in shown.minutes.all()] if shown else []
+        found = shown.minutes.before(before_ms, count) if shown else []
+        return [_minute_row(shown.instrument, minute) for minute in found] if shown else []
 
     def ticker(self, exchange: str, symbol: str) -> TickerRow | None:
         shown = self._shown.get((exchange, symbol))

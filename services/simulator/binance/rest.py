@@ -19,6 +19,7 @@ WEIGHT_A_MINUTE = 6_000
 _REFUSALS_UNTIL_BANNED = 20
 _BAN_S = 120
 _INTERVALS = {"1m": 60_000}
+_ALL = 1 << 20
 _DAY_MS = 86_400_000
 _EIGHT = Decimal("0.00000001")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -112,7 +113,9 @@ class BinanceRest:
         interval_ms = _INTERVALS.get(request.query.get("interval", ""))
         if interval_ms is None:
             raise Wrong(-1120, "Invalid interval.")
-        rows = self._source.minutes(EXCHANGE, symbol)
+        end, is_from_start = _moment(request, "endTime"), "startTime" in request.query
+        before_ms = 1 << 62 if end is None else end + 1
+        rows = self._source.minutes(EXCHANGE, symbol, before_ms, _ALL if is_from_start else _limit(request))
         return [_kline(row) for row in _window(request, rows, lambda row: row.opened_ms)]
 
     def _trades(self, request: web.Request) -> Any:

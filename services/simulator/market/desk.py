@@ -4,14 +4,13 @@ import math
 import random
 from collections.abc import Sequence
 
-from services.simulator.market.instruments import Instrument
+from services.simulator.market.instruments import Instrument, usual_day_volume
 from services.simulator.market.records import Book, Ticker, Trade
 from services.simulator.scenarios import Move
 
 MS_A_DAY = 86_400_000
 LEVELS = 30
 _POOL = 509  # prime, so that strides never fall into step with it
-_DAY_TURNOVER = {"KRW": 400_000_000_000, "USDT": 300_000_000}  # of the busiest, before the market opens
 _TRADES_A_DAY = 300_000
 _UPBIT_LAG_MS = 12
 _BINANCE_LAG_MS = 1
@@ -62,7 +61,7 @@ class Desk:
         self._high = self._low = instrument.anchor
         self._open_day(instrument.anchor, epoch_ms)
         self._price = instrument.anchor
-        self._volume = _usual_day_volume(instrument)
+        self._volume = usual_day_volume(instrument)
         self._turnover = self._volume * instrument.anchor
         self._day_volume, self._day_turnover = self._volume // 3, self._turnover // 3
         self._day_buy_volume = self._day_volume // 2
@@ -194,14 +193,9 @@ class Desk:
         self._day_volume = self._day_turnover = self._day_buy_volume = 0
 
 
-def _usual_day_volume(instrument: Instrument) -> int:
-    turnover = _DAY_TURNOVER[instrument.quote] // (instrument.rank + 1)
-    return int(turnover * 10 ** (instrument.price_scale + instrument.quantity_scale) // instrument.anchor)
-
-
 def _size_pool(instrument: Instrument, rng: random.Random) -> list[int]:
     """Quantities that repeat: many small, few large, some round, a few below a thousandth."""
-    typical = max(3, _usual_day_volume(instrument) // _TRADES_A_DAY)
+    typical = max(3, usual_day_volume(instrument) // _TRADES_A_DAY)
     pool = [max(1, int(typical * rng.lognormvariate(0, 1.2))) for _ in range(_POOL + LEVELS)]
     if instrument.quantity_scale >= 5:
         step = 10 ** (instrument.quantity_scale - 4)

@@ -27,6 +27,15 @@ class Instrument:
     rank: int
 
 
+_DAY_TURNOVER = {"KRW": 400_000_000_000, "USDT": 300_000_000}  # of the busiest, before the market opens
+
+
+def usual_day_volume(instrument: Instrument) -> int:
+    """What is traded of it in a day before the market opens, in its units."""
+    turnover = _DAY_TURNOVER[instrument.quote] // (instrument.rank + 1)
+    return int(turnover * 10 ** (instrument.price_scale + instrument.quantity_scale) // instrument.anchor)
+
+
 _Coin = tuple[str, str, str, str, str]
 # base, Korean name, English name, price and tick in KRW. A tick is at most a thousandth of the price, so that the
 # bounce between bid and ask of a quiet market stays far below what counts as a move.

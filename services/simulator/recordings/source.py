@@ -50,7 +50,7 @@ class RecordedSource:
     def trades(self, exchange: str, symbol: str) -> list[TradeRow]:
         return list(self._trades.get((exchange, symbol), ()))
 
-    def minutes(self, exchange: str, symbol: str) -> list[MinuteRow]:
+    def minutes(self, exchange: str, symbol: str, before_ms: int, count: int) -> list[MinuteRow]:
         return []
 
     def ticker(self, exchange: str, symbol: str) -> TickerRow | None:

@@ -101,9 +101,9 @@ class UpbitRest:
             raise Wrong(400, "unit is not supported")
         symbol, count = self._code(request), min(200, _whole(request, "count", 1))
         before_ms = _to_ms(request.query["to"]) if request.query.get("to") else 1 << 62
-        minutes = self._source.minutes(EXCHANGE, symbol)
+        minutes = self._source.minutes(EXCHANGE, symbol, before_ms, count * int(unit))
         candles = _joined(minutes, int(unit)) if unit != "1" else minutes
-        return [_candle(symbol, row, int(unit)) for row in candles[::-1] if row.opened_ms < before_ms][:count]
+        return [_candle(symbol, row, int(unit)) for row in candles[::-1]][:count]
 
     def _trades(self, request: web.Request) -> Any:
         symbol, count = self._code(request), min(500, _whole(request, "count", 1))

@@ -24,7 +24,7 @@ def test_a_candle_is_the_exact_sum_of_its_trades_in_whatever_order_they_come() -
 
 
 def test_the_past_is_quiet_whole_and_joins_the_opening_price() -> None:
-    past = Minutes(UPBIT, 1, EPOCH_MS).all()
+    past = Minutes(UPBIT, 1, EPOCH_MS).before()
     assert len(past) == PAST_MINUTES
     assert all(after.opened_ms - before.opened_ms == MINUTE_MS for before, after in pairwise(past))
     assert past[-1].close == UPBIT.anchor
@@ -34,8 +34,19 @@ def test_the_past_is_quiet_whole_and_joins_the_opening_price() -> None:
         assert minute.high / minute.low < 1.005
 
 
+def test_whoever_asks_page_by_page_gets_the_same() -> None:
+    minutes = Minutes(UPBIT, 1, EPOCH_MS)
+    for number in range(3):
+        minutes.add(trade(number, 9, 1, EPOCH_MS + number * MINUTE_MS))
+    whole, pages, before_ms = minutes.before(), [], 1 << 62
+    while page := minutes.before(before_ms, 200):
+        pages, before_ms = page + pages, page[0].opened_ms
+    assert pages == whole
+    assert len(whole) == PAST_MINUTES - 1 + 3
+
+
 def test_traded_minutes_take_the_place_of_the_invented_ones() -> None:
     minutes = Minutes(UPBIT, 1, EPOCH_MS)
     minutes.add(trade(1, 7, 1, EPOCH_MS + 1))
-    assert [minute.close for minute in minutes.all()[-2:]][1] == 7
-    assert len({minute.opened_ms for minute in minutes.all()}) == len(minutes.all())
+    assert [minute.close for minute in minutes.before()[-2:]][1] == 7
+    assert len({minute.opened_ms for minute in minutes.before()}) == len(minutes.before())
