@@ -22,20 +22,23 @@ from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
 from services.alert_worker.watch import Watch
 from shared.clock import NowMicros, now_us
-from shared.events import Alert, DetectorSnapshot, Instrument, Trade
+from shared.events import Alert, Candle, DetectorSnapshot, Instrument, Trade
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, TRADES_IGNORED
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
-from shared.topics import DETECTOR_STATE, INSTRUMENTS, TRADES
+from shared.topics import CANDLES, DETECTOR_STATE, INSTRUMENTS, TRADES
 from shared.wire import HEADERS_OF_EVENT, encode
 
 log = structlog.get_logger(__name__)
 
 SNAPSHOT_EVERY_S = 30.0
 WARM_UP_MS = 30 * 60_000
-"""How much of the tape a start without snapshots reads."""
+"""How much of the tape a start without snapshots reads,"""
+
+CANDLES_MS = 24 * 60 * 60_000
+"""and how much of the exchanges' own minutes."""
 
 STALE_AFTER_US = 600_000_000
 """An alert older than this is kept as a record, marked stale, and not told."""
@@ -69,6 +72,7 @@ class Detection:
         self._notices = Notices()
         self._rules = rules
         self._partitions = partitions_of(TRADES)
+        self._candle_partitions = partitions_of(CANDLES)
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
 
@@ -109,8 +113,36 @@ class Detection:
         instruments = [_INSTRUMENTS]
         first, end = await self._reader.log_starts(instruments), await self._reader.log_ends(instruments)
         positions[_INSTRUMENTS] = self._notices.begin(first[_INSTRUMENTS], end[_INSTRUMENTS])
-        await self._reader.start(positions)
+        # Before the trades: whenever candles count among them, they are here.
+        await self._reader.start(positions | await self._learn_candles())
         log.info("watching", behind=sum(ends[p] - positions[p] for p in partitions), known_alerts=len(self._published))
+
+    async def _learn_candles(self) -> dict[TopicPartition, int]:
+        """Read all candles that there are, from where they last counted on; return where reading goes on."""
+        partitions = self._candle_partitions
+        firsts, ends = await self._reader.log_starts(partitions), await self._reader.log_ends(partitions)
+        a_day = await self._reader.offsets_since(partitions, self._now() // 1000 - CANDLES_MS)
+        saved = {p: self._watch.partitions[p.partition].candle_position for p in partitions}
+        positions = {p: max(saved[p], firsts[p]) if 0 < saved[p] <= ends[p] else a_day[p] for p in partitions}
+        behind = {p for p in partitions if positions[p] < ends[p]}
+        await self._reader.start({p: positions[p] for p in behind})
+        while behind:
+            for partition, records in (await self._reader.batch(_READ_MS, _MOST_RECORDS)).items():
+                self._hear(partition, records)
+                positions[partition] = records[-1].offset + 1
+                self._liveness.moved("learning what is usual")
+                if positions[partition] >= ends[partition]:
+                    behind.discard(partition)
+        for partition, position in positions.items():
+            self._watch.partitions[partition.partition].candle_position = position
+        return positions
+
+    def _hear(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> None:
+        watch = self._watch.partitions[partition.partition]
+        for record in records:
+            candle = read_event(Candle, record)
+            if candle is not None:
+                watch.hear(candle, record.offset)
 
     async def _snapshots(self) -> Mapping[TopicPartition, list[DetectorSnapshot]]:
         newest: dict[TopicPartition, dict[bytes, DetectorSnapshot]] = {partition: {} for partition in self._partitions}
@@ -141,6 +173,8 @@ class Detection:
                 self._watch.change_rules(rules)
             batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
             await self._hear_exchanges(batch.pop(_INSTRUMENTS, []))
+            for partition in self._candle_partitions:
+                self._hear(partition, batch.pop(partition, []))
             decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
             decided += self._run_on(batch)
             await self._publish(decided)

@@ -11,7 +11,7 @@ from services.alert_worker.records import Market, Moment, alert_of, episode_id
 from services.alert_worker.rules.base import DOWN, UP, Finding
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.window import SPAN_S, Window
-from shared.events import Alert, AlertState, Trade
+from shared.events import Alert, AlertState, Candle, Trade
 
 MINUTE_US = 60_000_000
 _HOLE_US = SPAN_S * 1_000_000
@@ -106,6 +106,12 @@ class Detector:
         """A price of another order of magnitude has to stand for a minute before it is one."""
         self.odd_since_us = self.odd_since_us or traded_at_us
         return traded_at_us - self.odd_since_us < ODD_US
+
+    def take_candle(self, candle: Candle) -> None:
+        """Learn what is usual from a minute of the past. Nothing is judged by it."""
+        close = float(candle.close)
+        if close > 0 and self.baseline.take_candle(candle.opened_at_us // MINUTE_US, close, float(candle.turnover)):
+            self.is_changed = True
 
     def apply_late(self, traded_at_us: int, trade: Trade) -> None:
         """Take in a trade whose tick was decided already: it corrects the window and raises nothing."""

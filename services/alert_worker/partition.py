@@ -1,5 +1,6 @@
 """All symbols of one partition of the trades topic: records in, alerts out; the same live and replayed."""
 
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,7 +10,14 @@ from services.alert_worker.grid import GRID_US, Grid, tick_of
 from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
-from shared.events import Alert, Trade
+from shared.events import Alert, Candle, Trade
+
+HOLD_US = 2_000_000
+"""A candle counts so long after it was received: by then everybody has read it, whatever came between. So it counts
+between the same two ticks live, replayed and after a restart."""
+
+MOST_CANDLES = 20_000
+"""Of one exchange wait at most; further ones count at once."""
 
 SILENT_US = 500_000
 """Records of two exchanges are in the order of their receipt to about this much."""
@@ -21,6 +29,9 @@ class Decided(NamedTuple):
     alert: Alert
     delay_us: int
 
+
+_AHEAD_TICKS = 36_000
+"""Candles of another time than the trades' wait for nothing."""
 
 Entry = tuple[int, int, int, Detector, Trade]
 """(traded_at_us, trade_id, offset, detector, trade) of one that waits for its tick; the offset is unique, so the order
@@ -39,6 +50,8 @@ class Exchange:
         """Those compared with another exchange that traded since the last boundary."""
         self.boundary = 0
         """The tick up to which samples were taken."""
+        self.candles: deque[tuple[int, int, Candle]] = deque()
+        """(tick, offset, candle) of those that wait for their tick."""
 
 
 class Partition:
@@ -49,6 +62,8 @@ class Partition:
         self.exchanges: dict[str, Exchange] = {}
         self.position = 0
         """Offset of the next record."""
+        self.candle_position = 0
+        """The same of the candles' partition."""
         self.heard_until = 0
         """Records before this one have moved the clocks already (set when restored)."""
         self.ignored = 0
@@ -89,6 +104,26 @@ class Partition:
                 grid.place(tick_of(trade.traded_at_us), entry)
         return decided
 
+    def hear(self, candle: Candle, offset: int) -> None:
+        """Take in the record at `offset` of the candles' partition."""
+        self.candle_position = offset + 1
+        exchange = self.exchanges.get(candle.exchange)
+        if exchange is None:
+            exchange = self.exchanges[candle.exchange] = Exchange()
+        tick = tick_of(candle.received_at_us + HOLD_US)
+        if not 0 < tick - exchange.grid.closed <= _AHEAD_TICKS or not exchange.grid.closed:
+            self._take_candle(exchange, candle)
+            return
+        exchange.candles.append((tick, offset, candle))
+        if len(exchange.candles) > MOST_CANDLES:
+            self._take_candle(exchange, exchange.candles.popleft()[2])
+
+    @property
+    def candles_resume(self) -> int:
+        """The first record of the candles' partition that does not count yet."""
+        waiting = (exchange.candles[0][1] for exchange in self.exchanges.values() if exchange.candles)
+        return min(waiting, default=self.candle_position)
+
     def run_on(self, now_us: int) -> list[Decided]:
         """Decide what is due by our clock, while nothing is left to read."""
         decided: list[Decided] = []
@@ -119,9 +154,17 @@ class Partition:
                 decided += self._close(exchange)
         return decided
 
-    def _detector(self, exchange: Exchange, trade: Trade) -> Detector:
-        market = Market(trade.exchange, trade.symbol, trade.base, trade.quote)
-        detector = exchange.detectors[trade.symbol] = Detector(market, self.rules)
+    def _take_candles(self, exchange: Exchange, tick: int) -> None:
+        while exchange.candles and exchange.candles[0][0] <= tick:
+            self._take_candle(exchange, exchange.candles.popleft()[2])
+
+    def _take_candle(self, exchange: Exchange, candle: Candle) -> None:
+        detector = exchange.detectors.get(candle.symbol) or self._detector(exchange, candle)
+        detector.take_candle(candle)
+
+    def _detector(self, exchange: Exchange, event: Trade | Candle) -> Detector:
+        market = Market(event.exchange, event.symbol, event.base, event.quote)
+        detector = exchange.detectors[event.symbol] = Detector(market, self.rules)
         return detector
 
     def _close(self, exchange: Exchange) -> list[Decided]:
@@ -133,6 +176,8 @@ class Partition:
         for tick, entries in exchange.grid.take():
             if tick > exchange.boundary + SAMPLE_TICKS:
                 self._sample(exchange, tick - 1)
+            if exchange.candles:
+                self._take_candles(exchange, tick)
             if len(entries) > 1:
                 entries.sort()
             for detector in self._apply(exchange, tick, entries, decided):
@@ -141,6 +186,7 @@ class Partition:
                 self._tell(exchange, detector, detector.decide(tick), decided)
         if exchange.grid.closed >= exchange.boundary + SAMPLE_TICKS:
             self._sample(exchange, exchange.grid.closed)
+        self._take_candles(exchange, exchange.grid.closed)
         for detector in list(exchange.open):
             self._tell(exchange, detector, detector.expire(exchange.grid.closed), decided)
         return decided
@@ -205,7 +251,7 @@ def report_of(exchange: Exchange, tick: int) -> Report:
     name = ""
     for detector in exchange.detectors.values():
         name, limit_us = detector.market.exchange, detector.silence_limit_us
-        if not limit_us:
+        if not limit_us or not detector.last_us:  # a market that has not traded since we look may never have
             continue
         busy += 1
         silent_us = tick * GRID_US - detector.last_us

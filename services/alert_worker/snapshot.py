@@ -25,7 +25,7 @@ from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
 
-STATE_VERSION = f"{RULE_VERSION} state/4"
+STATE_VERSION = f"{RULE_VERSION} state/5"
 """Another one is not read. Numbers of the rules file are not part of it: changing them forgets nothing."""
 
 MARK = "-"
@@ -62,7 +62,7 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
             continue
         if record.exchange == MARK:
             resume = record.next_offset
-            partition.heard_until, grids = msgspec.json.decode(record.state)
+            partition.heard_until, partition.candle_position, grids = msgspec.json.decode(record.state)
             for name, (grid, boundary, names) in grids.items():
                 exchange = partition.exchanges.setdefault(name, Exchange())
                 exchange.grid.unpack(grid)
@@ -138,7 +138,7 @@ def _mark(partition: Partition, number: int, resume: int, at_us: int) -> tuple[s
     name = f"partition-{number}"
     record = DetectorSnapshot(
         exchange=MARK, symbol=name, partition=number, next_offset=resume, rule_version=STATE_VERSION,
-        state=msgspec.json.encode([partition.position, grids]).decode(), at_us=at_us,
+        state=msgspec.json.encode([partition.position, partition.candles_resume, grids]).decode(), at_us=at_us,
     )  # fmt: skip
     return symbol_key(MARK, name), record
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -16,11 +17,11 @@ from services.alert_worker.topic_reader import read_topic
 from services.simulator.slack.api import SlackApi, SlackFault, SlackLimits
 from services.simulator.slack.workspace import Message, Workspace
 from shared.clock import now_us
-from shared.events import Alert, Control, DeadLetter, Event, Notification, Trade
+from shared.events import Alert, Candle, Control, DeadLetter, Event, Notification, Trade
 from shared.kafka import make_producer
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, CONTROL, DEAD_LETTERS, NOTIFICATIONS, TRADES
+from shared.topics import ALERTS, CANDLES, CONTROL, DEAD_LETTERS, NOTIFICATIONS, TRADES
 from shared.wire import HEADERS_OF_EVENT, decode, encode
 
 
@@ -149,6 +150,28 @@ def publish(producer: AIOKafkaProducer) -> Publish:
             await producer.send(
                 TRADES.name, encode(trade), key.encode(), partition_of(key, TRADES.partitions),
                 headers=HEADERS_OF_EVENT[Trade],
+            )  # fmt: skip
+        await producer.flush()
+
+    return publish
+
+
+@pytest.fixture
+def publish_candles(producer: AIOKafkaProducer) -> Callable[[int], Awaitable[None]]:
+    """Three hours of quiet minutes of KRW-BTC before a time, newest first, as a producer tells them."""
+
+    async def publish(before_us: int) -> None:
+        rng, minute = random.Random(3), before_us // 60_000_000
+        for back in range(1, 181):
+            price = str(round(130_000_000 * (1 + rng.gauss(0, 0.0003))))
+            candle = Candle(
+                exchange="upbit", symbol="KRW-BTC", base="BTC", quote="KRW", opened_at_us=(minute - back) * 60_000_000,
+                open=price, high=price, low=price, close=price, volume="6", turnover="800000000",
+                received_at_us=before_us,
+            )  # fmt: skip
+            await producer.send(
+                CANDLES.name, encode(candle), b"upbit:KRW-BTC", partition_of("upbit:KRW-BTC", CANDLES.partitions),
+                headers=HEADERS_OF_EVENT[Candle],
             )  # fmt: skip
         await producer.flush()
 

@@ -138,3 +138,24 @@ async def test_a_muted_market_is_recorded_and_not_told(worker, publish, crash, a
     assert {alert.suppressed_by for alert in await alerts()} == {"mute"}
     assert await worker.stop() == 0
     assert slack.messages == []
+
+
+async def test_a_fresh_worker_knows_from_candles_what_is_usual_and_killed_it_repeats_nothing(
+    worker, publish, publish_candles, crash, alerts, slack, eventually
+) -> None:
+    began_us = now_us() - 4_000_000
+    await publish_candles(began_us)
+    await worker.start()
+    await publish(crash(began_us, until_s=4.0))
+    await eventually(lambda: any("DANGER" in message.text for message in slack.parents))
+    await worker.kill()
+    await publish_candles(began_us)  # a producer that was killed may tell some again
+    await publish(crash(began_us, from_s=4.0))
+    await worker.start()
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    records = await alerts()
+    assert (records[0].state, records[0].kind) == ("open", "move")
+    assert float(records[0].change_pct or 0) > -3  # without a past: move_abs, from 3 % on
+    assert len({alert.episode_id for alert in records}) == 1
+    assert len({alert.alert_id for alert in records}) == len(records)
+    assert len(slack.parents) == 1
