@@ -1,6 +1,6 @@
 """Every fault, one row each; a family a file."""
 
-from tests.faults import broker, cluster, consumers, exchanges, network, refusals, stores, transactions
+from tests.faults import broker, cluster, consumers, exchanges, network, refusals, small_disk, stores, transactions
 
 FAULTS = (
     *consumers.FAULTS,
@@ -11,4 +11,5 @@ FAULTS = (
     *network.FAULTS,
     *refusals.FAULTS,
     *cluster.FAULTS,
+    *small_disk.FAULTS,
 )

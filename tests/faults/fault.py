@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tests.faults.world import World
 
-StageName = Literal["plain", "three brokers", "proxied"]
-"""Which world it needs: one of each server; three brokers; or one with a TCP proxy before each part."""
+StageName = Literal["plain", "three brokers", "proxied", "small disk"]
+"""Which world: one of each server; three brokers; a TCP proxy before each part; or PostgreSQL on a small disk."""
 
 Target = Literal["test", "test-long"]
 """Which target of the Makefile strikes it before `make faults` does: what is quick, and what adds least to that."""

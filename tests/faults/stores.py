@@ -1,7 +1,9 @@
 """Faults of Redis and PostgreSQL: killed, frozen, emptied, locked, cut off."""
 
 import asyncio
+import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -11,6 +13,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from devstack.server import Server
+from devstack.valkey_server import Valkey
 from tests.faults.fault import Fault, Struck
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _TOLD_TRIES = 120
+_LOADS_FOR_S = 4.0
 
 
 async def down_for(server: Server, seconds: float, number: signal.Signals = signal.SIGKILL) -> None:
@@ -77,6 +81,24 @@ async def redis_lost_its_last_second(world: "World", random: Random) -> Struck:
     return Struck(2)
 
 
+async def redis_loading(world: "World", _random: Random) -> Struck:
+    """Killed, and slow to read its data when it is back: it answers that it is loading."""
+    recipe = world.redis.recipe
+    assert isinstance(recipe, Valkey)
+    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+        await client.bgrewriteaof()
+        while (await client.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110  Redis tells nobody
+            await asyncio.sleep(0.1)
+        keys = await client.dbsize()
+    a_key_us = int(_LOADS_FOR_S * 1_000_000 / keys)
+    recipe.extra = {"key-load-delay": str(a_key_us), "loading-process-events-interval-bytes": "1024"}
+    try:
+        await down_for(world.redis, 0)
+    finally:
+        recipe.extra = {}
+    return Struck()
+
+
 async def redis_out_of_memory(world: "World", _random: Random) -> Struck:
     """Its limit is below what it holds for three seconds; it evicts nothing and refuses writes."""
     async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
@@ -116,6 +138,33 @@ async def postgres_crashed(world: "World", _random: Random) -> Struck:
     """Immediate shutdown, as after a crash of one of its processes."""
     await down_for(world.postgres, 2, signal.SIGQUIT)
     return Struck()
+
+
+async def postgres_restored(world: "World", _random: Random) -> Struck:
+    """Stopped, and its data are those of some seconds ago."""
+    data = world.postgres.recipe.root / "data"
+    back_up = data.with_name("back-up")
+    await _stopped(world.postgres)
+    await asyncio.to_thread(subprocess.run, ["cp", "-a", data, back_up], check=True)
+    await asyncio.to_thread(world.postgres.start)
+    await asyncio.sleep(5)
+    await _stopped(world.postgres)
+    await asyncio.to_thread(shutil.rmtree, data)
+    back_up.rename(data)
+    log = world.directory / "consumer-postgres.log"
+    said_before = log.stat().st_size
+    await asyncio.to_thread(world.postgres.start)
+
+    async def told(_world: "World") -> list[str]:
+        said = log.read_bytes()[said_before:]
+        return [] if b"the store went back" in said else ["nobody was told that the store went back"]
+
+    return Struck(2, check=told)
+
+
+async def _stopped(server: Server) -> None:
+    server.kill(signal.SIGINT)
+    await asyncio.to_thread(server.wait)
 
 
 async def postgres_killed(world: "World", _random: Random) -> Struck:
@@ -179,10 +228,12 @@ FAULTS = [
     Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=5),
     Fault("F16", "redis-power-loss", "the last of its file is gone, twice", redis_lost_its_last_second, bound_s=4),
     Fault("F17", "redis-out-of-memory", "refuses writes for 3 s", redis_out_of_memory, bound_s=4),
+    Fault("F17", "redis-loading", "killed, loads its data for 4 s", redis_loading, bound_s=4),
     Fault("F17", "redis-password-changed", "another until it was told", redis_password_changed, bound_s=5),
     Fault("F17", "redis-read-only", "a replica for 3 s", redis_read_only, bound_s=4),
     Fault("F18", "postgres-crashed", "immediate shutdown, back after 2 s", postgres_crashed, bound_s=4, target="test"),
     Fault("F18", "postgres-killed", "kill -9 of all its processes", postgres_killed, bound_s=4),
+    Fault("F18", "postgres-restored", "its data are those of 5 s ago", postgres_restored, bound_s=6),
     Fault("F18", "postgres-restarted", "fast restart", postgres_restarted, bound_s=4),
     Fault("F18", "postgres-sessions-cut", "our sessions ended, three times", postgres_sessions_cut, bound_s=4),
     Fault("F19", "postgres-table-locked", "ACCESS EXCLUSIVE on the trades for 15 s", postgres_table_locked, bound_s=4),

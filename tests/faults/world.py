@@ -28,6 +28,7 @@ from tests.faults.limits import within
 from tests.faults.market import SimulatedMarket
 from tests.faults.processes import Processes
 from tests.faults.servers import Servers, servers_of
+from tests.faults.small_disk import small_disk
 from tests.faults.tcp_proxy import TcpProxy
 from tests.faults.watch import Watch
 
@@ -106,6 +107,8 @@ async def running_world(stage: StageName, *, rate: float, seed: int, keep: bool 
 
     async with AsyncExitStack() as at_end:
         at_end.push(close)
+        if stage == "small disk":
+            at_end.enter_context(small_disk(home.path / "postgres"))
         at_end.push_async_callback(asyncio.to_thread, stop_together, servers.all)
         await asyncio.to_thread(start_together, servers.all)
         links = await at_end.enter_async_context(servers.linked())

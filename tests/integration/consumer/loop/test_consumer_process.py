@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from services.consumer.refill import LIVE_S
@@ -248,6 +248,27 @@ async def test_a_topic_made_anew_while_it_runs_is_noticed_and_read_from_its_star
         assert ids == sorted(set(ids))
         assert set(ids) <= set(tape.published[key])
     assert {text.split()[1] for text in (await cache.client.hgetall(f"position:{TRADES.name}")).values()} == {b"2"}
+
+
+async def test_partitions_that_somebody_adds_end_it_before_order_breaks(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    process = start_consumer()
+    await tape.trades(300)
+    await cache.until_holding(tape.published)
+    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
+    await admin.start()
+    await admin.create_partitions({TRADES.name: NewPartitions(TRADES.partitions + 4)})
+    await admin.close()
+    await tape.trades(300)
+
+    refusal = "topic tape.trades.v1 has 12 partitions and must have 8: order would break"
+    for one in (process, start_consumer()):
+        assert await one.ended() == 2
+        assert refusal in one.said()[-1]["event"]
+    held = await cache.held()
+    assert {key: ids[: len(held[key])] for key, ids in tape.published.items()} == held
+    await make_anew(tape)  # partitions are never taken away again
 
 
 async def make_anew(tape: Any) -> None:
