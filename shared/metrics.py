@@ -30,6 +30,9 @@ LISTS = Counter(
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 
+CANARY_RETURNED = Gauge(
+    "tapewatch_canary_returned_timestamp_seconds", "When the test alert that goes round was last back from the notifier"
+)
 STILL = Gauge("tapewatch_still_seconds", "Time since the process last got on, or proved that nothing waits")
 
 BATCHES_TRIED = Counter("tapewatch_batches_tried_total", "Batches given to the store", ["sink"])

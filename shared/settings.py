@@ -132,6 +132,7 @@ class AlertsSettings(Section):
     rules_file: Path | None = Field(default=None, description="thresholds, mutes, quiet hours; none: the built-in")
     greeting: bool = Field(default=True, description="a first message after the installation, once")
     daily_digest: bool = Field(default=True, description="a message at 09:10 Korean time")
+    canary_every_s: int = Field(default=600, ge=0, le=86400, description="a test alert goes round; 0: never")
     quiet_notice: HoursText | None = None
     quiet_warning: HoursText | None = None
     quiet_danger: HoursText | None = None

@@ -11,6 +11,7 @@ from services.alert_worker.detection import Detection
 from services.alert_worker.herald import Herald
 from services.alert_worker.messages.wording import WORDINGS
 from services.alert_worker.outbox import Outbox
+from services.alert_worker.proving import Proving
 from services.alert_worker.rules_keeper import RulesKeeper
 from services.alert_worker.scribe import Scribe
 from services.alert_worker.telling import Telling
@@ -40,9 +41,10 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     charting = Charting(notifier, wording, cache, korean_colours=settings.alerts.language == "ko")
     delivery = Delivery(notifier, Scribe(wording, board, now_us))
     outbox = Outbox()
-    telling = Telling(settings.kafka, producer, delivery, charting, outbox)
+    proving = Proving(settings.alerts.canary_every_s, producer, wording, now_us)
+    telling = Telling(settings.kafka, producer, delivery, charting, outbox, proving)
     mutes = await read_mutes(settings.kafka)
-    detection = Detection(settings.kafka, producer, liveness, mutes, keeper.policy.ruleset)
+    detection = Detection(settings.kafka, producer, liveness, mutes, keeper.policy.ruleset, proving.says)
     herald = Herald(settings.alerts, telling, board, wording, keeper)
 
     def obey() -> None:
@@ -57,6 +59,7 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
             tasks.create_task(keeper.run(obey, herald.rules_refused, stop))
             tasks.create_task(keep_mutes(settings.kafka, mutes, stop))
             tasks.create_task(telling.run(stop))
+            tasks.create_task(proving.run(telling.knows, stop))
             tasks.create_task(charting.run(stop))
             tasks.create_task(keep_board(settings.kafka, board, stop))
             tasks.create_task(herald.run(stop))

@@ -33,6 +33,11 @@ class Delivery:
         if action.parent is not None:
             await self._edit(action.parent, self._scribe.episode(action, picture))
 
+    async def prove(self, message: Message, place: Place) -> Place:
+        """Show that people could be told, and tell nobody; returns where the message for that stands."""
+        await self._turn()
+        return await self.notifier.prove(message, place)
+
     async def _tell_episode(self, action: Action) -> Place:
         alert, parent = action.newest, _message_at(action.parent)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from time import monotonic
 
@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.alert_worker import snapshot
+from services.alert_worker.canary import CanaryWatch
 from services.alert_worker.feed_reader import FeedReader
 from services.alert_worker.feeds import SUPPRESSED
 from services.alert_worker.mutes import Mutes
@@ -21,11 +22,13 @@ from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
 from services.alert_worker.watch import Watch
+from shared.canary import EXCHANGE, SYMBOL
 from shared.clock import NowMicros, now_us
 from shared.events import Alert, Candle, DetectorSnapshot, Instrument, Trade
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, TRADES_IGNORED
+from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
 from shared.topics import CANDLES, DETECTOR_STATE, INSTRUMENTS, TRADES
@@ -54,17 +57,21 @@ _ON_THE_WAY_US = 60_000
 
 
 _INSTRUMENTS = TopicPartition(INSTRUMENTS.name, 0)
+_CANARY_KEY = symbol_key(EXCHANGE, SYMBOL).encode()
+_CANARY_COMES_BY = TopicPartition(TRADES.name, partition_of(_CANARY_KEY.decode(), TRADES.partitions))
 
 
 class Detection:
     """The watch over all partitions of the trades topic, and over what the exchanges say, until stopped."""
 
-    def __init__(
-        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes, rules: Ruleset
+    def __init__(  # noqa: PLR0913, PLR0917 - what it reads, writes to, goes by, and says
+        self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes, rules: Ruleset,
+        says: Callable[[str], str],
     ) -> None:  # fmt: skip
         self._settings, self._producer, self._liveness = settings, producer, liveness
         self._now: NowMicros = now_us
-        self._mutes = mutes
+        self._mutes, self._says = mutes, says
+        self._canary = CanaryWatch()
         self._proved_at_s = 0.0
         self._reader = PartitionReader(settings, "alert-worker")
         self._feed_reader = FeedReader(settings)
@@ -178,6 +185,7 @@ class Detection:
             decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
             decided += self._run_on(batch)
             await self._publish(decided)
+            await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))
             # One partition at a time, so that no decision waits for all of them.
             if monotonic() >= next_save:
@@ -189,14 +197,14 @@ class Detection:
     async def _tell_progress(self, moved: bool) -> None:
         """Trades were judged; or now and then, Kafka says that there are none to judge. Its silence proves nothing."""
         if moved:
-            self._liveness.moved("watching")
+            self._liveness.moved(self._says("watching"))
         elif monotonic() - self._proved_at_s >= _PROVE_EVERY_S:
             self._proved_at_s = monotonic()
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(_PROVE_WITHIN_S):
                     ends = await self._reader.log_ends(self._partitions)
                 if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
-                    self._liveness.moved("watching: no trades come")
+                    self._liveness.moved(self._says("watching: no trades come"))
 
     def _observe(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> list[Decided]:
         number, decided = partition.partition, []
@@ -204,7 +212,7 @@ class Detection:
         ignored = watch.ignored
         for record in records:
             trade = read_event(Trade, record)
-            if trade is None:
+            if trade is None or trade.exchange == EXCHANGE:
                 watch.position = record.offset + 1
             else:
                 decided += self._watch.observe(trade, record.offset, number)
@@ -260,6 +268,18 @@ class Detection:
             log.info(
                 "alert", state=record.state, symbol=record.symbol, change_pct=record.change_pct, id=record.alert_id
             )
+
+    async def _let_the_canary_on(self, batch: Mapping[TopicPartition, Iterable[ConsumerRecord]]) -> None:
+        """What its rule says becomes a record as every alert does, and is told by nobody."""
+        for record in batch.get(_CANARY_COMES_BY, ()):
+            trade = read_event(Trade, record) if record.key == _CANARY_KEY else None
+            for alert in self._canary.observe(trade) if trade is not None else ():
+                if alert.alert_id not in self._published:
+                    self._published.append(alert.alert_id)
+                    decided = msgspec.structs.replace(alert, decided_at_us=self._now())
+                    await self._producer.send_and_wait(
+                        ALERTS_TOPIC.name, encode(decided), decided.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
+                    )
 
     async def _save(self, partitions: Iterable[TopicPartition]) -> None:
         """Write snapshots; the mark of a partition goes out after everything that it vouches for.

@@ -16,6 +16,8 @@ from shared.wire import HEADERS_OF_EVENT, encode
 
 Stage = Literal["intent", "sent", "refused"]
 GREETING = "greeting"
+CANARY = "canary"
+"""The key of the receipts of what goes round; see `shared.canary`."""
 DIGEST = "digest-"
 RULES_FILE = "rules-"
 _MOST_IDS = 10_000
@@ -63,6 +65,22 @@ class Receipts:
             file_id=action.picture.file_id if action.picture else None,
         )
         await self._send(NOTIFICATIONS, record, record.episode_id.encode())
+
+    async def note_canary(self, alert: Alert, place: Place, refused: str | None = None) -> None:
+        """The canary came as far as people, who heard nothing; or it was refused."""
+        record = Notification(
+            episode_id=CANARY,
+            notifier=self._notifier,
+            stage="sent" if refused is None else "refused",
+            alert_id=alert.alert_id,
+            alert_ids=[],
+            at_us=now_us(),
+            settled_offset=self._settled_offset(),
+            channel=place.channel,
+            ts=place.ts,
+            reason=None if refused is None else without_secrets(refused)[:2_000],
+        )
+        await self._send(NOTIFICATIONS, record, CANARY.encode())
 
     async def keep(self, action: Action | Together | Bulletin, reason: str) -> None:
         """What was refused for good, as a dead letter for each alert, or for the message."""

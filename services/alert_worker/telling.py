@@ -16,7 +16,8 @@ from services.alert_worker.delivery import Delivery
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused, Unanswered
 from services.alert_worker.outbox import Action, Bulletin, Outbox, Place, Together
-from services.alert_worker.receipts import Receipts, is_bulletin
+from services.alert_worker.proving import Proving
+from services.alert_worker.receipts import CANARY, Receipts, is_bulletin
 from services.alert_worker.topic_reader import read_event, read_topic
 from shared import failpoints
 from shared.clock import now_us
@@ -42,15 +43,17 @@ def pause_s(attempt: int, luck: float) -> float:
 class Telling:
     """Tells each alert once: intent, message, receipt. Waits as long as the other side asks, and loses nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - everybody who has a say in what is told
         self,
         settings: KafkaSettings,
         producer: AIOKafkaProducer,
         delivery: Delivery,
         charting: Charting,
         outbox: Outbox,
+        proving: Proving,
     ) -> None:
         self._settings, self._delivery, self._charting, self._outbox = settings, delivery, charting, outbox
+        self._proving = proving
         self._reader = PartitionReader(settings, "alert-worker-notifier")
         self._receipts = Receipts(producer, delivery.notifier.name, lambda: outbox.settled_offset)
         self._bulletins: deque[Bulletin] = deque()
@@ -80,6 +83,8 @@ class Telling:
                 elif (action := self._next()) is not None:
                     await self._carry_out(action)
                     await self._read(0)
+                elif self._proving.waiting is not None:
+                    await self._prove()
                 elif not await self._show_a_picture():
                     await self._read(_READ_MS / 1000)
         finally:
@@ -95,7 +100,9 @@ class Telling:
         newest: dict[str, Notification] = {}
         async for record in read_topic(self._settings, NOTIFICATIONS):
             known = read_event(Notification, record)
-            if known is not None and is_bulletin(known.episode_id):
+            if known is not None and known.episode_id == CANARY:
+                self._proving.restore(known)
+            elif known is not None and is_bulletin(known.episode_id):
                 self._marks[known.episode_id] = known.stage != "intent"
             elif known is not None:
                 newest[known.episode_id] = known
@@ -117,7 +124,9 @@ class Telling:
     def _take_in(self, records: Iterable[ConsumerRecord]) -> None:
         for record in records:
             alert = read_event(Alert, record)
-            if alert is not None and not self._outbox.add(record.offset, alert) and alert.data_quality != "ok":
+            if alert is None or self._proving.take(alert):
+                continue
+            if not self._outbox.add(record.offset, alert) and alert.data_quality != "ok":
                 ALERTS_SUPPRESSED.labels(alert.data_quality).inc()
 
     async def _carry_out(self, action: Action | Together | Bulletin) -> None:
@@ -148,15 +157,31 @@ class Telling:
             self._charting.want(action.newest, earlier)
 
     def _doubt(self, action: Action | Together | Bulletin, fault: str) -> None:
-        SLACK_CALLS.labels("unanswered").inc()
         if isinstance(action, Bulletin):
             self._bulletins[0] = replace(action, may_repeat=True)
         else:
             self._outbox.doubt(action)
+        self._wait_after(fault)
+
+    def _wait_after(self, fault: str) -> None:
+        SLACK_CALLS.labels("unanswered").inc()
         self._attempt += 1
         pause = pause_s(self._attempt, random.random())
         self._not_before_s = monotonic() + pause
         log.warning("nobody answered", notifier=self._delivery.notifier.name, fault=fault, again_in_s=round(pause, 1))
+
+    async def _prove(self) -> None:
+        """Let the canary out; what it meets is met by every alert after it."""
+        try:
+            await self._proving.prove(self._delivery, self._receipts)
+        except Later as error:
+            SLACK_CALLS.labels("limited").inc()
+            self._not_before_s = monotonic() + error.seconds
+        except Unanswered as error:
+            self._wait_after(str(error))
+        except Refused as error:
+            SLACK_CALLS.labels("refused").inc()
+            await self._proving.give_up(str(error), self._receipts)
 
     async def _refuse(self, action: Action | Together | Bulletin, parent: Place | None, reason: str) -> None:
         SLACK_CALLS.labels("refused").inc()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.topic_reader import read_topic
 from services.cli.points_in_time import KST
+from shared import canary
 from shared.events import Alert, Control, Notification
 from shared.kafka import make_producer
 from shared.settings import KafkaSettings
@@ -48,7 +49,8 @@ async def read(settings: KafkaSettings, since_us: int) -> Found:
             alert = decode(Alert, record.value)
         except InvalidRecord:
             continue
-        newest[alert.episode_id] = alert
+        if alert.exchange != canary.EXCHANGE:
+            newest[alert.episode_id] = alert
     stages: dict[str, str] = {}
     async for record in read_topic(settings, NOTIFICATIONS):
         try:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared import canary
 from shared.errors import WrongUse
 from shared.events import Trade
 
@@ -104,7 +105,7 @@ async def trades_of_topic(settings: "Settings", since_us: int | None, symbols: f
     since_ms = None if since_us is None else since_us // 1000
     async for record in read_topic(settings.kafka, TRADES, since_ms=since_ms):
         trade = read_event(Trade, record)
-        if trade is None or (symbols and trade.symbol not in symbols):
+        if trade is None or trade.exchange == canary.EXCHANGE or (symbols and trade.symbol not in symbols):
             continue
         trades.append(trade)
         if len(trades) > MOST_FROM_TOPIC:

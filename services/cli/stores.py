@@ -15,6 +15,7 @@ from services.consumer.sinks.postgres_sink import PostgresSink
 from services.consumer.sinks.redis_positions import TALLY_KEY, TALLY_KINDS
 from services.consumer.sinks.redis_sink import RedisSink
 from services.reconcile.latency import Partition
+from shared import canary
 from shared.errors import Unreachable, WrongUse
 from shared.events import Alert, Notification
 from shared.kafka import client_options
@@ -144,7 +145,8 @@ class Stores:
         for partition, records in (await self._kafka.getmany(timeout_ms=0)).items():
             for record in records:
                 if partition.topic == ALERTS.name:
-                    alerts.append(decode(Alert, record.value))
+                    alert = decode(Alert, record.value)
+                    alerts += [alert] if alert.exchange != canary.EXCHANGE else []
                 elif record.value is not None:
                     receipts.append(decode(Notification, record.value))
         return alerts, receipts

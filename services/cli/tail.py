@@ -37,6 +37,7 @@ async def _follow(in_force: Any, what: What, symbols: frozenset[str], as_json: b
     from aiokafka import AIOKafkaConsumer
     from aiokafka.structs import TopicPartition
 
+    from shared import canary
     from shared.kafka import client_options, wait_until_reachable
     from shared.topic_ids import wait_for_topic_ids
     from shared.wire import InvalidRecord, decode
@@ -55,6 +56,8 @@ async def _follow(in_force: Any, what: What, symbols: frozenset[str], as_json: b
                 event: Any = decode(topic.event, record.value)
             except InvalidRecord as error:
                 typer.echo(f"partition {record.partition} offset {record.offset}: {error}", err=True)
+                continue
+            if not symbols and getattr(event, "exchange", None) == canary.EXCHANGE:
                 continue
             if symbols and not symbols.intersection(_symbols_of(event)):
                 continue

@@ -10,7 +10,7 @@ class Slice:
     """Records of one partition in their order.
 
     The stored position must be `first_offset` before the write and becomes `next_offset` by it; records between the
-    two that are not in `events` were unreadable and are dead letters already.
+    two that are not in `events` were unreadable and are dead letters already, or are of no market (`shared.canary`).
     """
 
     topic: str

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from services.consumer.batch import Batch, Slice
+from shared import canary
 from shared.events import Candle, Event, OrderBook, Ticker, Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TOPIC_BY_NAME, Topic
@@ -71,6 +72,8 @@ def _read_slice(
             fault = (_misplaced(event, topic, partition) if of_symbols else None) or refuses(event)
         except InvalidRecord as error:
             fault = str(error)
+        if fault is None and getattr(event, "exchange", None) == canary.EXCHANGE:
+            continue  # of no market: the slice spans its offset
         if fault is None:
             offsets.append(record.offset)
             events.append(event)
@@ -89,8 +92,12 @@ def _read_sound(topic: Topic, partition: int, records: Sequence[Record], refuses
         return None
     if topic.event in _OF_ONE_SYMBOL:
         symbols = {(event.exchange, event.symbol) for event in events}  # type: ignore[union-attr]
+        if (canary.EXCHANGE, canary.SYMBOL) in symbols:
+            return None
         if any(_home(exchange, symbol, topic.partitions) != partition for exchange, symbol in symbols):
             return None
+    elif any(getattr(event, "exchange", None) == canary.EXCHANGE for event in events):
+        return None
     return events
 
 

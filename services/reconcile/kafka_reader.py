@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.reconcile.found import Log, is_misplaced
+from shared import canary
 from shared.events import Alert, Channel, MarketEvent, Notification, OrderBook, Ticker, Trade
 from shared.kafka import MAX_REQUEST_BYTES, client_options
 from shared.settings import KafkaSettings
@@ -41,7 +42,7 @@ async def received(settings: KafkaSettings, since_us: int) -> AsyncIterator[tupl
                     event = decode(kind, record.value)
                 except InvalidRecord:
                     continue
-                if event.received_at_us >= since_us:
+                if event.received_at_us >= since_us and event.exchange != canary.EXCHANGE:
                     yield channel, event
 
 
@@ -54,7 +55,7 @@ def _add(log: Log, channel: Channel, records: Iterable[ConsumerRecord], since_us
         except InvalidRecord:
             log.cannot_read(channel)
             continue
-        if event.received_at_us < since_us:
+        if event.received_at_us < since_us or event.exchange == canary.EXCHANGE:
             continue
         if is_misplaced(event, record.partition, topic.partitions):
             log.cannot_read(channel)
@@ -72,7 +73,7 @@ async def read_alerts(settings: KafkaSettings, since_us: int) -> tuple[list[Aler
         if record.value is not None  # a compacted topic forgets a key by a record without a value
     ]
     return (
-        [alert for alert in alerts if alert.decided_at_us >= since_us],
+        [alert for alert in alerts if alert.decided_at_us >= since_us and alert.exchange != canary.EXCHANGE],
         [receipt for receipt in told if receipt.at_us >= since_us],
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from services.watchdog import canaries
 from services.watchdog.changes import START_GRACE_US, Change, ChangeKind, Part, look
 from services.watchdog.observation import Observation
 
@@ -34,6 +35,8 @@ class Memory:
     coming_since_us: int | None = None
     """While a host comes up again: since when. Its parts are told together."""
     gone_since_us: int = 0
+    overdue: Mapping[str, int] = field(default_factory=dict)
+    """Parts whose canary people know to be overdue: since when."""
 
 
 def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Change]]:
@@ -47,6 +50,8 @@ def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Cha
         memory = _together(memory, sight, now_us, changes)
     else:
         memory = _one_by_one(memory, sight, now_us, changes)
+        overdue, told = canaries.look(memory.overdue, sight.parts, now_us)
+        memory, changes = replace(memory, overdue=overdue), [*changes, *told]
     return replace(memory, boot_id=sight.boot_id, looked_at_us=now_us), changes
 
 

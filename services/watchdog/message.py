@@ -12,12 +12,13 @@ from services.watchdog.changes import Change, ChangeKind
 from services.watchdog.wording import Wording
 
 HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT = 150, 2_000, 2_500
-OPENS: frozenset[ChangeKind] = frozenset({"down", "looping", "stopped", "not_started", "all_stopped"})
-CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started"})
+OPENS: frozenset[ChangeKind] = frozenset({"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue"})
+CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back"})
 _KST = timezone(timedelta(hours=9))
 _EMOJI = {
     "down": "🔴", "looping": "🔁", "stopped": "⏹️", "restarted": "🟡", "back": "✅", "started": "✅",
     "not_started": "🔴", "all_stopped": "⏹️", "all_started": "✅", "rebooted": "🟡", "watchdog_back": "🟡",
+    "canary_overdue": "🔇", "canary_back": "✅",
 }  # fmt: skip
 
 
@@ -53,7 +54,9 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
         blocks.append(_section(f"*{wording.log}*\n```{text}```"))
     if change.kind in OPENS and context.command:
         blocks.append(_section(wording.next.format(command=escape(context.command))))
-    return Message(change.part, escape(line), blocks, change.kind in OPENS, change.kind in CLOSES)
+    # A worker that goes down while nothing gets through is another story, with a thread of its own.
+    about = f"canary of {change.part}" if change.kind in ("canary_overdue", "canary_back") else change.part
+    return Message(about, escape(line), blocks, change.kind in OPENS, change.kind in CLOSES)
 
 
 def _headline(change: Change, context: Context, wording: Wording) -> str:

@@ -40,6 +40,8 @@ ENGLISH = Wording(
         "all_started": "STARTED · tapewatch on {host} after {away}",
         "rebooted": "HOST IS BACK · {host} was away for {away}, all parts are looked after again",
         "watchdog_back": "WATCHDOG IS BACK · nobody watched {host} for {away}",
+        "canary_overdue": "ALERTS DO NOT GET THROUGH · {part} on {host}: the test alert that goes round is overdue",
+        "canary_back": "ALERTS GET THROUGH AGAIN · {part} on {host} after {away}",
     },
     ends={
         "exit": "exit status {detail}",
@@ -77,6 +79,8 @@ KOREAN = Wording(
         "all_started": "시작 · {host}의 tapewatch, {away} 만에 다시 시작",
         "rebooted": "호스트 복귀 · {host}, {away} 동안 꺼져 있었고 모든 구성 요소를 다시 감시합니다",
         "watchdog_back": "감시 복귀 · {host}, {away} 동안 감시가 없었습니다",
+        "canary_overdue": "알림 전달 안 됨 · {host}의 {part}: 주기적으로 도는 시험 알림이 제때 돌아오지 않았습니다",
+        "canary_back": "알림 전달 복구 · {host}의 {part}, {away} 만에 복구",
     },
     ends={
         "exit": "종료 코드 {detail}",

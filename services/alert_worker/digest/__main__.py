@@ -18,6 +18,7 @@ from services.alert_worker.digest.market_day import MarketDay, ranked
 from services.alert_worker.digest.request import DAYS_BACK, DigestRequest
 from services.alert_worker.messages.bulletins import Digest
 from services.alert_worker.topic_reader import partitions_of, read_partitions
+from shared import canary
 from shared.events import Alert, Event, FeedEvent, Trade
 from shared.kafka import PartitionReader
 from shared.settings import KafkaSettings, load_settings
@@ -87,7 +88,7 @@ async def _ages_s(settings: KafkaSettings, now_us: int) -> dict[str, Any]:
     newest: dict[str, int] = {}
     async for record in read_partitions(settings, partitions_of(TRADES), most=_NEWEST):
         trade = _read(Trade, record.value)
-        if trade is not None:
+        if trade is not None and trade.exchange != canary.EXCHANGE:
             newest[trade.exchange] = max(newest.get(trade.exchange, 0), trade.received_at_us)
     return {exchange: max(0, now_us - at_us) // 1_000_000 for exchange, at_us in newest.items()}
 
@@ -101,7 +102,7 @@ async def _of_day(settings: KafkaSettings, topic: Topic, event: type[E], day: da
             if record.offset >= ends:
                 break
             found = _read(event, record.value)
-            if found is not None:
+            if found is not None and getattr(found, "exchange", None) != canary.EXCHANGE:
                 yield found
 
 

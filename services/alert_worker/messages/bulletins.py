@@ -122,6 +122,17 @@ def daily(digest: Digest, wording: Wording, mark: str) -> Message:
     )
 
 
+def awake(at_us: int, wording: Wording, mark: str) -> Message:
+    """What the canary's one message shows: when it went round last."""
+    at = datetime.fromtimestamp(at_us / 1e6, UTC)
+    text = wording.awake.format(time=f"{at:%Y-%m-%d %H:%M:%S} UTC")
+    return Message(
+        text=text,
+        blocks=[blocks.section(f"🐤 {blocks.escape(text)}"), blocks.context([blocks.escape(mark)])],
+        data={"type": "canary", "at_us": at_us},
+    )
+
+
 def _mover(one: Mover, wording: Wording) -> str:
     return f"{_market(one, wording)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
 

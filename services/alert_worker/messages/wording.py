@@ -84,6 +84,7 @@ class Wording:
     digest_fresh: str
     digest_nothing: str
     sample: str
+    awake: str
     remark_line: str
     remark_over_line: str
     halt: str
@@ -199,6 +200,7 @@ ENGLISH = Wording(
     digest_fresh="{exchange} {age} ago",
     digest_nothing="no trades",
     sample="SAMPLE: nothing happened, this shows what an alert looks like",
+    awake="tapewatch is awake: a test alert went all the way, last at {time}. This message changes in place",
     remark_line="{severity} · {exchange} {symbol}: {what}",
     remark_over_line="RESOLVED · {exchange} {symbol}: {what}",
     halt="no trades for {window} while other markets go on",
@@ -315,6 +317,7 @@ KOREAN = Wording(
     digest_fresh="{exchange} {age} 전",
     digest_nothing="체결 없음",
     sample="예시: 실제 상황이 아니며, 알림이 어떻게 보이는지 보여 줍니다",
+    awake="tapewatch 작동 중: 시험 알림이 끝까지 전달되었습니다. 마지막 {time}. 이 메시지는 제자리에서 갱신됩니다",
     remark_line="{severity} · {exchange} {symbol}: {what}",
     remark_over_line="해제 · {exchange} {symbol}: {what}",
     halt="{window} 동안 체결 없음, 다른 종목은 거래 중",

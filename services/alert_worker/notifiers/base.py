@@ -75,6 +75,13 @@ class Notifier(Protocol):
         """Bring a picture to where messages can show it; return its id. Called only where `can_edit`."""
         ...
 
+    async def prove(self, message: Message, place: Place) -> Place:
+        """Go as far as people without being heard: edit the message at `place`, or whatever comes nearest to it.
+
+        Returns where the message stands now.
+        """
+        ...
+
     async def close(self) -> None:
         """Disconnect."""
         ...
@@ -92,6 +99,10 @@ class PostsOnly:
     async def upload(self, png: bytes, name: str, alt_text: str) -> str:
         """Never called."""
         raise NotImplementedError
+
+    async def prove(self, _message: Message, place: Place) -> Place:
+        """Whatever is posted is heard, so nothing is: what is proven ends before the call."""
+        return place
 
     async def close(self) -> None:
         """Nothing stays open between calls."""

@@ -128,6 +128,7 @@ def shared_environment(
         # Its channel shows what the scenario brings, and nothing else.
         "TAPEWATCH_ALERTS__GREETING": "false",
         "TAPEWATCH_ALERTS__DAILY_DIGEST": "false",
+        "TAPEWATCH_ALERTS__CANARY_EVERY_S": "0",
         "TAPEWATCH_LOG__FORMAT": "console",
         "TAPEWATCH_START__WAIT_S": environ.get("TAPEWATCH_START__WAIT_S", "60"),
         "PYTHONUNBUFFERED": "1",

@@ -47,7 +47,7 @@ class Slack:
 
 @pytest.fixture
 async def slack() -> AsyncIterator[Slack]:
-    workspace = Workspace(["tapewatch"])
+    workspace = Workspace(["tapewatch", "ops"])
     api = SlackApi(workspace, SlackLimits(), now_us)
     application = web.Application()
     application.add_routes(api.routes())
