@@ -12,8 +12,9 @@ from services.producer.publisher import Publisher
 from shared.liveness import Liveness
 
 _EVERY_S = 1.0
-_CLIENT_GIVES_UP_S = 90.0
-"""A Kafka client fails by itself what is not acknowledged in time, and is replaced; one that does not is stuck."""
+_CLIENT_GETS_S = 40.0
+"""Longer than a broker takes to come back. An idempotent client never gives a batch up by itself, and the process would
+look stuck while it holds what nobody sends again."""
 
 
 async def tell_progress(publisher: Publisher, feeds: Sequence[Feed], liveness: Liveness) -> None:
@@ -33,5 +34,8 @@ async def tell_progress(publisher: Publisher, feeds: Sequence[Feed], liveness: L
             liveness.moved(f"idle: nothing comes; {connected}")
         elif publisher.is_idle:
             liveness.waits(connected)
-        elif unacknowledged_s < _CLIENT_GIVES_UP_S:
+        else:
             liveness.waits(f"Kafka has acknowledged nothing for {unacknowledged_s:.0f} s; {connected}")
+            if unacknowledged_s >= _CLIENT_GETS_S:
+                publisher.give_up_client(f"nothing acknowledged for {unacknowledged_s:.0f} s")
+                unacknowledged_s = 0.0

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     IncompatibleBrokerVersion,
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
@@ -128,6 +129,11 @@ class Publisher:
         finally:
             if self._client is not None:
                 await _discard(self._client)
+
+    def give_up_client(self, reason: str) -> None:
+        """Have the client replaced that gets nothing acknowledged; what is on its way is sent again by the next."""
+        if self._client is not None:
+            self._failed(KafkaTimeoutError(reason))
 
     async def drain(self, within_s: float) -> bool:
         """Wait until everything is acknowledged; False when that takes longer than `within_s`."""

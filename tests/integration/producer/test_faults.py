@@ -9,6 +9,7 @@ import pytest
 
 from devstack.kafka_server import Kafka
 from devstack.server import Server
+from services.producer import progress
 from services.producer.app import produce
 from services.producer.exchanges import ADAPTERS
 from services.producer.gaps import LATE_US
@@ -222,6 +223,31 @@ async def test_kafka_away_for_seconds_loses_nothing(own_kafka, field_on, compare
     await ground.until_more(500)
     truth = await market.stop()
     assert [await end_of(producer) for producer in producers] == [0, 0]
+    result = compare(truth, await ground.held(TRADES))
+    assert result.fine, (len(result.lost), result.wrong[:3], result.out_of_order)
+    assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
+
+
+@pytest.mark.timeout(120)
+async def test_kafka_away_for_longer_than_a_client_gets_loses_nothing(own_kafka, field_on, compare, monkeypatch):
+    monkeypatch.setattr(progress, "_CLIENT_GETS_S", 3.0)
+    server, settings = own_kafka
+    ground = await field_on(settings)
+    market = await ground.market(rate=300, expect=0)
+    chosen = load_settings(ground.environment | {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": settings.bootstrap_servers})
+    stop, liveness = asyncio.Event(), Liveness(time.monotonic, within_s=2, start_within_s=60)
+    reading = asyncio.create_task(produce("upbit", Shard(), chosen, stop, liveness))
+    await ground.until_more(100, "upbit")
+    server.kill()
+    await asyncio.to_thread(server.wait)
+    while "Kafka is away, holding what comes" not in liveness.status:
+        assert liveness.is_alive, liveness.status
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(server.start)
+    await ground.until_more(100, "upbit")
+    truth = [line for line in await market.stop() if line["exchange"] == "upbit" and line["heard"]]
+    stop.set()
+    await reading
     result = compare(truth, await ground.held(TRADES))
     assert result.fine, (len(result.lost), result.wrong[:3], result.out_of_order)
     assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
