@@ -14,7 +14,7 @@ def simulator(  # noqa: PLR0913, PLR0917  # one parameter a flag
     ] = None,
     speed: Annotated[float, typer.Option(min=0.01, max=1000, help="How fast recordings are played.")] = 1.0,
     rate: Annotated[float, typer.Option(min=1, max=50_000, help="Messages a second of the synthetic market.")] = 300.0,
-    symbols: Annotated[int, typer.Option(min=1, max=1000, help="Coins, each on both exchanges.")] = 10,
+    symbols: Annotated[int, typer.Option(min=1, max=1_500, help="Coins, each on both exchanges.")] = 10,
     seed: Annotated[int | None, typer.Option(help="Makes the market repeatable; drawn and logged if absent.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Where to write what was published, as JSON lines.")] = None,
     expect: Annotated[

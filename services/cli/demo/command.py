@@ -24,7 +24,7 @@ def demo(  # noqa: PLR0913, PLR0917  one parameter a flag
         bool, typer.Option("--live", help="The real exchanges instead; the stores are held against what was received.")
     ] = False,
     rate: Annotated[float, typer.Option(min=1, max=50_000, help="Messages a second of the synthetic market.")] = 500.0,
-    symbols: Annotated[int, typer.Option(min=1, max=1_000, help="Coins, each on both exchanges.")] = 10,
+    symbols: Annotated[int, typer.Option(min=1, max=1_500, help="Coins, each on both exchanges.")] = 10,
     seed: Annotated[int | None, typer.Option(help="Makes the market repeatable.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report there, as JSON.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data and the logs, and say where.")] = False,

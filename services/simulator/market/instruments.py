@@ -81,7 +81,7 @@ _COINS: tuple[_Coin, ...] = (
     ("SEI", "세이", "Sei", "612.7", "0.1"),
     ("ARB", "아비트럼", "Arbitrum", "1221", "1"),
 )
-MAX_COINS = 1_000
+MAX_COINS = 1_500
 
 
 def listing(coins: int) -> list[Instrument]:
