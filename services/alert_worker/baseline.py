@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from services.alert_worker.trend import Trend
+from services.alert_worker.volume import Compared, Volume
 
 HALF_LIFE_MINUTES = 240
 WARM_MINUTES = 30
@@ -52,6 +53,7 @@ class Baseline:
         "spent",
         "trades",
         "trend",
+        "volume",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -64,6 +66,7 @@ class Baseline:
         self.trades = 0
         """How many trades it had so far."""
         self.trend = Trend()
+        self.volume = Volume()
         self._spent_before, self._trades_before = 0.0, 0
         self._close = 0
         self._median, self._moved = 0.0, 0
@@ -119,6 +122,7 @@ class Baseline:
             is_told = self.minute <= self._told_until
             if not is_told:
                 self._count_money(step, self.spent)
+                self.volume.learn(self.minute, self.spent)
             if close > 0 and self._close > 0 and step <= _LONGEST_STEP_MINUTES:
                 self._add_return(minute, close, math.log(close / self._close), is_told=is_told)
             else:
@@ -144,7 +148,12 @@ class Baseline:
             self._told_until, self._told_close = minute, close
         else:
             return False
+        self.volume.learn(minute, money)
         return True
+
+    def volume_now(self) -> Compared | None:
+        """The minute under way or the one before, whichever saw more money, beside what is usual at this time."""
+        return self.volume.compare(self.minute, max(self.spent, self._spent_before))
 
     def multiply(self, factor: int) -> None:
         """Change the scale of all prices."""
@@ -219,6 +228,7 @@ class Baseline:
             self._square_weight, self._turnover_sum, self._turnover_weight, self.trades, self._spent_before,
             self._trades_before, self._median, self._moved, self._traded_sum, self._oldest,
             self._oldest_close, self._told_until, self._told_close, self.trend.packed(),
+            self.volume.packed(),
         ]  # fmt: skip
 
     @classmethod
@@ -229,8 +239,9 @@ class Baseline:
             baseline.minutes, baseline.minute, baseline._close, baseline.spent, held_out, baseline._square_sum,
             baseline._square_weight, baseline._turnover_sum, baseline._turnover_weight, baseline.trades,
             baseline._spent_before, baseline._trades_before, baseline._median, baseline._moved, baseline._traded_sum,
-            baseline._oldest, baseline._oldest_close, baseline._told_until, baseline._told_close, trend,
+            baseline._oldest, baseline._oldest_close, baseline._told_until, baseline._told_close, trend, volume,
         ) = packed  # fmt: skip
         baseline._held_out = [(minute, value) for minute, value in held_out]
         baseline.trend.unpack(trend)
+        baseline.volume = Volume.unpacked(volume)
         return baseline

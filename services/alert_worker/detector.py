@@ -265,6 +265,8 @@ class Detector:
     def _record(self, episode: Episode, state: AlertState, tick: int) -> Alert:
         episode.words += 1
         episode.word_tick = tick
+        if state != "resolve":
+            episode.note_volume(self.baseline.volume_now())
         event_at_us = tick * GRID_US if state == "resolve" else self.last_us
         moment = Moment(event_at_us, self.received_at_us)
         return alert_of(episode, state, self.market, self.scale, moment)

@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding
+from services.alert_worker.volume import CONFIRMS_SIGMAS, Compared
 from shared.events import AlertState, Severity
 
 STEPS: tuple[tuple[float, Severity], ...] = (
@@ -69,6 +70,10 @@ class Episode:
     floor: float = SMALLEST_FLOOR
     """The smallest move, as a fraction, for which a rule of that version fires."""
     sigma: float | None = None
+    volume_ratio: float | None = None
+    """The most money of a minute so far, in multiples of what is usual at that time."""
+    is_traded: bool = False
+    """Whether that is unusual, and so speaks for the move."""
     detectors: list[str] = field(default_factory=list)
     in_band_since: int | None = None
     opened_tick: int = 0
@@ -107,6 +112,12 @@ class Episode:
                     self.detectors.append(finding.rule)
                 if finding.sigma is not None:
                     self.sigma = max(self.sigma or 0.0, finding.sigma)
+
+    def note_volume(self, volume: Compared | None) -> None:
+        """Let volume enrich the next records: what counts is the most of the whole episode."""
+        if volume is not None:
+            self.volume_ratio = max(self.volume_ratio or 0.0, volume.times)
+            self.is_traded = self.is_traded or volume.sigmas >= CONFIRMS_SIGMAS
 
     def move(self, now: int, tick: int) -> AlertState | None:
         """Take in the price at a tick; say which state change follows from it."""

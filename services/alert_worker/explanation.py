@@ -17,6 +17,7 @@ from services.alert_worker.records import Market
 from services.alert_worker.rules.base import UP, Reading, Rule, ShowsReadings, Sight
 from services.alert_worker.rules.parameters import Tier
 from services.alert_worker.rules.ruleset import Ruleset
+from services.alert_worker.volume import Compared
 from services.alert_worker.watch import Watch
 from shared.events import Alert, Trade
 
@@ -70,6 +71,8 @@ class Explanation:
     """What a minute usually moves the price by."""
     minutes: int = 0
     """How many minutes that rests on."""
+    volume: Compared | None = None
+    """The most money of a minute, beside what is usual; it confirms and never fires."""
     strongest: list[Strongest] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
@@ -138,6 +141,9 @@ class _Noting(Detector):
         found, baseline = self._found, self.baseline
         sight = Sight(self.market.quote, self.window, baseline, 0, self.rules.tiers)
         found.tier, found.minutes, found.sigma_percent = sight.tier, baseline.minutes, 100 * baseline.sigma
+        volume = baseline.volume_now()
+        if volume is not None and (found.volume is None or volume.times > found.volume.times):
+            found.volume = volume
         fired = False
         for rule in self.rules.rules:
             fires = rule.judge(sight) is not None

@@ -12,6 +12,7 @@ from services.alert_worker.divergence import NAME as DIVERGENCE
 from services.alert_worker.halts import NAME as HALT
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.rules import RULES
+from services.alert_worker.volume import NAME as VOLUME
 from shared.events import Alert, Control
 
 MUTE, UNMUTE = "mute", "unmute"
@@ -44,7 +45,7 @@ class Mutes:
         markets = {str(alert.symbol), f"{alert.exchange}:{alert.symbol}", f"coin:{alert.base}"}
         if any(self._is_muted(target, now_us) for target in markets):
             return True
-        return self._are_muted([f"rule:{name}" for name in alert.detectors], now_us)
+        return self._are_muted([f"rule:{name}" for name in alert.detectors if name != VOLUME], now_us)
 
     def in_force(self, now_us: int) -> list[Control]:
         """The mutes that hold now, those that end first before the others."""

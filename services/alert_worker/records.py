@@ -7,6 +7,7 @@ from services.alert_worker.episodes import Episode
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
 from services.alert_worker.rules.base import UP
+from services.alert_worker.volume import NAME as VOLUME
 from shared.events import Alert, AlertState
 
 
@@ -68,7 +69,7 @@ def alert_of(episode: Episode, state: AlertState, market: Market, scale: int, mo
         episode_id=episode.episode_id,
         state=state,
         kind=episode.kind,
-        detectors=list(episode.detectors),
+        detectors=[*episode.detectors, *([VOLUME] if episode.is_traded else [])],
         scope="symbol",
         direction="up" if episode.direction == UP else "down",
         severity=episode.severity,
@@ -87,4 +88,5 @@ def alert_of(episode: Episode, state: AlertState, market: Market, scale: int, mo
         change_pct=f"{100 * (episode.now / episode.before - 1):.2f}",
         window_s=max(1, -((episode.before_at_us - moment.event_at_us) // 1_000_000)),
         sigma=None if episode.sigma is None else f"{min(episode.sigma, 9_999.0):.1f}",
+        volume_ratio=None if episode.volume_ratio is None else f"{episode.volume_ratio:.1f}",
     )

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.alert_worker.explanation import Explanation, Strongest
+from services.alert_worker.volume import Compared
 from services.cli.explain.sources import between
 from services.cli.points_in_time import KST
 from shared.events import Alert
@@ -33,7 +34,7 @@ def show(console: Console, found: Explanation, source: str, told: Sequence[Told]
     )
     console.print(
         f"tier {found.tier or 'unknown'}; a minute usually moves it by {found.sigma_percent:.3f} % "
-        f"(known from {minutes:,} minutes)"
+        f"(known from {minutes:,} minutes); {_volume(found.volume)}"
     )
     console.print(_readings(found))
     for note in found.notes:
@@ -42,6 +43,14 @@ def show(console: Console, found: Explanation, source: str, told: Sequence[Told]
         console.print(_alerts(told))
     for line in conclusion:
         console.print(f"[bold]→ {escape(line)}[/]")
+
+
+def _volume(volume: Compared | None) -> str:
+    """What a minute's money was at most. It confirms a move and never raises one."""
+    if volume is None:
+        return "how much is usually traded is not known"
+    usual = "the hour's median" if volume.is_of_hour else "the median of what is known"
+    return f"volume at most {volume.times:,.1f} × {usual} ({volume.sigmas:+.1f} σ)"
 
 
 def _readings(found: Explanation) -> Table:
@@ -94,6 +103,7 @@ def as_object(found: Explanation, source: str, told: Sequence[Told], conclusion:
         "tier": found.tier,
         "sigma_percent": found.sigma_percent,
         "minutes": found.minutes,
+        "volume": None if found.volume is None else found.volume._asdict(),
         "rules": [_rule(one) for one in found.strongest],
         "notes": [note._asdict() for note in found.notes],
         "alerts": [{**msgspec.to_builtins(alert), "told": why} for alert, why in told],
