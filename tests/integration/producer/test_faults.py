@@ -233,8 +233,12 @@ async def test_kafka_away_for_longer_than_a_client_gets_loses_nothing(own_kafka,
     monkeypatch.setattr(progress, "_CLIENT_GETS_S", 3.0)
     server, settings = own_kafka
     ground = await field_on(settings)
-    market = await ground.market(rate=300, expect=0)
-    chosen = load_settings(ground.environment | {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": settings.bootstrap_servers})
+    market = await ground.market(rate=300, expect=18)
+    own = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "TAPEWATCH_UPBIT__ORDERBOOK_SYMBOLS": "quote:KRW",
+    }
+    chosen = load_settings(ground.environment | own)
     stop, liveness = asyncio.Event(), Liveness(time.monotonic, within_s=2, start_within_s=60)
     reading = asyncio.create_task(produce("upbit", Shard(), chosen, stop, liveness))
     await ground.until_more(100, "upbit")
@@ -245,7 +249,7 @@ async def test_kafka_away_for_longer_than_a_client_gets_loses_nothing(own_kafka,
         await asyncio.sleep(0.1)
     await asyncio.to_thread(server.start)
     await ground.until_more(100, "upbit")
-    truth = [line for line in await market.stop() if line["exchange"] == "upbit" and line["heard"]]
+    truth = [line for line in await market.stop() if line["exchange"] == "upbit"]
     stop.set()
     await reading
     result = compare(truth, await ground.held(TRADES))
