@@ -1,9 +1,21 @@
 """Every fault, one row each; a family a file."""
 
-from tests.faults import broker, cluster, consumers, exchanges, network, refusals, small_disk, stores, transactions
+from tests.faults import (
+    broker,
+    cluster,
+    consumers,
+    exchanges,
+    network,
+    refusals,
+    small_disk,
+    stores,
+    transactions,
+    upgrade,
+)
 
 FAULTS = (
     *consumers.FAULTS,
+    *upgrade.FAULTS,
     *broker.FAULTS,
     *stores.FAULTS,
     *transactions.FAULTS,

@@ -194,7 +194,6 @@ FAULTS = [
         all_told_to_end,
         bound_s=4,
         makes_gap=True,
-        target="test-long",
     ),
     *(
         Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=4, makes_gap=name in PRODUCERS)
