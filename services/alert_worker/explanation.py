@@ -3,6 +3,7 @@
 Trades go through a watch as they do live; only the market that is asked about has a detector that takes notes.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from services.alert_worker.rules.parameters import Tier
 from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.volume import Compared
 from services.alert_worker.watch import Watch
-from shared.events import Alert, Trade
+from shared.events import Alert, Candle, Trade
 
 _RUN_OUT_US = 1_000_000
 _MOST_NOTES = 200
@@ -84,15 +85,23 @@ class Explanation:
         return any(one.fired_at_us is not None for one in self.strongest)
 
 
-def explain(trades: Iterable[Trade], market: Market, span: Span, rules: Ruleset) -> Explanation:
-    """Play trades, in the order of their arrival, some time before the span included."""
+def explain(
+    trades: Iterable[Trade], market: Market, span: Span, rules: Ruleset, candles: Iterable[Candle] = ()
+) -> Explanation:
+    """Play trades, in the order of their arrival, some time before the span included.
+
+    `candles`, as they were on Kafka, say what was usual before that, each from when it was there.
+    """
     found = Explanation(market, span, rules.version)
     watch = Watch(rules=rules)
     noting = _Noting(market, rules, found)
     exchange = watch.partitions[0].exchanges[market.exchange] = Exchange()
     exchange.detectors[market.symbol] = noting
     newest_us, first_us = 0, None
+    told = deque(candles)
     for offset, trade in enumerate(trades):
+        while told and told[0].received_at_us <= trade.received_at_us:
+            watch.partitions[0].hear(told.popleft(), 0)
         newest_us = max(newest_us, trade.received_at_us)
         if (trade.exchange, trade.symbol) == (market.exchange, market.symbol):
             first_us = trade.traded_at_us if first_us is None else first_us

@@ -77,7 +77,7 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
         else:
             found, records = _stored(in_force, sources.market_asked(symbol), span, warm_up_us, status.update)
         status.update(f"playing {len(found.trades):,} trades of {found.source}")
-        explained = explanation.explain(found.trades, found.market, span, policy.ruleset)
+        explained = explanation.explain(found.trades, found.market, span, policy.ruleset, found.candles)
     asked = in_force.alerts
     quiet = read_quiet_hours(
         {"notice": asked.quiet_notice, "warning": asked.quiet_warning, "danger": asked.quiet_danger}

@@ -2,12 +2,12 @@
 
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka.structs import TopicPartition
 
@@ -18,21 +18,23 @@ from services.alert_worker.records import Market
 from services.cli.backtest_inputs import MOST_FROM_TOPIC, trades_of
 from services.cli.points_in_time import KST
 from shared.errors import WrongUse
-from shared.events import Trade
+from shared.events import Candle, Trade
 from shared.kafka import PartitionReader
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
-from shared.topics import TRADES
+from shared.topics import CANDLES, TOPIC_OF_EVENT, TRADES
 from shared.wire import InvalidRecord, decode
 
 if TYPE_CHECKING:
     import asyncpg
 
 Say = Callable[[str], None]
+E = TypeVar("E", Trade, Candle)
 _US = 1_000_000
 _AFTER_US = 5 * _US
 """What comes this much after the span still decides about its end."""
 
+_CANDLES_US = 24 * 3_600 * _US
 _STAMPS_WITHIN_S = 10.0
 _SAY_EVERY = 20_000
 _NAMED = 8
@@ -42,11 +44,13 @@ _EXACT_US = 15 * 60 * _US
 
 @dataclass(frozen=True)
 class Found:
-    """Trades in the order of their arrival, and what they were taken from."""
+    """Trades in the order of their arrival, and what they were taken from; the exchange's own minutes, where that
+    holds them."""
 
     market: Market
     source: str
     trades: list[Trade]
+    candles: list[Candle] = field(default_factory=list)
 
 
 class NotHeld(WrongUse):
@@ -101,7 +105,10 @@ def _merged(files: Iterable[Path], market: Market | None) -> Iterator[Trade]:
 
 
 async def of_topic(settings: KafkaSettings, market: Market, span: Span, warm_up_us: int, say: Say) -> Found:
-    """Trades of the market and of its other side that the topic holds. Raises NotHeld or WrongUse."""
+    """Trades of the market and of its other side that the topic holds, and candles of the day before.
+
+    Raises NotHeld or WrongUse.
+    """
     other = other_side(market)
     keys = [symbol_key(one.exchange, one.symbol) for one in (market, other) if one is not None]
     partitions = sorted({TopicPartition(TRADES.name, partition_of(key, TRADES.partitions)) for key in keys})
@@ -113,14 +120,19 @@ async def of_topic(settings: KafkaSettings, market: Market, span: Span, warm_up_
         await _check_held(reader, own, firsts[own], ends[own], span)
         starts = await reader.offsets_since(partitions, (span.from_us - warm_up_us) // 1000)
         stops = await reader.offsets_since(partitions, (span.to_us + 12 * _AFTER_US) // 1000)
-        trades = await _read(reader, starts, stops, {key.encode() for key in keys}, say)
+        trades = await _read(reader, Trade, starts, stops, {key.encode() for key in keys}, say)
+        told = [TopicPartition(CANDLES.name, partition.partition) for partition in partitions]
+        starts = await reader.offsets_since(told, (span.from_us - _CANDLES_US) // 1000)
+        stops = await reader.offsets_since(told, span.to_us // 1000)
+        candles = await _read(reader, Candle, starts, stops, {key.encode() for key in keys}, say)
     finally:
         await reader.close()
     if not any((trade.exchange, trade.symbol) == (market.exchange, market.symbol) for trade in trades):
         since = between(span.from_us - warm_up_us, span.to_us)
         raise NotHeld(f"{TRADES.name}: holds no trade of {keys[0]} {since}")
     trades.sort(key=attrgetter("received_at_us"))
-    return Found(market, TRADES.name, trades)
+    candles.sort(key=attrgetter("received_at_us"))
+    return Found(market, TRADES.name, trades, candles)
 
 
 async def _check_held(reader: PartitionReader, own: TopicPartition, first: int, end: int, span: Span) -> None:
@@ -136,14 +148,15 @@ async def _check_held(reader: PartitionReader, own: TopicPartition, first: int, 
         raise NotHeld(f"{TRADES.name}: holds what came in {between(oldest_us, newest_us)}, and not {between(*span)}")
 
 
-async def _read(
+async def _read(  # noqa: PLR0913, PLR0917  # what to read of where, for whom
     reader: PartitionReader,
+    event: type[E],
     starts: dict[TopicPartition, int],
     stops: dict[TopicPartition, int],
     keys: Collection[bytes],
     say: Say,
-) -> list[Trade]:
-    trades: list[Trade] = []
+) -> list[E]:
+    found: list[E] = []
     total = sum(max(0, stops[p] - start) for p, start in starts.items())
     read, said = 0, 0
     left = {p: start for p, start in starts.items() if start < stops[p]}
@@ -153,22 +166,22 @@ async def _read(
         for partition, records in (await reader.batch(timeout_ms=500, max_records=5_000)).items():
             for record in records:
                 if record.offset < stops[partition] and record.key in keys:
-                    trades += _decoded(record.value)
+                    found += _decoded(event, record.value)
             read += len(records)
         for partition in list(left):
             if await reader.position(partition) >= stops[partition]:
                 del left[partition]
-        if len(trades) > MOST_FROM_TOPIC:
+        if len(found) > MOST_FROM_TOPIC:
             raise WrongUse(f"more than {MOST_FROM_TOPIC:,} trades: say a shorter --warm-up")
         if read - said >= _SAY_EVERY:
             said = read
-            say(f"{TRADES.name}: {min(read, total):,} of {total:,} records read")
-    return trades
+            say(f"{TOPIC_OF_EVENT[event].name}: {min(read, total):,} of {total:,} records read")
+    return found
 
 
-def _decoded(value: bytes | None) -> list[Trade]:
+def _decoded(event: type[E], value: bytes | None) -> list[E]:
     try:
-        return [decode(Trade, value)]
+        return [decode(event, value)]
     except InvalidRecord:
         return []  # those who store the topic keep it as a dead letter
 

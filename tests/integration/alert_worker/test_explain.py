@@ -43,6 +43,23 @@ async def test_kafka_holds_the_trades_and_the_records_of_what_was_told(
     assert "tape.trades.v1: holds what came in from" in early
 
 
+async def test_what_a_fresh_worker_knew_from_candles_is_known_here_too(
+    worker, publish, publish_candles, crash, alerts, slack, eventually, fresh_topics
+) -> None:
+    began_us = now_us() - 12_000_000
+    await publish_candles(began_us)
+    await worker.start()
+    await publish(crash(began_us))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert await worker.stop() == 0
+    kafka = {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers}
+    found = json.loads(await explain("KRW-BTC", minute_of(began_us + 3_000_000), "--json", **kafka))
+    assert [alert["alert_id"] for alert in found["alerts"]] == [alert.alert_id for alert in await alerts()]
+    assert found["alerts"][0]["kind"] == "move"
+    assert found["minutes"] > 150
+    assert found["volume"]["times"] > 0
+
+
 async def test_postgres_holds_what_kafka_no_longer_does(fresh_database) -> None:
     dsn = fresh_database.dsn.get_secret_value()
     await asyncio.to_thread(migrate, fresh_database, 0)
