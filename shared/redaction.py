@@ -15,8 +15,8 @@ _PATTERNS = (
     (re.compile(r"xox[a-z]-[\w-]+"), "xox*-***"),
     (re.compile(r"/services/T\w+/\S+"), "/services/***"),
 )
-_SHORTEST = 4
-"""Shorter parts are no secrets, and hiding them would make other words unreadable."""
+_SHORTEST, _SHORTEST_VALUE, _SHORTEST_NAME = 4, 8, 12
+"""Shorter passwords, values of a query, and last names of a path are no secrets, or are words that people must read."""
 _known: set[str] = set()
 
 
@@ -43,14 +43,21 @@ def parts(secret: str) -> set[str]:
 def _of_address(address: str) -> Iterator[str]:
     scheme, _, rest = address.partition("://")
     # A password that was not quoted may hold any of an address' own marks, and whoever reads it wrongly shows a piece.
-    password = rest.rpartition("@")[0].partition(":")[2]
-    yield from (password, *re.split(r"[:/?#@\[\]]", password))
+    login, _, place = rest.rpartition("@")
+    user, _, password = login.partition(":")
+    # One that is the name of the user or of the database gives itself away, and no message could name them.
+    if password not in (user, place.partition("/")[2].partition("?")[0]):
+        yield from (password, *re.split(r"[:/?#@\[\]]", password))
     query = rest.partition("?")[2].partition("#")[0]
-    pairs = (pair.partition("=") for pair in query.split("&"))
-    yield from (value for key, _, value in pairs if scheme.startswith("http") or "pass" in key)
+    pairs = [pair.partition("=") for pair in query.split("&")]
+    yield from (value for key, _, value in pairs if "pass" in key)
     if scheme.startswith("http"):
         path = "/" + rest.partition("/")[2]
-        yield from (path, path.partition("?")[0].rpartition("/")[2])
+        name = path.partition("?")[0].rpartition("/")[2]
+        yield path
+        yield from (value for _, _, value in pairs if len(value) >= _SHORTEST_VALUE)
+        if len(name) >= _SHORTEST_NAME:
+            yield name
 
 
 def _unquoted(text: str) -> str:

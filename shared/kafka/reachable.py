@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,17 +12,19 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from shared.errors import Stopped, Unreachable
+from shared.errors import Stopped, Unreachable, WrongUse
 from shared.kafka.clients import client_options
 from shared.settings import KafkaSettings
 
+_REFUSALS = ("SaslAuthenticationFailed", "UnsupportedSaslMechanism", "IllegalSaslState")
+"""As aiokafka names what a broker answers to a login that it does not take."""
 log = structlog.get_logger(__name__)
 
 
 async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: asyncio.Event | None = None) -> None:
     """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds.
 
-    Raises Stopped when `stop` is set meanwhile.
+    Raises WrongUse when it refuses user or password, Stopped when `stop` is set meanwhile.
     """
     options = client_options(settings, "probe") | {"request_timeout_ms": 5_000}
 
@@ -40,7 +42,7 @@ async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: async
     )
     with _connection_complaints() as reasons:
         try:
-            await attempts(_touch, options)
+            await attempts(_touch, options, reasons)
         except KafkaConnectionError:
             raise Unreachable(
                 f"Kafka did not answer within {wait_s} s: {reasons[-1]}. "
@@ -57,10 +59,17 @@ def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
     return sleep
 
 
-async def _touch(options: Mapping[str, Any]) -> None:
+async def _touch(options: Mapping[str, Any], reasons: Sequence[str]) -> None:
     admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
+    except KafkaConnectionError:
+        if any(refusal in reasons[-1] for refusal in _REFUSALS):
+            raise WrongUse(
+                f"Kafka refuses us: {reasons[-1]}. "
+                "Are TAPEWATCH_KAFKA__SASL_USERNAME, SASL_PASSWORD and SASL_MECHANISM right?"
+            ) from None
+        raise
     finally:
         await admin.close()
 
