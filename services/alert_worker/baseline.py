@@ -1,11 +1,13 @@
 """What is usual for one symbol: how far a minute moves its price, and how much money changes hands in it."""
 
 import math
+from array import array
 from typing import Any
 
 from services.alert_worker.trend import Trend
 from services.alert_worker.volume import Compared, Volume
 
+MINUTE_US = 60_000_000
 HALF_LIFE_MINUTES = 240
 WARM_MINUTES = 30
 HELD_OUT_MINUTES = 5
@@ -48,6 +50,7 @@ class Baseline:
         "_trades_before",
         "_turnover_sum",
         "_turnover_weight",
+        "ends_us",
         "minute",
         "minutes",
         "spent",
@@ -61,6 +64,8 @@ class Baseline:
         """How many minute returns the volatility rests on."""
         self.minute = 0
         """The minute that is not over yet, since the epoch."""
+        self.ends_us = 0
+        """When it is over."""
         self.spent = 0.0
         """Money that changed hands in it so far."""
         self.trades = 0
@@ -70,7 +75,8 @@ class Baseline:
         self._spent_before, self._trades_before = 0.0, 0
         self._close = 0
         self._median, self._moved = 0.0, 0
-        self._held_out: list[tuple[int, float]] = []
+        self._held_out = array("d")
+        """Minutes and their returns by turns, oldest first: pairs of objects would take six times the room."""
         self._square_sum = self._square_weight = 0.0
         self._traded_sum = self._turnover_sum = self._turnover_weight = 0.0
         self._oldest, self._oldest_close = 0, 0.0
@@ -127,10 +133,12 @@ class Baseline:
                 self._add_return(minute, close, math.log(close / self._close), is_told=is_told)
             else:
                 self.trend.restart()
-            while self._held_out and self._held_out[0][0] <= minute - HELD_OUT_MINUTES:
-                self._learn(self._held_out.pop(0)[1])
+            while self._held_out and self._held_out[0] <= minute - HELD_OUT_MINUTES:
+                self._held_out.pop(0)
+                self._learn(self._held_out.pop(0))
         self._oldest = self._oldest or minute
         self.minute, self._close, self.spent, self.trades = minute, close, 0.0, 0
+        self.ends_us = (minute + 1) * MINUTE_US
 
     def take_candle(self, minute: int, close: float, money: float) -> bool:
         """A minute (since the epoch) in which there were trades, as its exchange tells it; say whether it counted.
@@ -162,9 +170,9 @@ class Baseline:
 
     def interrupt(self) -> None:
         """Another time begins: what is usual stays, the minute under way and those held out are given up."""
-        self.minute, self._close, self.spent, self.trades = 0, 0, 0.0, 0
+        self.minute, self.ends_us, self._close, self.spent, self.trades = 0, 0, 0, 0.0, 0
         self._spent_before, self._trades_before = 0.0, 0
-        self._held_out.clear()
+        del self._held_out[:]
         self._told_close = 0.0
         self.trend.restart()
 
@@ -201,7 +209,7 @@ class Baseline:
 
     def _add_return(self, minute: int, close: int, log_return: float, *, is_told: bool) -> None:
         if not is_told:
-            self._held_out.append((minute, log_return))
+            self._held_out.extend((minute, log_return))
         if self.is_warm and (sigma := self.sigma) > 0:
             self.trend.add(minute, close, log_return / sigma)
 
@@ -223,8 +231,11 @@ class Baseline:
 
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
+        held_out = [
+            (int(minute), value) for minute, value in zip(self._held_out[::2], self._held_out[1::2], strict=True)
+        ]
         return [
-            self.minutes, self.minute, self._close, self.spent, self._held_out, self._square_sum,
+            self.minutes, self.minute, self._close, self.spent, held_out, self._square_sum,
             self._square_weight, self._turnover_sum, self._turnover_weight, self.trades, self._spent_before,
             self._trades_before, self._median, self._moved, self._traded_sum, self._oldest,
             self._oldest_close, self._told_until, self._told_close, self.trend.packed(),
@@ -241,7 +252,8 @@ class Baseline:
             baseline._spent_before, baseline._trades_before, baseline._median, baseline._moved, baseline._traded_sum,
             baseline._oldest, baseline._oldest_close, baseline._told_until, baseline._told_close, trend, volume,
         ) = packed  # fmt: skip
-        baseline._held_out = [(minute, value) for minute, value in held_out]
+        baseline.ends_us = (baseline.minute + 1) * MINUTE_US if baseline.minute else 0
+        baseline._held_out = array("d", [value for pair in held_out for value in pair])
         baseline.trend.unpack(trend)
         baseline.volume = Volume.unpacked(volume)
         return baseline

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -206,16 +206,14 @@ class Detection:
                 if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
                     self._liveness.moved(self._says("watching: no trades come"))
 
-    def _observe(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> list[Decided]:
-        number, decided = partition.partition, []
+    def _observe(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> list[Decided]:
+        number = partition.partition
         watch = self._watch.partitions[number]
         ignored = watch.ignored
-        for record in records:
-            trade = read_event(Trade, record)
-            if trade is None or trade.exchange == EXCHANGE:
-                watch.position = record.offset + 1
-            else:
-                decided += self._watch.observe(trade, record.offset, number)
+        read = ((record.offset, read_event(Trade, record)) for record in records)
+        trades = [(offset, trade) for offset, trade in read if trade is not None and trade.exchange != EXCHANGE]
+        decided = self._watch.observe_all(trades, number)
+        watch.position = records[-1].offset + 1  # past what is no trade of a market, too
         TRADES_IGNORED.inc(watch.ignored - ignored)
         if watch.position >= self._catching_up.get(partition, 0):
             self._catching_up.pop(partition, None)

@@ -2,7 +2,7 @@
 
 import math
 
-from services.alert_worker.baseline import Baseline
+from services.alert_worker.baseline import MINUTE_US, Baseline
 from services.alert_worker.divergence import LEGS
 from services.alert_worker.episodes import Episode, step_of
 from services.alert_worker.grid import GRID_US
@@ -13,7 +13,6 @@ from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.window import SPAN_S, Window
 from shared.events import Alert, AlertState, Candle, Trade
 
-MINUTE_US = 60_000_000
 _HOLE_US = SPAN_S * 1_000_000
 CONFIRM_TICKS = 3
 """A move opens an episode only when it still stands this much later, so that one odd print or sweep does not."""
@@ -26,6 +25,7 @@ _UNLIKELY = 41.4
 
 ODD_TIMES, ODD_US = 5, 60_000_000
 """A price five times or a fifth of the last one is a bad print until it stood for a minute."""
+_ODD_SQUARE = ODD_TIMES**2
 
 
 class Detector:
@@ -68,30 +68,32 @@ class Detector:
 
     def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool | None:
         """Take in a trade; say whether it counted: not if no newer than the last. None: its price does not fit."""
-        if (traded_at_us, trade_id) <= (self.last_us, self.last_id):
+        last_us = self.last_us
+        if traded_at_us <= last_us and (traded_at_us < last_us or trade_id <= self.last_id):
             return False
         self.is_changed = True
-        price, scale = read_price(trade.price)
+        text = trade.price
+        price, scale = read_price(text)
         if scale != self.scale or price >= MAX_PRICE:
             rescaled = self._scaled(price, scale)
             if rescaled is None:
                 return None
             price = rescaled
         prices, baseline, window = self.prices, self.baseline, self.window
-        if traded_at_us - self.last_us >= _HOLE_US:
+        if traded_at_us - last_us >= _HOLE_US:
             prices.clear()
         self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
         usual = window.last
-        if usual and not usual < price * ODD_TIMES < usual * ODD_TIMES**2:
+        if usual and not usual < price * ODD_TIMES < usual * _ODD_SQUARE:
             if self._is_odd(traded_at_us):
                 return True
         elif self.odd_since_us:
             self.odd_since_us = 0
-        if traded_at_us // MINUTE_US != baseline.minute:
-            baseline.begin_minute(traded_at_us // MINUTE_US, window.last)
+        if traded_at_us >= baseline.ends_us:
+            baseline.begin_minute(traded_at_us // MINUTE_US, usual)
             self.is_drifting = baseline.trend.longest().total >= self.rules.least_drift
         baseline.trades += 1
-        baseline.spent += float(trade.price) * float(trade.quantity)
+        baseline.spent += float(text) * float(trade.quantity)
         if len(prices) < 2:
             prices.append(price)
             return True
@@ -99,7 +101,7 @@ class Detector:
         prices[0], prices[1] = second, price
         if first > second:
             first, second = second, first
-        window.add(traded_at_us, first if price < first else min(price, second))
+        window.add(traded_at_us, first if price < first else second if price > second else price)
         return True
 
     def _is_odd(self, traded_at_us: int) -> bool:
@@ -124,13 +126,14 @@ class Detector:
         """Judge the symbol at a tick, after its trades up to there were applied."""
         self.last_tick = tick
         window, rules = self.window, self.rules
-        if not window.high:
+        last = window.last
+        if not last:
             return None
         if self.episode is not None:
             return self._continue(self.episode, tick)
-        is_quiet = window.last > window.high * rules.quiet_fall and window.last < window.low * rules.quiet_rise
-        if is_quiet and not self.is_drifting:
-            self._drop_suspicion()
+        if window.high * rules.quiet_fall < last < window.low * rules.quiet_rise and not self.is_drifting:
+            if self.suspicion is not None:
+                self._drop_suspicion()
             return None
         return self._suspect(tick)
 

@@ -33,7 +33,7 @@ def tick_of(at_us: int) -> int:
 class Grid(Generic[Entry]):
     """Trades of one exchange that wait for their tick to close."""
 
-    __slots__ = ("_delays", "_front_us", "_heard", "_waiting", "closed", "delay_us", "era")
+    __slots__ = ("_delays", "_front_us", "_heard", "_next_us", "closed", "delay_us", "era", "waiting_at")
 
     def __init__(self) -> None:
         self.closed = 0
@@ -43,22 +43,29 @@ class Grid(Generic[Entry]):
         self.era = 0
         """Rises when the exchange's clock jumps by more than an hour: a recording of another time began."""
         self._front_us = 0
+        self._next_us = 0
+        """The front at which the next tick closes: compared for every trade, so that none has to be divided."""
         self._heard = 0
         self._delays: deque[int] = deque(maxlen=_SAMPLES)
-        self._waiting: dict[int, list[Entry]] = {}
+        self.waiting_at: dict[int, list[Entry]] = {}
+        """What waits, by the tick that it waits for; one that is closed already stands for the next that closes."""
 
     def hear(self, traded_at_us: int, received_at_us: int) -> bool:
         """Let time run on by a live trade's stamps; say whether ticks closed."""
-        delay = received_at_us - traded_at_us
-        self._delays.append(delay)
-        self._heard += 1
-        if self._heard <= _SAMPLES or self._heard % _RENEW_EVERY == 0:
+        self._delays.append(received_at_us - traded_at_us)
+        heard = self._heard = self._heard + 1
+        if heard % _RENEW_EVERY == 0 or heard <= _SAMPLES:
             self._renew_delay()
-        if self._heard < ENOUGH_HEARD:
-            return False
+            if heard < ENOUGH_HEARD:
+                return False
         front = received_at_us - self.delay_us
-        if 0 < traded_at_us - front <= AHEAD_US:
+        if front < traded_at_us <= front + AHEAD_US:
             front = traded_at_us
+        if front <= self._front_us:
+            return False
+        if front < self._next_us:
+            self._front_us = front
+            return False
         return self._run_on(front)
 
     def run_on(self, now_us: int) -> bool:
@@ -72,16 +79,16 @@ class Grid(Generic[Entry]):
 
     def place(self, tick: int, entry: Entry) -> None:
         """Let an entry wait for its tick; when that is closed already, for the next one that closes."""
-        self._waiting.setdefault(tick, []).append(entry)
+        self.waiting_at.setdefault(tick, []).append(entry)
 
     def take(self) -> Iterator[tuple[int, list[Entry]]]:
         """The closed ticks that have entries, oldest first, and forget them."""
-        for tick in sorted(tick for tick in self._waiting if tick <= self.closed):
-            yield tick, self._waiting.pop(tick)
+        for tick in sorted(tick for tick in self.waiting_at if tick <= self.closed):
+            yield tick, self.waiting_at.pop(tick)
 
     def waiting(self) -> Iterator[Entry]:
         """Everything whose tick is still open."""
-        for entries in self._waiting.values():
+        for entries in self.waiting_at.values():
             yield from entries
 
     def packed(self) -> list[Any]:
@@ -91,6 +98,7 @@ class Grid(Generic[Entry]):
     def unpack(self, packed: list[Any]) -> None:
         """The inverse of `packed`."""
         self.closed, self.delay_us, self.era, self._front_us, self._heard, delays = packed
+        self._next_us = 0
         self._delays = deque(delays, maxlen=_SAMPLES)
 
     def _run_on(self, front_us: int) -> bool:
@@ -98,6 +106,7 @@ class Grid(Generic[Entry]):
             return False
         self._front_us = front_us
         closed = (front_us - LATENESS_US) // GRID_US
+        self._next_us = (max(closed, self.closed) + 1) * GRID_US + LATENESS_US
         if closed <= self.closed:
             return False
         self.closed = closed
@@ -108,6 +117,6 @@ class Grid(Generic[Entry]):
         delay = ordered[len(ordered) // 2]
         if self._heard >= ENOUGH_HEARD and abs(delay - self.delay_us) > BEHIND_US:
             self.era += 1
-            self.closed = self._front_us = 0
-            self._waiting.clear()
+            self.closed = self._front_us = self._next_us = 0
+            self.waiting_at.clear()
         self.delay_us = delay

@@ -1,12 +1,12 @@
 """All symbols of one partition of the trades topic: records in, alerts out; the same live and replayed."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from services.alert_worker.detector import Detector
 from services.alert_worker.divergence import SAMPLE_TICKS, Sample
-from services.alert_worker.grid import GRID_US, Grid, tick_of
+from services.alert_worker.grid import AHEAD_US, BEHIND_US, GRID_US, Grid, tick_of
 from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
@@ -72,8 +72,6 @@ class Partition:
         """What the watch has not fetched yet."""
         self.reports: list[Report] = []
         """The same of minutes."""
-        self.has_closed = False
-        """Whether ticks closed since the watch last looked."""
 
     def change_rules(self, rules: Ruleset) -> None:
         """Judge by other rules from the next decision on; episodes that are open go on as they are."""
@@ -83,33 +81,43 @@ class Partition:
 
     def observe(self, trade: Trade, offset: int) -> list[Decided]:
         """Take in the record at `offset`; return what was decided by then."""
-        exchange = self.exchanges.get(trade.exchange)
-        if exchange is None:
-            exchange = self.exchanges[trade.exchange] = Exchange()
-        grid = exchange.grid
-        decided: list[Decided] = []
-        is_live = trade.origin == "stream"
-        if is_live and offset >= self.heard_until and grid.hear(trade.traded_at_us, trade.received_at_us):
-            decided = self._close(exchange)
-            decided += self._run_others_on(exchange, trade.received_at_us)
+        return self.observe_some(iter([(offset, trade)])) or []
+
+    def observe_some(self, records: Iterator[tuple[int, Trade]]) -> list[Decided] | None:
+        """Take in (offset, trade)s until ticks close, and return what was decided; None when none is left before that.
+
+        One loop for all of a batch, because what is asked of every trade costs most.
+        """
+        exchanges, heard_until, offset = self.exchanges, self.heard_until, self.position - 1
+        for offset, trade in records:
+            exchange = exchanges.get(trade.exchange) or self._exchange(trade.exchange)
+            grid, traded_at_us, received_at_us = exchange.grid, trade.traded_at_us, trade.received_at_us
+            decided = None
+            is_live = trade.origin == "stream"
+            if is_live and offset >= heard_until and grid.hear(traded_at_us, received_at_us):
+                decided = self._close(exchange)
+                decided += self._run_others_on(exchange, received_at_us)
+            detector = exchange.detectors.get(trade.symbol) or self._detector(exchange, trade)
+            if offset >= detector.next_offset:
+                if is_live and not -BEHIND_US <= grid.delay_us - received_at_us + traded_at_us <= AHEAD_US:
+                    self.ignored += 1
+                else:
+                    tick = -(-traded_at_us // GRID_US)
+                    entry = (traded_at_us, int(trade.trade_id), offset, detector, trade)
+                    if tick in grid.waiting_at:
+                        grid.waiting_at[tick].append(entry)
+                    else:
+                        grid.waiting_at[tick] = [entry]
+            if decided is not None:
+                self.position = offset + 1
+                return decided
         self.position = offset + 1
-        detector = exchange.detectors.get(trade.symbol)
-        if detector is None:
-            detector = self._detector(exchange, trade)
-        if offset >= detector.next_offset:
-            if is_live and not grid.is_sane(trade.traded_at_us, trade.received_at_us):
-                self.ignored += 1
-            else:
-                entry = (trade.traded_at_us, int(trade.trade_id), offset, detector, trade)
-                grid.place(tick_of(trade.traded_at_us), entry)
-        return decided
+        return None
 
     def hear(self, candle: Candle, offset: int) -> None:
         """Take in the record at `offset` of the candles' partition."""
         self.candle_position = offset + 1
-        exchange = self.exchanges.get(candle.exchange)
-        if exchange is None:
-            exchange = self.exchanges[candle.exchange] = Exchange()
+        exchange = self.exchanges.get(candle.exchange) or self._exchange(candle.exchange)
         tick = tick_of(candle.received_at_us + HOLD_US)
         if not 0 < tick - exchange.grid.closed <= _AHEAD_TICKS or not exchange.grid.closed:
             self._take_candle(exchange, candle)
@@ -162,6 +170,10 @@ class Partition:
         detector = exchange.detectors.get(candle.symbol) or self._detector(exchange, candle)
         detector.take_candle(candle)
 
+    def _exchange(self, name: str) -> Exchange:
+        exchange = self.exchanges[name] = Exchange()
+        return exchange
+
     def _detector(self, exchange: Exchange, event: Trade | Candle) -> Detector:
         market = Market(event.exchange, event.symbol, event.base, event.quote)
         detector = exchange.detectors[event.symbol] = Detector(market, self.rules)
@@ -169,7 +181,6 @@ class Partition:
 
     def _close(self, exchange: Exchange) -> list[Decided]:
         decided: list[Decided] = []
-        self.has_closed = True
         if exchange.grid.closed < exchange.boundary:
             exchange.traded.clear()
             exchange.boundary = 0
@@ -183,7 +194,8 @@ class Partition:
             for detector in self._apply(exchange, tick, entries, decided):
                 if detector.is_leg:
                     exchange.traded[detector] = None
-                self._tell(exchange, detector, detector.decide(tick), decided)
+                if (alert := detector.decide(tick)) is not None:
+                    self._tell(exchange, detector, alert, decided)
         if exchange.grid.closed >= exchange.boundary + SAMPLE_TICKS:
             self._sample(exchange, exchange.grid.closed)
         self._take_candles(exchange, exchange.grid.closed)
@@ -201,7 +213,7 @@ class Partition:
         if before and minute <= exchange.boundary and exchange.detectors:
             self.reports.append(report_of(exchange, minute))
 
-    def _apply(self, exchange: Exchange, tick: int, entries: list[Entry], decided: list[Decided]) -> list[Detector]:
+    def _apply(self, exchange: Exchange, tick: int, entries: list[Entry], decided: list[Decided]) -> Iterable[Detector]:
         """Apply a tick's trades; return the symbols that have to be judged."""
         judged: dict[Detector, None] = {}
         era = exchange.grid.era
@@ -217,7 +229,7 @@ class Partition:
                     judged[detector] = None
             elif counted is None:
                 self.ignored += 1
-        return list(judged)
+        return judged
 
     def _begin_era(self, exchange: Exchange, detector: Detector, decided: list[Decided]) -> None:
         if detector.episode is not None:

@@ -6,10 +6,11 @@ MAX_PRICE = 1 << 62
 
 def read_price(text: str) -> tuple[int, int]:
     """Digits and scale of a plain decimal; zeros at the fraction's end carry no value and are left away."""
-    whole, point, fraction = text.partition(".")
-    if not point:
+    whole, _, fraction = text.partition(".")
+    if not fraction:
         return int(whole), 0
-    fraction = fraction.rstrip("0")
+    if fraction[-1] == "0":
+        fraction = fraction.rstrip("0")
     return int(whole + fraction), len(fraction)
 
 

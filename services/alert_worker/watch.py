@@ -58,13 +58,16 @@ class Watch:
 
     def observe(self, trade: Trade, offset: int, partition: int = 0) -> list[Decided]:
         """Take in the trade at `offset` of a partition; return what was decided by then."""
-        part = self.partitions[partition]
-        decided = part.observe(trade, offset)
-        if not part.has_closed:
-            return []
-        part.has_closed = False
-        waits = self._pending or self._samples or self._reports
-        return self.merge(decided) if decided or waits or part.samples or part.reports else []
+        return self.observe_all([(offset, trade)], partition)
+
+    def observe_all(self, records: Iterable[tuple[int, Trade]], partition: int = 0) -> list[Decided]:
+        """Take in (offset, trade)s of a partition, in their order; return what was decided by then."""
+        part, told, rest = self.partitions[partition], list[Decided](), iter(records)
+        while (decided := part.observe_some(rest)) is not None:
+            waits = self._pending or self._samples or self._reports
+            if decided or waits or part.samples or part.reports:
+                told += self.merge(decided)
+        return told
 
     def run_on(self, now_us: int, partitions: Iterable[int] = (0,)) -> list[Decided]:
         """Decide what is due by our clock in partitions with nothing left to read."""

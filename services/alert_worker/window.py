@@ -1,4 +1,4 @@
-"""The last five minutes of one symbol's price, as highest and lowest of each five seconds. About one kilobyte."""
+"""The last five minutes of one symbol's price, as highest and lowest of each five seconds. Half a kilobyte."""
 
 from array import array
 from collections.abc import Sequence
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 BUCKET_US = 5_000_000
 BUCKETS = 60
 SPAN_S = BUCKETS * BUCKET_US // 1_000_000
+_NARROW = (1 << 31) - 1
+"""What four bytes hold: the prices of nearly every market, whose digits are few."""
 
 
 class Window:
@@ -18,8 +20,7 @@ class Window:
     __slots__ = ("_bottom", "_ends_us", "_highs", "_lows", "_top", "head", "high", "last", "low")
 
     def __init__(self) -> None:
-        self._highs = array("q", bytes(8 * BUCKETS))
-        self._lows = array("q", bytes(8 * BUCKETS))
+        self._clear()
         self.head = 0
         """Number of the newest bucket since the epoch; 0 while empty. Its extremes are kept outside the arrays."""
         self._ends_us = self._top = self._bottom = 0
@@ -33,10 +34,12 @@ class Window:
         self.last = price
         if price > self._top:
             self._top = price
-            self.high = max(self.high, price)
+            if price > self.high:  # noqa: PLR1730  # a call costs more than it says
+                self.high = price
         elif price < self._bottom:
             self._bottom = price
-            self.low = min(self.low, price)
+            if price < self.low:  # noqa: PLR1730
+                self.low = price
 
     def add_late(self, at_us: int, price: int) -> None:
         """Correct an earlier bucket, never beyond the extremes that ordered trades confirm."""
@@ -80,8 +83,7 @@ class Window:
 
     def restart(self, at_us: int, prices: Sequence[int]) -> None:
         """Forget everything but these prices: what was before is no longer a reason for an alert."""
-        self._highs = array("q", bytes(8 * BUCKETS))
-        self._lows = array("q", bytes(8 * BUCKETS))
+        self._clear()
         self.head = self._ends_us = 0
         for price in prices:
             self.add(at_us, price)
@@ -89,6 +91,7 @@ class Window:
     def multiply(self, factor: int) -> None:
         """Change the scale of all prices."""
         self._store()
+        self._fit(self.high * factor)
         for slot in range(BUCKETS):
             self._highs[slot] *= factor
             self._lows[slot] *= factor
@@ -106,6 +109,7 @@ class Window:
         """The inverse of `packed`."""
         window, values = cls(), array("q", packed)
         window.head, window.last = head, last
+        window._fit(max(values))
         for place in range(BUCKETS):
             slot = (head + 1 + place) % BUCKETS
             window._highs[slot], window._lows[slot] = values[place], values[BUCKETS + place]
@@ -117,8 +121,7 @@ class Window:
 
     def _move_to(self, bucket: int, price: int) -> None:
         if bucket - self.head >= BUCKETS:
-            self._highs = array("q", bytes(8 * BUCKETS))
-            self._lows = array("q", bytes(8 * BUCKETS))
+            self._clear()
             self.high = self.low = self._top = self._bottom = price
         else:
             self._carry_to(bucket)
@@ -143,8 +146,17 @@ class Window:
         self.high = max(self._highs)
         self.low = min(self._lows) or min(low for low in self._lows if low)
 
+    def _clear(self) -> None:
+        self._highs, self._lows = array("i", bytes(4 * BUCKETS)), array("i", bytes(4 * BUCKETS))
+
+    def _fit(self, price: int) -> None:
+        """Make room for a price with many digits."""
+        if price > _NARROW and self._highs.typecode == "i":
+            self._highs, self._lows = array("q", self._highs), array("q", self._lows)
+
     def _store(self) -> None:
         if self.head:
+            self._fit(self._top)
             slot = self.head % BUCKETS
             self._highs[slot], self._lows[slot] = self._top, self._bottom
 
