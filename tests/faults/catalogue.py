@@ -1,6 +1,7 @@
 """Every fault, one row each; a family a file."""
 
 from tests.faults import (
+    alone,
     broker,
     cluster,
     consumers,
@@ -18,6 +19,7 @@ FAULTS = (
     *upgrade.FAULTS,
     *broker.FAULTS,
     *stores.FAULTS,
+    *alone.FAULTS,
     *transactions.FAULTS,
     *exchanges.FAULTS,
     *network.FAULTS,
