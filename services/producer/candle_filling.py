@@ -37,6 +37,9 @@ _READ_AT_ONCE, _BETWEEN_READS_S = 500, 0.01
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 _BANNED_PAUSE_S = 600.0
 _OF_THE_MARKET = (400, 404)
+_NAMED = 20
+"""So many markets without candles are told one by one; then it is no matter of the market."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -74,13 +77,18 @@ class CandleFilling:
 
     async def run(self, kafka: KafkaSettings) -> None:
         """Until cancelled."""
-        while not self._knows_held:
+        while True:
             try:
                 await self._read_held(kafka)
-                self._knows_held = True
+                break
             except (KafkaError, TimeoutError) as error:
                 log.warning("waiting for Kafka", reason=str(error) or repr(error))
                 await asyncio.sleep(_LOOK_AGAIN_S)
+        await self.fill()
+
+    async def fill(self) -> None:
+        """Ask for what is missing beside what is known to be held, until cancelled."""
+        self._knows_held = True
         self._stretches.want(self._listings)
         async with make_session() as session:
             while True:
@@ -117,10 +125,14 @@ class CandleFilling:
         """It is this market's fault: the others go on."""
         self._count(outcome)
         self._stretches.give_up(page, self._now_us())
-        if page.symbol not in self._told:
-            self._told.add(page.symbol)
-            log.warning("no candles of a market", exchange=self._exchange, symbol=page.symbol, reason=reason)
+        if page.symbol in self._told:
+            return
+        self._told.add(page.symbol)
+        log.warning("no candles of a market", exchange=self._exchange, symbol=page.symbol, reason=reason)
+        if len(self._told) < _NAMED:
             self._announce("degraded", f"no candles: {reason}", [page.symbol])
+        elif len(self._told) == _NAMED:
+            self._announce("degraded", f"no candles of {_NAMED} markets, further ones are counted: {reason}")
 
     async def _pause(self, error: NoAnswer) -> None:
         """It is nobody's fault but the exchange's, or ours: nobody is asked for a while."""
