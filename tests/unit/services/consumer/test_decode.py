@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.consumer.decode import read_batch
+from shared import canary
 from shared.events import Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TRADES
@@ -108,3 +109,16 @@ def test_whatever_the_bytes_every_record_is_an_event_or_poison(values: list[byte
     batch, poison = read_batch({KEY: records}, {KEY: 0}, admit_all)
 
     assert sorted(batch.slices[0].offsets + [p.offset for p in poison]) == list(range(len(values)))
+
+
+def test_what_goes_round_beside_the_market_is_passed_over(make_trade: Callable[..., Trade]) -> None:
+    home = partition_of(symbol_key(canary.EXCHANGE, canary.SYMBOL), TRADES.partitions)
+    beside = next(f"C{n}USDT" for n in range(99) if partition_of(f"binance:C{n}USDT", TRADES.partitions) == home)
+    real = [make_trade(number, symbol=beside) for number in (1, 2)]
+    going_round = make_trade(3, exchange=canary.EXCHANGE, symbol=canary.SYMBOL)
+    records = [Record(offset, encode(trade)) for offset, trade in enumerate((real[0], going_round, real[1]))]
+
+    batch, poison = read_batch({(TRADES.name, home): records}, {(TRADES.name, home): 0}, admit_all)
+
+    assert (batch.slices[0].events, batch.slices[0].offsets, batch.slices[0].next_offset) == (real, [0, 2], 3)
+    assert poison == []
