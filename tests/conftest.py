@@ -26,6 +26,7 @@ from devstack.postgres_server import Postgres
 from devstack.server import Recipe, Server
 from devstack.stack import ServerAddresses, Stack
 from devstack.valkey_server import Valkey
+from shared import redaction
 from shared.settings import KafkaSettings, PostgresSettings, RedisSettings
 from shared.topics import TOPIC_BY_NAME
 
@@ -60,6 +61,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             found = installed()
             ids = [one.name for one in found]
             metafunc.parametrize(fixture, found, ids=ids, indirect=True, scope="session")
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> None:
+    """What an earlier test gave as a password is a word like any other in the next."""
+    redaction._known.clear()
+    redaction._given.cache_clear()
 
 
 @pytest.fixture(scope="session")
