@@ -42,9 +42,16 @@ def _trade(symbol: str, number: int) -> bytes:
     )
 
 
-async def _list(writer: asyncio.StreamWriter, names: list[str]) -> None:
-    listed = [{"symbol": name, "status": "TRADING", "baseAsset": name[:-4], "quoteAsset": "USDT"} for name in names]
-    body = json.dumps({"symbols": listed}).encode()
+def _listed(names: list[str]) -> dict[str, object]:
+    return {
+        "symbols": [
+            {"symbol": name, "status": "TRADING", "baseAsset": name[:-4], "quoteAsset": "USDT"} for name in names
+        ]
+    }
+
+
+async def _answer(writer: asyncio.StreamWriter, said: object) -> None:
+    body = json.dumps(said).encode()
     writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     await writer.drain()
     writer.close()
@@ -69,7 +76,9 @@ async def _serve(count: int, names: list[str], rate: int, truth: TextIO | None) 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
         if b"/exchangeInfo" in request:
-            return await _list(writer, names)
+            return await _answer(writer, _listed(names))
+        if b"sec-websocket-key" not in request.lower():  # candles: there are none
+            return await _answer(writer, [])
         await _accept(request, reader, writer)
         began_s, sent = time.perf_counter(), 0
         while sent < count:

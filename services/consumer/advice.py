@@ -1,25 +1,36 @@
 """Once a second: the stored positions committed to Kafka as advice.
 
-The commit is for lag monitors alone, of which one is our own, for the time when the store is away. No reading starts
-there, so its failure is logged and changes nothing.
+The commit is for lag monitors, of which one is our own, for the time when the store is away; and it shows at the next
+start whether the store still has what it had. No reading starts there, so its failure is logged and changes nothing.
 """
 
 import asyncio
+from collections.abc import Iterable, Mapping
 
 import structlog
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from services.consumer import gaps
 from services.consumer.loop import Consumer
+from services.consumer.positions import went_back
 from services.consumer.retention_watch import RetentionWatch
 from shared import failpoints
 
 _EVERY_S = 1.0
+_TELL_WITHIN_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-async def advise_kafka(consumer: Consumer, watch: RetentionWatch) -> None:
-    """Go on until cancelled."""
+async def advise_kafka(
+    consumer: Consumer,
+    watch: RetentionWatch,
+    stored: Mapping[TopicPartition, int | None],
+    producer: AIOKafkaProducer,
+) -> None:
+    """Go on until cancelled. First, a store that had more than is `stored` at the start is told."""
+    await gaps.tell_went_back(producer, went_back(stored, await _advised(consumer, stored)), consumer.sink.name)
     told: dict[TopicPartition, OffsetAndMetadata] = {}
     while True:
         await asyncio.sleep(_EVERY_S)
@@ -32,3 +43,13 @@ async def advise_kafka(consumer: Consumer, watch: RetentionWatch) -> None:
             told |= news
         except KafkaError as error:
             log.warning("Kafka did not take the positions, which are advice only", reason=repr(error))
+
+
+async def _advised(consumer: Consumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """What was committed before; nothing when Kafka does not tell soon, for the advice of now is due."""
+    try:
+        async with asyncio.timeout(_TELL_WITHIN_S):
+            return await consumer.reader.advised(partitions)
+    except (KafkaError, TimeoutError) as error:
+        log.warning("Kafka does not tell what was committed: a store that went back is not told", reason=repr(error))
+        return {}

@@ -115,7 +115,7 @@ async def serve(
             watch.consumer = consumer
             works = (
                 tell_progress(consumer, liveness),
-                advise_kafka(consumer, watch),
+                advise_kafka(consumer, watch, stored, producer),
                 asyncio.wait_for(watching, None),
                 asyncio.wait_for(same_topics, None),
                 refill.run(settings.kafka, name, sink.refuses, dead_letters, row.batch_records),

@@ -33,7 +33,7 @@ def jump(outside: Outside) -> Batch:
     return Batch(f"jump of {outside.topic}-{outside.partition} to {outside.bounds.start}", (piece,))
 
 
-async def tell_went_back(producer: AIOKafkaProducer, records: Mapping[TopicAndPartition, int], reader: str) -> None:
+async def tell_went_back(producer: AIOKafkaProducer, records: Mapping[TopicAndPartition, int], sink: str) -> None:
     """Log and publish that the store is back at an earlier state, if it is; what follows is read again.
 
     Returns when Kafka acknowledged it. Raises KafkaError.
@@ -45,7 +45,7 @@ async def tell_went_back(producer: AIOKafkaProducer, records: Mapping[TopicAndPa
         "partitions: it was restored from a back-up or lost its last writes. They are read again"
     )
     log.warning("the store went back", reason=reason)
-    event = FeedEvent(kind="degraded", exchange=EVERY_EXCHANGE, reason=f"{reader}: {reason}", at_us=now_us())
+    event = FeedEvent(kind="degraded", exchange=EVERY_EXCHANGE, reason=f"consumer-{sink}: {reason}", at_us=now_us())
     await publish(producer, event)
 
 

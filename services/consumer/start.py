@@ -1,7 +1,7 @@
 """Before the loop: own the partitions in the store, and find where to start reading them."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.consumer import gaps
-from services.consumer.positions import Bounds, lost_everything, starts, went_back
+from services.consumer.positions import Bounds, lost_everything, starts
 from services.consumer.refill import LIVE_S, Refill, left_out
 from services.consumer.sinks import SinkRow
 from services.consumer.sinks.base import Sink
@@ -23,7 +23,6 @@ from shared.topic_ids import MissingTopic, read_topic_ids
 from shared.topics import Topic
 
 _TOPIC_CHECK_S = 5.0
-_ADVICE_WITHIN_S = 2.0
 _SAY_STANDBY_S = 1.0
 log = structlog.get_logger(__name__)
 
@@ -81,27 +80,16 @@ async def find_starts(
 ) -> dict[TopicPartition, int]:
     """Offset to start at by partition, `since` for those without a stored one.
 
-    What Kafka no longer has is told as a gap before the position passes it, and so is a store that went back.
+    What Kafka no longer has is told as a gap before the position passes it.
     """
     partitions = list(stored)
     first, last = await reader.log_starts(partitions), await reader.log_ends(partitions)
     bounds = {p: Bounds(first[p], last[p]) for p in partitions}
     found = starts(stored, bounds, since)
-    await gaps.tell_went_back(producer, went_back(stored, await _advised(reader, partitions)), f"consumer-{sink.name}")
     await gaps.tell(producer, found.outside, f"consumer-{sink.name}", now_us())
     for one in found.outside:
         await sink.write(gaps.jump(one))
     return {TopicPartition(*key): offset for key, offset in found.offsets.items()}
-
-
-async def _advised(reader: PartitionReader, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-    """What was committed as advice; nothing when Kafka does not tell soon, for no reading waits for advice."""
-    try:
-        async with asyncio.timeout(_ADVICE_WITHIN_S):
-            return await reader.advised(partitions)
-    except (KafkaError, TimeoutError) as error:
-        log.warning("Kafka does not tell what was committed: a store that went back is not told", reason=repr(error))
-        return {}
 
 
 async def plan_refill(

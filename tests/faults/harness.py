@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import asyncpg
@@ -41,12 +41,13 @@ class Strikes:
         world, fault, random = self.world, planned.fault, planned.random()
         await world.market.resume()
         await asyncio.sleep(random.uniform(*_CALM_BEFORE_S))
-        restarts = world.services.restarts()
+        restarts, gaps = world.services.restarts(), await world.gaps()
         world.watch.peaks()
         struck = await fault.strike(world, random)
         caught_up_s = await caught_up(world)
         struck.broken += await struck.check(world)
         await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
+        told = await world.gaps() - gaps  # in the pause an exchange is silent, and no producer can know why
         await world.market.pause()
         await world.at_rest()
         before, self.total = self.total, Totals.of(await world.count())
@@ -54,7 +55,7 @@ class Strikes:
         outcome = Outcome(
             fault,
             struck.times,
-            self.total.since(before),
+            replace(self.total.since(before), gaps=told),
             caught_up_s,
             world.services.restarts() - restarts,
             Resources(world.watch.peaks(), await world.watch.open_files()),

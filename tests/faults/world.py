@@ -9,6 +9,8 @@ from pathlib import Path
 from time import monotonic
 from types import TracebackType
 
+import asyncpg
+
 from devstack.places import DataDirectory
 from devstack.server import Server
 from devstack.stack import POSTGRES_KEY, REDIS_KEY, start_together, stop_together
@@ -69,6 +71,14 @@ class World:
             if progress.ends != last or behind(progress, progress.ends):
                 last, since_s = progress.ends, monotonic()
             await asyncio.sleep(_POLL_S)
+
+    async def gaps(self) -> int:
+        """How many gaps PostgreSQL has been told of."""
+        connection = await asyncpg.connect(self.settings.postgres.dsn.get_secret_value())
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM gap"))
+        finally:
+            await connection.close()
 
     async def episodes(self) -> list[Episode]:
         """What the alert worker said so far."""
