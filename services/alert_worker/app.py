@@ -18,7 +18,7 @@ from services.alert_worker.telling import Telling
 from services.alert_worker.wishes import keep_mutes, read_mutes
 from shared import lifecycle
 from shared.clock import now_us
-from shared.kafka import make_producer, wait_until_reachable
+from shared.kafka import check_rights, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.settings import Settings
 
@@ -33,6 +33,7 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     keeper = RulesKeeper(settings.alerts)
     keeper.listen()
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
+    await check_rights(settings.kafka, "alert-worker")
     producer = make_producer(settings.kafka, "alert-worker")
     await producer.start()
     wording, board = WORDINGS[settings.alerts.language], Board()

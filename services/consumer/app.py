@@ -21,7 +21,7 @@ from services.consumer.start import find_starts, open_sink, plan_refill, until_m
 from shared import lifecycle
 from shared.clock import now_us
 from shared.errors import WrongUse
-from shared.kafka import PartitionReader, make_producer, wait_until_reachable
+from shared.kafka import PartitionReader, check_rights, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.partitioning import Shard
 from shared.settings import Settings
@@ -56,6 +56,7 @@ async def consume(duty: Duty, settings: Settings, stop: asyncio.Event, liveness:
         raise WrongUse("--group and --shard both say which partitions are owned: give one of them")
     topics = SINKS[sink].make(settings).topics  # a client that is not installed is told before anything is waited for
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
+    await check_rights(settings.kafka, SINKS[sink].role, [group] if group else [])
     if group is None:
         await serve(sink, partitions_of(topics, shard), settings, stop, liveness)
     else:

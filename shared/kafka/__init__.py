@@ -4,6 +4,7 @@ from aiokafka.errors import KafkaError
 
 from shared.kafka.clients import MAX_REQUEST_BYTES, client_options, make_producer
 from shared.kafka.creation import create_topics
+from shared.kafka.permission import check_rights
 from shared.kafka.reachable import wait_until_reachable
 from shared.kafka.reader import PartitionReader
 
@@ -11,6 +12,7 @@ __all__ = [
     "MAX_REQUEST_BYTES",
     "KafkaError",
     "PartitionReader",
+    "check_rights",
     "client_options",
     "create_topics",
     "make_producer",

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import NoError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from shared.errors import Unreachable, WrongUse
 from shared.kafka.clients import client_options
+from shared.rights import Right, sentence
 from shared.settings import KafkaSettings
 from shared.topics import TOPICS, Topic
 
@@ -28,19 +29,21 @@ async def create_topics(settings: KafkaSettings, topics: Sequence[Topic] = TOPIC
         factor = settings.replication_factor
         wanted = [NewTopic(t.name, t.partitions, factor, topic_configs=t.config()) for t in topics]
         # Asking for all of them lets the controller decide: what brokers list may be a moment old.
-        made = _names_made(await admin.create_topics(wanted))
+        made = _names_made(await admin.create_topics(wanted), settings.sasl_username)
         _check_counts(topics, await _partition_counts(admin, {topic.name for topic in topics}))
         return made
     finally:
         await admin.close()
 
 
-def _names_made(response: Any) -> list[str]:
+def _names_made(response: Any, user: str | None) -> list[str]:
     made = []
     for name, code, *rest in response.topic_errors:
         error = for_code(code)
         if error is NoError:
             made.append(name)
+        elif error is TopicAuthorizationFailedError:
+            raise WrongUse(sentence([Right("topic", name, "Create")], user, "setup"))
         elif error is not TopicAlreadyExistsError:
             raise WrongUse(f"Kafka refused to create {name}: {error.__name__} {rest[0] if rest else ''}".rstrip())
     return made

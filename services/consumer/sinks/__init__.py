@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.consumer.sinks.base import Sink
+from shared.rights import Role
 from shared.settings import Settings
 from shared.topics import ORDERBOOKS, TICKERS, Topic
 
@@ -12,12 +13,13 @@ from shared.topics import ORDERBOOKS, TICKERS, Topic
 class SinkRow:
     """How a sink is made, and how the loop serves it.
 
-    `refill_s`: a store that lost everything is filled from that many seconds before the log's end; None: from the
-    log's start, because it is the record. `newest_wins`: topics that are live before the others are filled, because
-    their order does not matter. `batch_records`: most records of one write.
+    `role`: what its consumer may do on Kafka. `refill_s`: a store that lost everything is filled from that many seconds
+    before the log's end; None: from the log's start, because it is the record. `newest_wins`: topics that are live
+    before the others are filled, because their order does not matter. `batch_records`: most records of one write.
     """
 
     make: Callable[[Settings], Sink]
+    role: Role
     batch_records: int
     refill_s: Callable[[Settings], int | None]
     newest_wins: tuple[Topic, ...] = ()
@@ -37,6 +39,6 @@ def _postgres(settings: Settings) -> Sink:
 
 SINKS: dict[str, SinkRow] = {
     # A script of 1,000 trades holds Redis for some 5 ms, in which its other readers wait.
-    "redis": SinkRow(_redis, 1000, lambda settings: settings.redis.refill, (TICKERS, ORDERBOOKS)),
-    "postgres": SinkRow(_postgres, 2000, lambda settings: None),
+    "redis": SinkRow(_redis, "consumer-redis", 1000, lambda settings: settings.redis.refill, (TICKERS, ORDERBOOKS)),
+    "postgres": SinkRow(_postgres, "consumer-postgres", 2000, lambda settings: None),
 }

@@ -33,7 +33,7 @@ LOOKS = (
     "status --json", "doctor", "doctor --json", "settings", "settings --json", "topics create", "db migrate",
     "alerts list", "alerts mute KRW-BTC", "alerts unmute KRW-BTC", "alerts test", "dead-letters list",
     "dead-letters show 1", "dead-letters replay --all", "explain KRW-BTC 22:27",
-    "redis acl writer --password-file {word}",
+    "redis acl writer --password-file {word}", "topics grant reader --password-file {word}",
     "db user reader --password-file {word}", "reconcile --truth {truth}",
 )  # fmt: skip
 """Each once, wherever its servers are."""

@@ -1,0 +1,145 @@
+"""Least rights on a Kafka that asks who is there: each role does its work with them, and a missing one is told."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.protocol.admin import DeleteAclsRequest
+from aiokafka.structs import TopicPartition
+
+from devstack.places import DataDirectory
+from devstack.server import Server
+from shared.errors import WrongUse
+from shared.kafka import PartitionReader, check_rights, create_topics, make_producer, wait_until_reachable
+from shared.kafka.lists import ANY, KINDS, LITERAL, OPERATIONS
+from shared.kafka.users import KafkaUsers
+from shared.rights import RIGHTS, Right, Role
+from shared.settings import KafkaSettings
+from shared.topics import ALERTS, TICKERS, TRADES
+from tests.kafka_logins import KafkaWithLogins, environment, give_rights
+
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
+PASSWORD = "a password"
+
+
+@dataclass
+class Guarded:
+    kafka: KafkaWithLogins
+    administrator: KafkaSettings
+
+    def login(self, role: Role) -> KafkaSettings:
+        return self.kafka.as_user(f"a-{role}", PASSWORD)
+
+    async def take_away(self, user: str, right: Right) -> None:
+        """As somebody who knows better would."""
+        client = AIOKafkaClient(bootstrap_servers=self.administrator.bootstrap_servers)
+        await client.bootstrap()
+        row = KINDS[right.kind], right.name, LITERAL, f"User:{user}", None, OPERATIONS[right.operation], ANY
+        await client.send(client.get_random_node(), DeleteAclsRequest(*row))
+        await client.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guarded() -> AsyncIterator[Guarded]:
+    """Every role has a user, and the one for the set-up made the topics."""
+    directory = DataDirectory()
+    kafka = KafkaWithLogins(directory.path / "kafka")
+    server: Server = kafka.server()
+    await asyncio.to_thread(server.start)
+    one = Guarded(kafka, KafkaSettings(bootstrap_servers=server.address))
+    for role in RIGHTS:
+        await give_rights(one.administrator, role, f"a-{role}", PASSWORD)
+    await create_topics(one.login("setup"))
+    yield one
+    await asyncio.to_thread(server.stop)
+    directory.close()
+
+
+async def test_every_role_has_what_it_needs(guarded: Guarded) -> None:
+    for role in RIGHTS:
+        await check_rights(guarded.login(role), role)
+
+
+async def test_what_a_role_has_not_is_told_at_once_and_all_of_it(guarded: Guarded) -> None:
+    with pytest.raises(WrongUse) as error:
+        await check_rights(guarded.login("reader"), "consumer-redis")
+    assert str(error.value) == (
+        "Kafka does not let a-reader do what this needs: Write topic tape.feed.v1, Write topic tape.dead-letters.v1. "
+        "Type as Kafka's administrator: tapewatch topics grant consumer-redis --user a-reader"
+    )
+
+
+async def test_kafka_itself_refuses_what_no_role_has(guarded: Guarded) -> None:
+    producer = make_producer(guarded.login("producer"), "test")
+    await producer.start()
+    with pytest.raises(TopicAuthorizationFailedError):
+        await producer.send_and_wait(ALERTS.name, b"{}")
+    await producer.stop()
+    reader = PartitionReader(guarded.login("producer"), "test")
+    await reader.start({TopicPartition(TICKERS.name, 0): 0})  # which it may write
+    with pytest.raises(TopicAuthorizationFailedError):
+        await reader.batch(5_000, 1)
+    await reader.close()
+
+
+async def test_topics_are_made_by_the_set_up_alone(guarded: Guarded) -> None:
+    with pytest.raises(WrongUse, match=r"Kafka does not let a-operator do what this needs: Create topic tape\."):
+        await create_topics(guarded.login("operator"))
+
+
+async def test_rights_are_given_by_an_administrator_alone(guarded: Guarded) -> None:
+    with pytest.raises(WrongUse, match="log in as its administrator"):
+        await give_rights(guarded.login("setup"), "reader", "somebody", PASSWORD)
+
+
+async def test_a_group_must_be_called_after_its_sink(guarded: Guarded) -> None:
+    await check_rights(guarded.login("consumer-redis"), "consumer-redis", ["tapewatch-redis-pool"])
+    with pytest.raises(WrongUse, match=r"--group mine: .* begin with tapewatch-redis"):
+        await check_rights(guarded.login("consumer-redis"), "consumer-redis", ["mine"])
+
+
+async def test_a_wrong_password_is_told(guarded: Guarded) -> None:
+    with pytest.raises(WrongUse, match="refuses user or password"):
+        await wait_until_reachable(guarded.kafka.as_user("a-reader", "another"), 0)
+
+
+async def test_the_command_gives_what_is_missing_and_a_service_says_what_is(guarded: Guarded, tmp_path: Path) -> None:
+    """Also on a second run, which gives nothing; and the password is shown to nobody."""
+    password, user = tmp_path / "password", "an-alert-worker"
+    password.write_text("a secret word\n")
+    command = ("topics", "grant", "alert-worker", "--user", user, "--password-file", str(password))
+    first = run(guarded.administrator, *command)
+    assert first.returncode == 0
+    assert "Write topic tape.alerts.v1\tgiven" in first.stdout
+    lost = Right("topic", TRADES.name, "Write")
+    await guarded.take_away(user, lost)
+
+    alone = run(guarded.kafka.as_user(user, "a secret word"), "alert-worker")
+
+    assert alone.returncode == 2
+    assert alone.stderr.splitlines()[-1] == (
+        f"tapewatch alert-worker: Kafka does not let {user} do what this needs: {lost}. "
+        f"Type as Kafka's administrator: tapewatch topics grant alert-worker --user {user}"
+    )
+    again = run(guarded.administrator, *command)
+    assert again.stdout.count("\tgiven") == 1
+    assert f"{lost}\tgiven" in again.stdout
+    async with KafkaUsers(guarded.administrator) as users:
+        assert set(await users.rights(user)) == set(RIGHTS["alert-worker"])
+    assert "a secret word" not in first.stdout + first.stderr + again.stdout + again.stderr + alone.stderr
+
+
+def run(settings: KafkaSettings, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
+    told = kept | environment(settings) | {"TAPEWATCH_START__WAIT_S": "30"}
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments], env=told, capture_output=True, text=True, check=False
+    )
