@@ -98,6 +98,8 @@ class Going(msgspec.Struct, array_like=True):
 class Pair:
     """One coin."""
 
+    __slots__ = ("baseline", "going", "history", "is_same", "legs", "suspicion")
+
     def __init__(self) -> None:
         self.legs: dict[int, Sample] = {}
         self.is_same = False
@@ -250,7 +252,9 @@ class Divergences:
     def look(self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS) -> list[Alert]:
         """What follows at a boundary, in the order of the coins' names."""
         for sample in samples:
-            pair = self._pairs.setdefault(sample.base, Pair())
+            pair = self._pairs.get(sample.base)
+            if pair is None:
+                pair = self._pairs[sample.base] = Pair()
             pair.legs[LEGS[sample.exchange, sample.quote]] = sample
         both = {base: pair for base, pair in sorted(self._pairs.items()) if len(pair.legs) == 2}
         ratios = [pair.ratio for pair in both.values()]

@@ -8,6 +8,7 @@ import pytest
 
 from services.alert_worker.divergence import Divergences, Sample
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.watch import Watch
 
 START_US = 1_700_000_000_000_000
 COINS = [f"C{number:03}" for number in range(300)]
@@ -232,3 +233,21 @@ def test_a_silent_exchange_keeps_nobody_waiting(falls, play, make_market) -> Non
     trades = sorted([*silent, *falls(["ETH"])], key=lambda trade: trade.received_at_us)
     (opened,) = play(trades)
     assert opened.symbol == "KRW-ETH"
+
+
+def test_however_trades_are_batched_they_give_the_same_alerts(make_market) -> None:
+    markets = [make_market("KRW-BTC"), make_market("KRW-ETH"), make_market("BTCUSDT-X", exchange="binance")]
+    fall = [
+        market.path(lambda at: 130_000_000 * (0.94 if at > 20 else 1.0), 40, seed=n) for n, market in enumerate(markets)
+    ]
+    trades = sorted((trade for path in fall for trade in path), key=lambda trade: trade.received_at_us)
+    records = list(enumerate(trades))
+    one_by_one = Watch()
+    expected = [one for offset, trade in records for one in one_by_one.observe(trade, offset)]
+    assert len(expected) >= 3
+    for size in (1, 7, 64, len(records)):
+        watch, found = Watch(), []
+        for first in range(0, len(records), size):
+            found += watch.observe_all(records[first : first + size])
+        assert found == expected
+        assert watch.partitions[0].position == len(records)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from services.alert_worker.window import BUCKET_US, BUCKETS, Window
 
-Steps = st.lists(st.tuples(st.integers(0, 400_000_000), st.integers(1, 10**12)), min_size=1, max_size=60)
+Prices = st.integers(1, 10**6) | st.integers(1, 10**12)
+Steps = st.lists(st.tuples(st.integers(0, 400_000_000), Prices), min_size=1, max_size=60)
 
 
 def naive(path: list[tuple[int, int]], buckets: int) -> tuple[int, int]:
