@@ -57,15 +57,15 @@ class Installed:
             sleep(0.2)
         return monotonic() - began
 
-    def until_one_begins(self, since: int, beginning: str, within_s: float = 90.0) -> dict[str, Any]:
-        """Wait until one of the messages after `since` begins like this; that message."""
+    def until_one_begins(self, since: int, *beginnings: str, within_s: float = 90.0) -> dict[str, Any]:
+        """Wait until one of the messages after `since` begins like one of these; that message."""
         began = monotonic()
         while True:
             messages = self.ops()[since:]
-            found = [message for message in messages if message["text"].startswith(beginning)]
+            found = [message for message in messages if message["text"].startswith(beginnings)]
             if found:
                 return found[0]
-            assert monotonic() - began < within_s, self._instead(since, beginning)
+            assert monotonic() - began < within_s, self._instead(since, *beginnings)
             sleep(0.2)
 
     def _instead(self, since: int, *wanted: str) -> str:
