@@ -7,10 +7,10 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.reconcile.found import Log, is_misplaced
 from shared import canary
-from shared.events import Alert, Channel, MarketEvent, Notification, OrderBook, Ticker, Trade
+from shared.events import Alert, Channel, FeedEvent, MarketEvent, Notification, OrderBook, Ticker, Trade
 from shared.kafka import MAX_REQUEST_BYTES, client_options
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, NOTIFICATIONS, ORDERBOOKS, TICKERS, TRADES, Topic
+from shared.topics import ALERTS, FEED, NOTIFICATIONS, ORDERBOOKS, TICKERS, TRADES, Topic
 from shared.wire import InvalidRecord, check_schema, decode
 
 _MARKET: dict[Channel, tuple[Topic, type[Trade | Ticker | OrderBook]]] = {
@@ -76,6 +76,13 @@ async def read_alerts(settings: KafkaSettings, since_us: int) -> tuple[list[Aler
         [alert for alert in alerts if alert.decided_at_us >= since_us and alert.exchange != canary.EXCHANGE],
         [receipt for receipt in told if receipt.at_us >= since_us],
     )
+
+
+async def read_feed(settings: KafkaSettings) -> AsyncIterator[FeedEvent]:
+    """Everything that was said of feeds, oldest first. Raises InvalidRecord."""
+    async for batch in _batches(settings, FEED):
+        for record in batch:
+            yield decode(FeedEvent, record.value)
 
 
 async def _batches(settings: KafkaSettings, topic: Topic, since_us: int = 0) -> AsyncIterator[list[ConsumerRecord]]:

@@ -6,6 +6,7 @@ from tests.faults import (
     cluster,
     consumers,
     exchanges,
+    hosts,
     network,
     refusals,
     small_disk,
@@ -26,4 +27,5 @@ FAULTS = (
     *refusals.FAULTS,
     *cluster.FAULTS,
     *small_disk.FAULTS,
+    *hosts.FAULTS,
 )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tests.faults.world import World
 
-StageName = Literal["plain", "three brokers", "proxied", "small disk"]
-"""Which world: one of each server; three brokers; a TCP proxy before each part; or PostgreSQL on a small disk."""
+StageName = Literal["plain", "three brokers", "proxied", "small disk", "hosts"]
+"""Which world: one of each server; three brokers; a TCP proxy before each part; PostgreSQL on a small disk; or services
+on hosts of their own."""
 
 Target = Literal["test", "test-long"]
 """Which target of the Makefile strikes it before `make faults` does: what is quick, and what adds least to that."""

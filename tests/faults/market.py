@@ -18,8 +18,10 @@ class SimulatedMarket(Simulated):
 
     def by_way_of(self, links: Mapping[str, TcpProxy]) -> dict[str, str]:
         """Where the exchanges and Slack are for a service: behind a proxy, if there is one."""
-        here = links["exchanges"].port if "exchanges" in links else self.port
-        return {name: url.replace(f":{self.port}", f":{here}") for name, url in self.addresses.items()}
+        if "exchanges" not in links:
+            return dict(self.addresses)
+        here = links["exchanges"].address
+        return {name: url.replace(f"127.0.0.1:{self.port}", here) for name, url in self.addresses.items()}
 
     async def pause(self) -> None:
         """Say nothing more; connections stay, and the truth log is complete up to here."""

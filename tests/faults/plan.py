@@ -6,7 +6,7 @@ from random import Random
 
 from tests.faults.fault import Fault, StageName
 
-STAGES: tuple[StageName, ...] = ("plain", "proxied", "three brokers", "small disk")
+STAGES: tuple[StageName, ...] = ("plain", "proxied", "three brokers", "small disk", "hosts")
 
 
 class UnknownFault(ValueError):

@@ -13,8 +13,10 @@ from devstack.server import Server
 from devstack.stack import KAFKA_KEY, POSTGRES_KEY, REDIS_KEY
 from devstack.valkey_server import Valkey
 from tests.faults.fault import StageName
+from tests.faults.hosts import ADDRESSES, certificate
 from tests.faults.kafka_proxy import KafkaProxy
 from tests.faults.tcp_proxy import TcpProxy
+from tests.kafka_logins import KafkaWithLogins
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,16 @@ class Link:
 
 @dataclass
 class Servers:
-    """Servers that are not started yet. `proxied` says where each proxy is to be, by the name of what is behind it."""
+    """Servers that are not started yet. `kafka_link` says where the proxy before Kafka is to be, `logins` how services
+    on hosts of their own log in to it.
+    """
 
     kafka: list[Server]
     postgres: Server
     redis: Server
     settings: dict[str, str] = field(default_factory=dict)
     kafka_link: Link | None = None
+    logins: KafkaWithLogins | None = None
 
     @property
     def all(self) -> Sequence[Server]:
@@ -49,20 +54,22 @@ class Servers:
         }
         for key, link in zip(addresses, ("kafka", "postgres", "redis"), strict=True):
             if links and link in links:
-                addresses[key] = _through(addresses[key], links[link].port)
+                addresses[key] = _through(addresses[key], links[link].address)
         return addresses
 
     @asynccontextmanager
     async def linked(self) -> AsyncIterator[Mapping[str, TcpProxy]]:
         """The proxies of a stage that has some, listening. Postgres and Redis have settled their ports by now."""
-        if self.kafka_link is None:
+        if self.kafka_link is None and self.logins is None:
             yield {}
             return
+        host = ADDRESSES["stores"] if self.logins else "127.0.0.1"
         links = {
-            "kafka": KafkaProxy(self.kafka_link.target, self.kafka_link.port),
-            "postgres": TcpProxy(self.postgres.recipe.ports[0].number),
-            "redis": TcpProxy(self.redis.recipe.ports[0].number),
+            "postgres": TcpProxy(self.postgres.recipe.ports[0].number, host=host),
+            "redis": TcpProxy(self.redis.recipe.ports[0].number, host=host),
         }
+        if self.kafka_link:
+            links["kafka"] = KafkaProxy(self.kafka_link.target, self.kafka_link.port)
         async with AsyncExitStack() as at_end:
             for link in links.values():
                 await at_end.enter_async_context(link)
@@ -78,6 +85,9 @@ def servers_of(stage: StageName, root: Path) -> Servers:
     if stage == "proxied":
         kafka, link = _kafka_behind_a_proxy(root / "kafka")
         return Servers([kafka], postgres, redis, kafka_link=link)
+    if stage == "hosts":
+        logins = KafkaWithLogins(root / "kafka", ADDRESSES["kafka"], *certificate(root))
+        return Servers([logins.server()], postgres, redis, logins=logins)
     return Servers([Server(Kafka(root / "kafka"))], postgres, redis)
 
 
@@ -100,10 +110,10 @@ def _kafka_behind_a_proxy(root: Path) -> tuple[Server, Link]:
     return Server(Kafka(root, peers={1: ports}, extra=extra)), link
 
 
-def _through(address: str, port: int) -> str:
-    """The same address by way of a port of this machine."""
+def _through(address: str, way: str) -> str:
+    """The same address by way of another ``host:port``."""
     if "://" not in address:
-        return f"127.0.0.1:{port}"
+        return way
     parts = urlsplit(address)
     who = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    return urlunsplit(parts._replace(netloc=f"{who}127.0.0.1:{port}"))
+    return urlunsplit(parts._replace(netloc=f"{who}{way}"))

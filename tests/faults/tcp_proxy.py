@@ -35,16 +35,26 @@ class Weather:
 
 
 class TcpProxy:
-    """Forwards connections on `port` (0: a free one) to `target`. ``async with proxy: … proxy.weather = Weather(…)``"""
+    """Forwards connections on `port` (0: a free one) of `host` to `target`.
 
-    def __init__(self, target: int, port: int = 0, luck: Callable[[], float] = random.random) -> None:
-        self.target = target
+    ``async with proxy: … proxy.weather = Weather(…)``
+    """
+
+    def __init__(
+        self, target: int, port: int = 0, luck: Callable[[], float] = random.random, host: str = "127.0.0.1"
+    ) -> None:
+        self.target, self.host = target, host
         self.port = port
         self.weather = Weather()
         self._luck = luck
         self._server: asyncio.Server | None = None
         self._connections: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def address(self) -> str:
+        """``host:port`` to connect to."""
+        return f"{self.host}:{self.port}"
 
     @property
     def connections(self) -> int:
@@ -66,7 +76,7 @@ class TcpProxy:
 
     async def listen(self) -> None:
         """Take connections, from now on or again."""
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accepted, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:

@@ -26,6 +26,7 @@ from services.reconcile.report import Report
 from shared.kafka import create_topics
 from shared.settings import Settings, load_settings
 from tests.faults.fault import StageName
+from tests.faults.hosts import ADDRESSES, PASSWORD, ROLES, Hosts, hosts
 from tests.faults.limits import within
 from tests.faults.market import SimulatedMarket
 from tests.faults.processes import Processes
@@ -33,6 +34,7 @@ from tests.faults.servers import Servers, servers_of
 from tests.faults.small_disk import small_disk
 from tests.faults.tcp_proxy import TcpProxy
 from tests.faults.watch import Watch
+from tests.kafka_logins import give_rights
 
 STREAM_CAP = 50_000
 """So many trades a symbol stay in Redis that all of a run can be compared."""
@@ -57,6 +59,7 @@ class World:
     stores: Stores
     wanted: Subscriptions
     links: Mapping[str, TcpProxy]
+    hosts: Hosts | None = None
 
     async def count(self) -> Report:
         """Compare everything published so far with what the stores hold. The market must be paused and all at rest."""
@@ -119,15 +122,16 @@ async def running_world(stage: StageName, *, rate: float, seed: int, keep: bool 
         at_end.push(close)
         if stage == "small disk":
             at_end.enter_context(small_disk(home.path / "postgres"))
+        network = at_end.enter_context(hosts()) if stage == "hosts" else None
         at_end.push_async_callback(asyncio.to_thread, stop_together, servers.all)
         await asyncio.to_thread(start_together, servers.all)
         links = await at_end.enter_async_context(servers.linked())
-        yield await at_end.enter_async_context(_services(servers, links, home.path, rate, seed))
+        yield await at_end.enter_async_context(_services(servers, links, network, home.path, rate, seed))
 
 
 @asynccontextmanager
 async def _services(
-    servers: Servers, links: Mapping[str, TcpProxy], root: Path, rate: float, seed: int
+    servers: Servers, links: Mapping[str, TcpProxy], network: Hosts | None, root: Path, rate: float, seed: int
 ) -> AsyncIterator[World]:
     directory = root / "world"
     directory.mkdir(mode=0o700)
@@ -143,7 +147,9 @@ async def _services(
             group.create_task(create_topics(settings.kafka))
             group.create_task(asyncio.to_thread(bring_up_to_date, settings.postgres))
         if links:
-            exchanges = await at_end.enter_async_context(TcpProxy(market.port))
+            exchanges = await at_end.enter_async_context(
+                TcpProxy(market.port, host=ADDRESSES["outside"] if network else "127.0.0.1")
+            )
             links = {**links, "exchanges": exchanges}
         wanted = subscriptions(await market.offer(), recorded=False)
         logins = Logins(directory / "writer.dsn", directory / "writer.url")
@@ -154,12 +160,17 @@ async def _services(
             (directory / "state" / exchange).mkdir(parents=True)
         stores = {key: value for key, value in linked.items() if key not in (POSTGRES_KEY, REDIS_KEY)} | told
         environment = shared_environment(own, stores, market.by_way_of(links), wanted)
-        processes = Processes(directory, services(wanted.selectors, directory, logins), environment)
+        started = services(wanted.selectors, directory, logins)
+        if network and servers.logins:
+            for role in ROLES:
+                await give_rights(settings.kafka, role, role, PASSWORD)
+            started = [network.place(service, servers.logins) for service in started]
+        processes = Processes(directory, started, environment)
         at_end.push_async_callback(processes.close)
         await processes.start()
         looked = await at_end.enter_async_context(Stores.connect(settings))
         parts = settings, servers.kafka, servers.postgres, servers.redis, market, processes, Watch(processes)
-        world = World(directory, *parts, looked, wanted, links)
+        world = World(directory, *parts, looked, wanted, links, network)
         await world.until_subscribed()
         await market.open_market()
         watching = asyncio.create_task(world.watch.run())

@@ -21,11 +21,15 @@ _KEPT_OUT = (
 
 @dataclass(frozen=True)
 class Service:
-    """One process: its name for people, the arguments of `tapewatch`, and settings of its own."""
+    """One process: its name for people, the arguments of `tapewatch`, and settings of its own.
+
+    `inside` is a command that takes another as its arguments and runs it somewhere else.
+    """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    inside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 def _program(directory: Path, service: Service) -> str:
     # Each service dies with supervisor, even when that is killed with -9.
     launcher = [sys.executable, "-I", "-S", die_with_parent.__file__, "--"]
-    command = " ".join(f'"{part}"' for part in (*launcher, sys.executable, "-m", "services.cli", *service.arguments))
+    started = (*service.inside, sys.executable, "-m", "services.cli", *service.arguments)
+    command = " ".join(f'"{part}"' for part in (*launcher, *started))
     environment = ",".join(f'{key}="{value}"' for key, value in service.environment.items())
     return f"""[program:{service.name}]
 command={_literal(command)}

@@ -1,0 +1,179 @@
+"""Services on hosts of their own: a network namespace each, on one bridge, that reaches only what its work needs.
+
+Kafka asks who is there (TLS, SCRAM-SHA-512, access control lists). Linux lets only root make such hosts.
+"""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+from services.cli.demo.services import Service
+from services.reconcile.kafka_reader import read_feed
+from shared.clock import now_us
+from shared.errors import WrongUse
+from shared.rights import Role
+from tests.faults.fault import Fault, Struck
+from tests.kafka_logins import KafkaWithLogins, environment
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
+
+HostName = Literal["exchanges", "stores", "alerts"]
+"""A host by what it is near to."""
+ServerName = Literal["kafka", "stores", "outside"]
+ADDRESSES: Mapping[ServerName, str] = {"kafka": "198.18.77.1", "stores": "198.18.77.2", "outside": "198.18.77.3"}
+"""Of the range for tests between networks (RFC 2544); `outside` are the exchanges and Slack."""
+_HOSTS: Mapping[HostName, tuple[str, Sequence[ServerName]]] = {
+    "exchanges": ("198.18.77.11", ("kafka", "outside")),
+    "stores": ("198.18.77.12", ("kafka", "stores")),
+    "alerts": ("198.18.77.13", ("kafka", "outside")),
+}
+_PLACES: Mapping[str, tuple[HostName, Role]] = {
+    "producer-upbit": ("exchanges", "producer"),
+    "producer-binance": ("exchanges", "producer"),
+    "consumer-redis": ("stores", "consumer-redis"),
+    "consumer-postgres": ("stores", "consumer-postgres"),
+    "alert-worker": ("alerts", "alert-worker"),
+}
+ROLES: Sequence[Role] = ("producer", "consumer-redis", "consumer-postgres", "alert-worker")
+PASSWORD = "simulated"  # opens nothing but the Kafka of one run
+_BRIDGE = "tw-bridge"
+_CUT_S = 13.0
+_SILENT_S = 30.0
+"""Longer than the silence that a connection is allowed which is known for a minute; shorter ones TCP makes up for."""
+
+
+class Hosts:
+    """The hosts, while they are there."""
+
+    def cut(self, host: HostName) -> None:
+        """Pull its cable: what is sent vanishes, and nobody is told."""
+        _ip("link", "set", _port(host), "down")
+
+    def heal(self, host: HostName) -> None:
+        """Put it back."""
+        _ip("link", "set", _port(host), "up")
+
+    def inside(self, host: HostName) -> tuple[str, ...]:
+        """What a command line has to begin with to be run there."""
+        return ("nsenter", f"--net=/run/netns/{_namespace(host)}")
+
+    def place(self, service: Service, kafka: KafkaWithLogins) -> Service:
+        """The service on its host, with its own login."""
+        host, role = _PLACES[service.name]
+        told = {**service.environment, **environment(kafka.as_user(role, PASSWORD))}
+        return replace(service, environment=told, inside=self.inside(host))
+
+
+@contextmanager
+def hosts() -> Iterator[Hosts]:
+    """Every host and the network between them. Raises WrongUse without the right to make them."""
+    if os.geteuid() != 0:
+        raise WrongUse("hosts of their own take root: name the other faults by ONLY=, or run it as root")
+    with ExitStack() as at_end:
+        _ip("link", "add", _BRIDGE, "type", "bridge")
+        at_end.callback(_ip, "link", "del", _BRIDGE)
+        for address in ADDRESSES.values():
+            _ip("address", "add", f"{address}/24", "dev", _BRIDGE)
+        _ip("link", "set", _BRIDGE, "up")
+        for host, (address, reached) in _HOSTS.items():
+            namespace = _namespace(host)
+            _ip("netns", "add", namespace)
+            at_end.callback(_ip, "netns", "del", namespace)  # and with it both ends of its cable
+            _ip("link", "add", _port(host), "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            _ip("link", "set", _port(host), "master", _BRIDGE, "up")
+            _ip("-n", namespace, "address", "add", f"{address}/32", "dev", "eth0")
+            for device in ("lo", "eth0"):
+                _ip("-n", namespace, "link", "set", device, "up")
+            for server in reached:
+                _ip("-n", namespace, "route", "add", ADDRESSES[server], "dev", "eth0")
+        yield Hosts()
+
+
+def certificate(directory: Path) -> tuple[Path, Path]:
+    """A new key and certificate of Kafka's address: (both, for the broker; the certificate, for those who trust it)."""
+    key, trusted, both = (directory / f"kafka-{name}.pem" for name in ("key", "trusted", "key-and-chain"))
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+    names = ("-subj", "/CN=kafka", "-addext", f"subjectAltName=IP:{ADDRESSES['kafka']}")
+    command = ["openssl", "req", "-x509", *curve, *names, "-keyout", key, "-out", trusted]
+    subprocess.run(command, check=True, capture_output=True)
+    both.touch(mode=0o600)
+    both.write_text(key.read_text() + trusted.read_text())
+    return both, trusted
+
+
+def _namespace(host: HostName) -> str:
+    return f"tw-{host}"
+
+
+def _port(host: HostName) -> str:
+    return f"tw-{host}"
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+async def _cut_for(world: "World", host: HostName, seconds: float) -> None:
+    assert world.hosts is not None
+    world.hosts.cut(host)
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        world.hosts.heal(host)
+
+
+async def exchanges_cut(world: "World", _random: Random) -> Struck:
+    """The producers hear nothing and reach nobody; each connection is told as silent, and as there again."""
+    since_us = now_us()
+    await _cut_for(world, "exchanges", _SILENT_S)
+
+    async def told(world: "World") -> list[str]:
+        events = [event async for event in read_feed(world.settings.kafka) if event.at_us >= since_us]
+        ended = {event.connection for event in events if event.kind in ("stalled", "disconnected")}
+        back = {event.connection for event in events if event.kind == "connected"}
+        gaps = {event.exchange for event in events if event.kind == "gap"}
+        faults = [] if ended else ["nobody was told that the connections are silent"]
+        faults += [f"{connection} ended, and nobody was told that it is back" for connection in ended - back]
+        return faults + [f"no gap of {name}" for name in ("upbit", "binance") if name not in gaps]
+
+    return Struck(check=told)
+
+
+async def stores_cut(world: "World", _random: Random) -> Struck:
+    """Both consumers fall behind, which is what `tapewatch status` shows; nothing is lost, for Kafka keeps it."""
+    assert world.hosts is not None
+    world.hosts.cut("stores")
+    try:
+        await asyncio.sleep(_CUT_S)
+        behind = await _behind(world)
+    finally:
+        world.hosts.heal("stores")
+    return Struck(broken=[f"nobody can see that {name} is behind" for name, count in behind.items() if not count])
+
+
+async def _behind(world: "World") -> dict[str, int]:
+    progress = await world.stores.progress()
+    return {sink: progress.behind_in_all(sink) for sink in progress.of_sink}
+
+
+async def alerts_cut(world: "World", _random: Random) -> Struck:
+    """The alert worker reaches neither Kafka nor Slack; afterwards it watches as before, and nobody else noticed."""
+    await _cut_for(world, "alerts", _CUT_S)
+    return Struck()
+
+
+FAULTS = [
+    Fault("F24", f"{host}-host-cut", f"its cable is out for {seconds:.0f} s", strike, 20, makes_gap=gap, stage="hosts")
+    for host, strike, seconds, gap in (
+        ("exchanges", exchanges_cut, _SILENT_S, True),
+        ("stores", stores_cut, _CUT_S, False),
+        ("alerts", alerts_cut, _CUT_S, False),
+    )
+]
