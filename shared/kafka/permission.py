@@ -5,10 +5,12 @@ A right that is taken away later ends the process at its next request; the start
 
 from collections.abc import Sequence
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     GroupCoordinatorNotAvailableError,
+    KafkaError,
     TopicAuthorizationFailedError,
 )
 
@@ -19,6 +21,7 @@ from shared.kafka.metadata import describe_topics
 from shared.rights import RIGHTS, Kind, Role, refused, sentence
 from shared.settings import KafkaSettings
 
+log = structlog.get_logger(__name__)
 _Allowed = dict[tuple[Kind, str], frozenset[str]]
 
 
@@ -26,8 +29,15 @@ async def check_rights(settings: KafkaSettings, role: Role, groups: Sequence[str
     """Raise WrongUse with every right on topics that `role` needs and this login has not; or when it may not be in a
     group of `groups`.
 
-    What is not there yet is not known, nor is anything of a broker that does not tell. Raises KafkaError.
+    What is not there yet is not known, nor is anything of a broker that does not tell: that is no reason to wait.
     """
+    try:
+        await _check(settings, role, groups)
+    except KafkaError as error:
+        log.warning("Kafka does not tell what we may do", reason=repr(error))
+
+
+async def _check(settings: KafkaSettings, role: Role, groups: Sequence[str]) -> None:
     needs = RIGHTS[role]
     allowed = await _on_topics(settings, [right.name for right in needs if right.kind == "topic"])
     if lacking := refused(needs, allowed):

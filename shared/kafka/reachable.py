@@ -22,8 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: asyncio.Event | None = None) -> None:
-    """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds, or
-    WrongUse when Kafka refuses user or password until then.
+    """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds.
 
     Raises WrongUse when it refuses user or password, Stopped when `stop` is set meanwhile.
     """
@@ -45,12 +44,6 @@ async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: async
         try:
             await attempts(_touch, options, reasons)
         except KafkaConnectionError:
-            if "SaslAuthenticationFailed" in reasons[-1]:
-                raise WrongUse(
-                    f"Kafka at {settings.bootstrap_servers} refuses user or password: are "
-                    "TAPEWATCH_KAFKA__SASL_USERNAME and SASL_PASSWORD right? "
-                    "`tapewatch topics grant --help` says how a user gets a password"
-                ) from None
             raise Unreachable(
                 f"Kafka did not answer within {wait_s} s: {reasons[-1]}. "
                 "Is it running, and is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?"
