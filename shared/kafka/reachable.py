@@ -67,7 +67,8 @@ async def _touch(options: Mapping[str, Any], reasons: Sequence[str]) -> None:
         if any(refusal in reasons[-1] for refusal in _REFUSALS):
             raise WrongUse(
                 f"Kafka refuses us: {reasons[-1]}. "
-                "Are TAPEWATCH_KAFKA__SASL_USERNAME, SASL_PASSWORD and SASL_MECHANISM right?"
+                "Are TAPEWATCH_KAFKA__SASL_USERNAME, SASL_PASSWORD and SASL_MECHANISM right? "
+                "`tapewatch topics grant --help` says how a user gets a password"
             ) from None
         raise
     finally:

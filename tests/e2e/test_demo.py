@@ -53,6 +53,7 @@ def test_a_calm_market_says_nothing_and_control_c_reckons(start_demo: StartDemo)
     assert report["slack"] == {"messages": 0, "updates": 0, "rejected": 0}
 
 
+@pytest.mark.long
 def test_control_c_before_the_market_opens_leaves_nothing_behind(start_demo: StartDemo) -> None:
     demo = start_demo()
     demo.until(lambda: "starting the services" in demo.output, "start of the services")

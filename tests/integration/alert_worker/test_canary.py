@@ -79,6 +79,7 @@ async def watchdog(worker: Any, ops: tuple[Workspace, str], tmp_path: Any) -> As
         pytest.param(SlackFault("hang", 10_000, seconds=60), id="hung", marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 async def test_it_goes_round_unheard_and_is_told_when_it_does_not_come_back(
     worker: Any, slack: Any, watchdog: object, ops: tuple[Workspace, str], fresh_topics: KafkaSettings,
     eventually: Callable[..., Awaitable[None]], fault: SlackFault,

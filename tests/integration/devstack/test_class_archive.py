@@ -37,6 +37,7 @@ def grow_old(listed: Path) -> None:
     os.utime(listed, (a_minute_ago, a_minute_ago))
 
 
+@pytest.mark.long
 def test_a_broker_lists_a_later_one_reads_the_archive_and_a_broken_one_is_done_without(
     cache: Path, server: Server
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_frozen_server_can_be_stopped(start: Start, data_directory: Path, make
     assert server.wait() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [Kafka, Postgres, Valkey])
 def test_a_free_port_that_somebody_was_quicker_to_take_is_left_to_them(
     start: Start, data_directory: Path, make: Callable[[Path], Recipe]
@@ -120,6 +121,7 @@ def test_a_free_port_that_somebody_was_quicker_to_take_is_left_to_them(
         assert server.running
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [Kafka, Postgres, Valkey])
 def test_a_server_whose_clients_know_its_port_does_not_move(
     start: Start, data_directory: Path, make: Callable[[Path], Recipe]

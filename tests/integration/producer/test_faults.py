@@ -131,6 +131,7 @@ async def test_a_gap_covers_what_was_missed_whatever_the_exchanges_clock_says(
     assert {one.event.exchange for one in feed if one.event.kind == "gap"} == set(BOTH)
 
 
+@pytest.mark.long
 async def test_a_symbol_that_is_listed_and_never_served_is_told(ground, end_of):
     await ground.market(expect=0)
     producer = await ground.producer("upbit", UPBIT__SYMBOLS="KRW-BTC,BTC-ETH", UPBIT__CHANNELS="trade")
@@ -165,6 +166,7 @@ async def test_a_planned_cut_loses_nothing_and_is_no_gap(ground, compare, end_of
     assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("exchange", BOTH)
 async def test_a_connection_is_replaced_before_the_exchange_would_cut_it(ground, compare, monkeypatch, exchange):
     adapter = ADAPTERS[exchange]
@@ -205,6 +207,7 @@ async def own_kafka(data_directory):
     await asyncio.to_thread(server.stop)
 
 
+@pytest.mark.long
 @pytest.mark.servers
 @pytest.mark.timeout(120)
 async def test_kafka_away_for_seconds_loses_nothing(own_kafka, field_on, compare, end_of):

@@ -145,6 +145,7 @@ async def test_where_all_is_well(
     await nothing_was_shown(served, outside, fresh_topics)
 
 
+@pytest.mark.long
 async def test_where_everybody_refuses_and_repeats_what_was_asked(
     served: Any, outside: Any, planted: dict[str, str], fresh_topics: KafkaSettings, looks: list[tuple[str, ...]]
 ) -> None:

@@ -152,6 +152,7 @@ async def test_what_answers_and_does_not_get_on_is_told_as_hung(ops: Ops) -> Non
     assert "hung: no progress" in hung.text
 
 
+@pytest.mark.long
 async def test_a_watchdog_that_is_killed_tells_what_happened_meanwhile_and_nothing_twice(ops: Ops) -> None:
     part = await ops.part()
     watchdog = await ops.watchdog()
@@ -168,6 +169,7 @@ async def test_a_watchdog_that_is_killed_tells_what_happened_meanwhile_and_nothi
     assert back.thread_ts == down.ts
 
 
+@pytest.mark.long
 async def test_slack_that_is_away_delays_and_loses_nothing(ops: Ops) -> None:
     ops.api.plan_fault(SlackFault("error", 3, status=503))
     part = await ops.part()

@@ -62,6 +62,7 @@ async def until_noted(admin: Any, *, told: bool) -> None:
         noted = any(at.metadata == TOLD for partition, at in offsets.items() if partition.topic == TRADES.name)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)  # lives through several rounds of looking
 async def test_told_once_while_the_store_is_away_and_when_it_is_over(
     tape: Any, cache: Any, start_consumer: Start, admin: Any, unused_tcp_port: int
