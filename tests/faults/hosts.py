@@ -85,8 +85,9 @@ def hosts() -> Iterator[Hosts]:
         for host, (address, reached) in _HOSTS.items():
             namespace = _namespace(host)
             _ip("netns", "add", namespace)
-            at_end.callback(_ip, "netns", "del", namespace)  # and with it both ends of its cable
+            at_end.callback(_ip, "netns", "del", namespace)
             _ip("link", "add", _port(host), "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            at_end.callback(_ip, "link", "del", _port(host))  # with its namespace it would go some time later
             _ip("link", "set", _port(host), "master", _BRIDGE, "up")
             _ip("-n", namespace, "address", "add", f"{address}/32", "dev", "eth0")
             for device in ("lo", "eth0"):
@@ -169,11 +170,30 @@ async def alerts_cut(world: "World", _random: Random) -> Struck:
     return Struck()
 
 
+async def all_restarted(world: "World", _random: Random) -> Struck:
+    """Each service begins again, where it reads what is there already: Kafka refuses none of it."""
+    for name in world.services.names:
+        await world.services.strike(name)
+
+    async def refused(world: "World") -> list[str]:
+        logs = {name: world.directory / f"{name}.log" for name in world.services.names}
+        return [
+            f"{name} was refused something" for name, log in logs.items() if b"AuthorizationFailed" in log.read_bytes()
+        ]
+
+    return Struck(len(world.services.names), check=refused)
+
+
 FAULTS = [
-    Fault("F24", f"{host}-host-cut", f"its cable is out for {seconds:.0f} s", strike, 20, makes_gap=gap, stage="hosts")
-    for host, strike, seconds, gap in (
-        ("exchanges", exchanges_cut, _SILENT_S, True),
-        ("stores", stores_cut, _CUT_S, False),
-        ("alerts", alerts_cut, _CUT_S, False),
-    )
+    Fault("F24", "restarted-on-hosts", "kill -9 of every service", all_restarted, 20, makes_gap=True, stage="hosts"),
+    *(
+        Fault(
+            "F24", f"{host}-host-cut", f"its cable is out for {seconds:.0f} s", strike, 20, makes_gap=gap, stage="hosts"
+        )
+        for host, strike, seconds, gap in (
+            ("exchanges", exchanges_cut, _SILENT_S, True),
+            ("stores", stores_cut, _CUT_S, False),
+            ("alerts", alerts_cut, _CUT_S, False),
+        )
+    ),
 ]
