@@ -6,6 +6,7 @@ quick.
 
 import sys
 from importlib.metadata import version
+from types import TracebackType
 
 import typer
 
@@ -98,8 +99,10 @@ def tapewatch(
 
 def main() -> None:
     """The console script."""
+    sys.excepthook = _tell_unforeseen
+    command = typer.main.get_command(app)  # called itself, typer puts its own hook before ours
     try:
-        app()
+        command()
     except TapewatchError as error:
         from shared.redaction import without_secrets
 
@@ -109,12 +112,6 @@ def main() -> None:
         if extra is None:
             raise
         _end(f"this needs the package {error.name}: pip install 'tapewatch[{extra}]'", 2)
-    except Exception:  # noqa: BLE001 - what nobody foresaw, told as ever, but for the secrets that its text may hold
-        from traceback import format_exc
-
-        from shared.redaction import without_secrets
-
-        sys.exit(without_secrets(format_exc()))
 
 
 def missing_extra(module: str, command: str) -> str | None:
@@ -123,6 +120,15 @@ def missing_extra(module: str, command: str) -> str | None:
     if package not in _EXTRA_OF_PACKAGE:
         return None
     return command if command in _EXTRA_OF_COMMAND else _EXTRA_OF_PACKAGE[package]
+
+
+def _tell_unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The last word of a process that ends by what nobody foresaw: a traceback, but for secrets that it may hold."""
+    from traceback import format_exception
+
+    from shared.redaction import without_secrets
+
+    sys.stderr.write(without_secrets("".join(format_exception(kind, error, trace))))
 
 
 def _end(line: str, exit_code: int) -> None:

@@ -111,3 +111,21 @@ def test_the_demo_says_what_is_wrong_before_it_starts_anything(arguments: list[s
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert says in done.stderr
+
+
+def test_what_nobody_foresaw_ends_it_with_a_traceback_that_shows_no_secret() -> None:
+    unforeseen = (
+        "import sys\n"
+        "from services.cli.main import app, main\n"
+        "from shared.redaction import hide\n"
+        "@app.command('unforeseen')\n"
+        "def unforeseen():\n"
+        "    raise KeyError('of ' + 'open' + 'sesame')\n"
+        "hide('open' + 'sesame')\n"
+        "sys.argv = ['tapewatch', 'unforeseen']\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", unforeseen], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Traceback")
+    assert ended.stderr.rstrip().endswith("KeyError: 'of ***'")
