@@ -7,14 +7,13 @@ from functools import partial
 
 import structlog
 
-from services.producer import catalogue
 from services.producer.candle_filling import CandleFilling
 from services.producer.catalogue import Market
 from services.producer.exchanges import ADAPTERS
-from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing, Rate
+from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing
 from services.producer.feed import Feed
 from services.producer.gaps import Tail
-from services.producer.list_news import ListNews
+from services.producer.list_news import ListNews, publish_instruments
 from services.producer.list_watch import watch_list
 from services.producer.newcomers import Newcomers
 from services.producer.plan import Connection, connections, owned
@@ -30,10 +29,10 @@ from shared import kafka, lifecycle
 from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.liveness import Liveness
-from shared.partitioning import Shard, symbol_key
+from shared.partitioning import Shard
 from shared.settings import BinanceSettings, Settings, UpbitSettings
 from shared.topic_ids import wait_for_topic_ids
-from shared.topics import INSTRUMENTS, TRADES
+from shared.topics import TRADES
 
 DRAIN_WITHIN_S = 5.0
 _BATCH_BYTES = 256 << 10
@@ -58,18 +57,16 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     make_plan = partial(_plan, adapter, own, shard)
     plan = make_plan(selection.symbols, selection.book_symbols)
     publisher = _publisher(settings, f"producer-{exchange}-{shard.index}", adapter.trade_exchange)
-    _publish_instruments(publisher, adapter, selection, plan)
+    _publish_instruments(publisher, selection, plan)
     await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s))
     tail = await lifecycle.unless_stopped(stop, _tail(settings, adapter, shard))
     means = _means(adapter, publisher, shard)
     filling = CandleFilling(exchange, own.rest_url, adapter.trade_exchange, shard, publisher, now_us)
     traded = {symbol for work in plan if work.carries_trades for symbol in work.symbols}
-    covered: dict[str, Listing] = {}
 
     def cover(markets: Sequence[Market]) -> None:
         if "trade" in own.channels:
-            covered.update(_listings(markets))
-            filling.cover(covered)
+            filling.cover(_listings(markets))
 
     cover([market for market in selection.markets if market.symbol in traded])
     log.info("reading", exchange=exchange, shard=str(shard), symbols=len(selection.symbols), connections=len(plan))
@@ -168,15 +165,10 @@ def _plan(  # noqa: PLR0913, PLR0917  # every argument is one independent choice
     )
 
 
-def _publish_instruments(
-    publisher: Publisher, adapter: ExchangeAdapter, selection: Selection, plan: Sequence[Connection]
-) -> None:
+def _publish_instruments(publisher: Publisher, selection: Selection, plan: Sequence[Connection]) -> None:
     mine = {symbol for work in plan for symbol in work.symbols}
-    for exchange in dict.fromkeys(work.exchange for work in plan):
-        for market in selection.markets:
-            if market.symbol in mine:
-                record = catalogue.instrument(market, exchange, now_us())
-                publisher.put(INSTRUMENTS, symbol_key(exchange, market.symbol), record)
+    markets = [market for market in selection.markets if market.symbol in mine]
+    publish_instruments(publisher, markets, dict.fromkeys(work.exchange for work in plan), now_us())
 
 
 def _owns(shard: Shard, trade_exchange: str, symbol: str) -> bool:
@@ -188,6 +180,4 @@ async def _tail(settings: Settings, adapter: ExchangeAdapter, shard: Shard) -> T
 
 
 def _means(adapter: ExchangeAdapter, publisher: Publisher, shard: Shard) -> Means:
-    # Processes of one exchange may share an address, and limits are counted by address.
-    rates = [Rate(rate.count, rate.seconds * shard.count) for rate in adapter.conduct.connects]
-    return Means(adapter, publisher, now_us, time.monotonic, Budget(rates))
+    return Means(adapter, publisher, now_us, time.monotonic, Budget.shared(adapter.conduct.connects, shard.count))

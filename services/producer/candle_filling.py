@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.producer.candles import MINUTES
-from services.producer.exchanges.base import InvalidFrame, Listing, Rate
+from services.producer.exchanges.base import InvalidFrame, Listing
 from services.producer.publisher import Publisher
 from services.producer.rest import NoAnswer, fetch, make_session
 from services.producer.stretches import DAY_US, Page, Stretches
@@ -61,17 +61,16 @@ class CandleFilling:
         self._rest, self._url, self._exchange, self._shard = rest, url.rstrip("/"), exchange, shard
         self._publisher, self._now_us = publisher, now_us
         self._stretches = Stretches()
-        self._listings: Mapping[str, Listing] = {}
+        self._listings: dict[str, Listing] = {}
         self._minutes = MINUTES[rest]
-        # Processes of one exchange may share an address, and limits are counted by address.
-        self._budget = Budget([Rate(rate.count, rate.seconds * shard.count) for rate in self._minutes.rates])
+        self._budget = Budget.shared(self._minutes.rates, shard.count)
         self._told: set[str] = set()
         self._failures = 0
         self._knows_held = False
 
     def cover(self, listings: Mapping[str, Listing]) -> None:
-        """Keep candles of these markets from now on, by symbol; those that are new soonest."""
-        self._listings = dict(listings)
+        """Keep candles of these markets too from now on, by symbol; those that are new soonest."""
+        self._listings.update(listings)
         if self._knows_held:
             self._stretches.want(self._listings)
 

@@ -51,8 +51,8 @@ class ListNews:
         new = [m for m in self._of_ours((*changes.listed, *changes.other)) if self._is_to_be_read(m)]
         self._told |= {market.symbol for market in (*listed, *new)}
         other = [market for market in changes.other if market.symbol in self._told]
-        self._publish((*listed, *other))
-        self._publish(gone, is_gone=True)
+        publish_instruments(self._publisher, (*listed, *other), self._exchanges, self._now())
+        publish_instruments(self._publisher, gone, self._exchanges, self._now(), are_gone=True)
         books = [market.symbol for market in new if self._selection.takes_book(market)]
         has_begun = not new or self._newcomers.begin(new, books, self._selection.known.before_us)
         self._read |= {market.symbol for market in new if has_begun}
@@ -69,12 +69,6 @@ class ListNews:
     def _is_to_be_read(self, market: Market) -> bool:
         return market.symbol not in self._read and self._selection.takes(market)
 
-    def _publish(self, markets: Iterable[Market], *, is_gone: bool = False) -> None:
-        for market in markets:
-            for exchange in self._exchanges:
-                record = catalogue.instrument(market, exchange, self._now(), is_gone=is_gone)
-                self._publisher.put(INSTRUMENTS, symbol_key(exchange, market.symbol), record)
-
     def _announce(self, kind: FeedKind, reason: str, markets: Sequence[Market]) -> None:
         if not markets:
             return
@@ -83,3 +77,14 @@ class ListNews:
         for exchange in self._exchanges:
             event = FeedEvent(kind=kind, exchange=exchange, reason=reason, at_us=self._now(), symbols=symbols)
             self._publisher.announce(event)
+
+
+def publish_instruments(
+    publisher: Publisher, markets: Iterable[Market], exchanges: Iterable[str], at_us: int, *, are_gone: bool = False
+) -> None:
+    """What is known of each market, under every name that its exchange's records go by."""
+    names = list(exchanges)
+    for market in markets:
+        for exchange in names:
+            record = catalogue.instrument(market, exchange, at_us, is_gone=are_gone)
+            publisher.put(INSTRUMENTS, symbol_key(exchange, market.symbol), record)

@@ -12,6 +12,11 @@ class Budget:
     def __init__(self, rates: Sequence[Rate]) -> None:
         self._granted = [(rate, deque[float](maxlen=rate.count)) for rate in rates]
 
+    @classmethod
+    def shared(cls, rates: Sequence[Rate], processes: int) -> "Budget":
+        """The part of one of so many processes of an exchange: they may share an address, which is what it counts."""
+        return cls([Rate(rate.count, rate.seconds * processes) for rate in rates])
+
     def reserve(self, now_s: float) -> float:
         """Reserve the next action and return the seconds to wait before it. `now_s` never goes back."""
         at = now_s
