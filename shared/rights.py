@@ -94,12 +94,16 @@ def refused(needs: Iterable[Right], allowed: Mapping[tuple[Kind, str], frozenset
     return [right for right in needs if right.operation not in allowed.get((right.kind, right.name), {right.operation})]
 
 
+def name_of(user: str | None) -> str:
+    """Who is refused, for people."""
+    return user or "somebody who does not log in"
+
+
 def sentence(lacking: Sequence[Right], user: str | None, role: Role) -> str:
     """One line: what Kafka refuses to whom, and what to do about it."""
-    who = user or "somebody who does not log in"
     listed = ", ".join(map(str, lacking))
     name = f" --user {user}" if user else ""
     return (
-        f"Kafka does not let {who} do what this needs: {listed}. "
+        f"Kafka does not let {name_of(user)} do what this needs: {listed}. "
         f"Type as Kafka's administrator: tapewatch topics grant {role}{name}"
     )

@@ -8,6 +8,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from shared.errors import Unreachable, WrongUse
 from shared.kafka.metadata import Described, describe_topics
+from shared.rights import name_of
 from shared.settings import KafkaSettings
 from shared.topics import Topic
 
@@ -39,7 +40,7 @@ def _id_of(topic: Topic, described: Described, user: str | None) -> str:
         raise MissingTopic(topic.name)
     if described.error == TopicAuthorizationFailedError.errno:
         raise WrongUse(
-            f"Kafka does not let {user or 'somebody who does not log in'} Describe topic {topic.name}: "
+            f"Kafka does not let {name_of(user)} Describe topic {topic.name}: "
             "`tapewatch topics grant --help` says how rights are given"
         )
     if described.error:

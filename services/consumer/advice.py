@@ -17,6 +17,7 @@ from services.consumer.loop import Consumer
 from services.consumer.positions import went_back
 from services.consumer.retention_watch import RetentionWatch
 from shared import failpoints
+from shared.clock import now_us
 
 _EVERY_S = 1.0
 _TELL_WITHIN_S = 5.0
@@ -30,7 +31,8 @@ async def advise_kafka(
     producer: AIOKafkaProducer,
 ) -> None:
     """Go on until cancelled. First, a store that had more than is `stored` at the start is told."""
-    await gaps.tell_went_back(producer, went_back(stored, await _advised(consumer, stored)), consumer.sink.name)
+    records = went_back(stored, await _advised(consumer, stored))
+    await gaps.tell_went_back(producer, records, f"consumer-{consumer.sink.name}", now_us())
     told: dict[TopicPartition, OffsetAndMetadata] = {}
     while True:
         await asyncio.sleep(_EVERY_S)

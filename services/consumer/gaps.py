@@ -10,7 +10,6 @@ from services.consumer.decode import TopicAndPartition
 from services.consumer.feed import EVERY_EXCHANGE, publish
 from services.consumer.positions import Outside
 from shared import metrics
-from shared.clock import now_us
 from shared.events import FeedEvent
 
 log = structlog.get_logger(__name__)
@@ -33,7 +32,9 @@ def jump(outside: Outside) -> Batch:
     return Batch(f"jump of {outside.topic}-{outside.partition} to {outside.bounds.start}", (piece,))
 
 
-async def tell_went_back(producer: AIOKafkaProducer, records: Mapping[TopicAndPartition, int], sink: str) -> None:
+async def tell_went_back(
+    producer: AIOKafkaProducer, records: Mapping[TopicAndPartition, int], reader: str, at_us: int
+) -> None:
     """Log and publish that the store is back at an earlier state, if it is; what follows is read again.
 
     Returns when Kafka acknowledged it. Raises KafkaError.
@@ -45,7 +46,7 @@ async def tell_went_back(producer: AIOKafkaProducer, records: Mapping[TopicAndPa
         "partitions: it was restored from a back-up or lost its last writes. They are read again"
     )
     log.warning("the store went back", reason=reason)
-    event = FeedEvent(kind="degraded", exchange=EVERY_EXCHANGE, reason=f"consumer-{sink}: {reason}", at_us=now_us())
+    event = FeedEvent(kind="degraded", exchange=EVERY_EXCHANGE, reason=f"{reader}: {reason}", at_us=at_us)
     await publish(producer, event)
 
 
