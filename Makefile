@@ -30,7 +30,7 @@ test: $(VENV)/.dev  ## every check, and every test but the long ones: minutes
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev  ## the long tests: more kills, whole recordings, each extra installed alone
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m long $(ARGS)
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "long$(if $(filter 0,$(shell id -u)),, and not root)" $(ARGS)
 
 unit: $(VENV)/.dev  ## the tests that need no server, in seconds
 	$(BIN)/pytest -n 2 tests/unit $(ARGS)

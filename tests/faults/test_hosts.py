@@ -1,7 +1,6 @@
 """Services on hosts of their own, one after the other cut off: told, got over, and nothing lost but inside a gap."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +19,7 @@ pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root"),
+    pytest.mark.root,
 ]
 _CONNECT = """
 import socket, sys
