@@ -1,10 +1,15 @@
-"""``python -m tests.faults``: every fault strikes the whole product; one table; exit status 1 if an invariant broke."""
+"""``python -m tests.faults``: every fault strikes the whole product; one table; exit status 1 if an invariant broke.
+
+python -m tests.faults --only F13,redis-emptied   # some, by code or name
+python -m tests.faults --resume --document        # what has no result yet; then docs/FAULTS.md with the last of each
+"""
 
 import argparse
 import asyncio
 import logging
 import random
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,9 +18,11 @@ from tests.faults.fault import Fault
 from tests.faults.harness import strike_all, struck_world
 from tests.faults.ledger import Outcome
 from tests.faults.plan import UnknownFault, choose, plan
-from tests.faults.table import cells, complaints, draw
+from tests.faults.record import Row, append, load
+from tests.faults.table import cells, complaints, draw, page
 
 _WIDTH = 140
+_DOCUMENT = Path("docs/FAULTS.md")
 
 
 def main() -> int:
@@ -33,28 +40,39 @@ def main() -> int:
             console.print(f"{fault.code:4} {fault.name:32} {fault.says} ({fault.stage})", soft_wrap=True)
         return 0
     logging.basicConfig(level=logging.CRITICAL)  # our own clients complain while their servers are away
+    if arguments.resume:
+        known = load(arguments.state)
+        faults = [fault for fault in faults if fault.name not in known]
     seed = random.randrange(1 << 31) if arguments.seed is None else arguments.seed
-    console.print(f"seed {seed}: {len(faults)} faults at {arguments.rate:.0f} messages/s")
-    outcomes = asyncio.run(_strike(arguments, faults, seed, console))
-    console.print(draw(outcomes, seed))
-    return 1 if any(outcome.broken for outcome in outcomes) else 0
+    console.print(f"seed {seed}: {len(faults)} faults at {arguments.rate:.0f} messages/s; results in {arguments.state}")
+    rows = asyncio.run(_strike(arguments, faults, seed, console))
+    console.print(draw(rows))
+    if arguments.document:
+        _DOCUMENT.write_text(page(FAULTS, load(arguments.state)), encoding="utf-8")
+        console.print(f"written: {_DOCUMENT}")
+    return 1 if any(row.broken for row in rows) else 0
 
 
-async def _strike(arguments: argparse.Namespace, faults: list[Fault], seed: int, console: Console) -> list[Outcome]:
+async def _strike(arguments: argparse.Namespace, faults: list[Fault], seed: int, console: Console) -> list[Row]:
+    rows = []
+
     def tell(outcome: Outcome) -> None:
-        console.print("  ".join(cells(outcome)), *complaints([outcome]), sep="\n    ", soft_wrap=True)
+        rows.append(row := Row.of(outcome, seed))
+        append(arguments.state, [row])
+        console.print("  ".join(cells(row)), *complaints([row]), sep="\n    ", soft_wrap=True)
 
-    outcomes = []
     for stage, planned in plan(faults, seed).items():
         async with struck_world(
             stage, rate=arguments.rate, seed=seed, patience=arguments.patience, keep=arguments.keep
         ) as strikes:
-            outcomes += await strike_all(strikes, planned, tell)
-    return outcomes
+            await strike_all(strikes, planned, tell)
+    return rows
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, help="repeats a run; drawn and printed if absent")
     parser.add_argument("--only", default="", help="codes or names, joined by commas, e.g. F13,redis-emptied")
     parser.add_argument("--quick", action="store_true", help="only those that `make test` and `make test-long` run")
@@ -62,6 +80,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=1.0, help="stretches the time bounds on a busy machine")
     parser.add_argument("--keep", action="store_true", help="keep data and logs")
     parser.add_argument("--list", action="store_true", help="print the faults and end")
+    parser.add_argument("--state", type=Path, default=Path(".faults.jsonl"), help="where each result is written down")
+    parser.add_argument("--resume", action="store_true", help="only faults that have no result there")
+    parser.add_argument("--document", action="store_true", help=f"write {_DOCUMENT} with the last result of each")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """Lets one fault after the other strike a running world, and counts after each what it cost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -74,15 +74,10 @@ async def struck_world(
         yield Strikes(world, patience, Totals(), first_files)
 
 
-async def strike_all(
-    strikes: Strikes, plan: Sequence[Planned], tell: Callable[[Outcome], Awaitable[None] | None]
-) -> list[Outcome]:
+async def strike_all(strikes: Strikes, plan: Sequence[Planned], tell: Callable[[Outcome], None]) -> None:
     """Every planned fault in turn."""
-    outcomes = []
     for planned in plan:
-        outcomes.append(await strikes.strike(planned))
-        tell(outcomes[-1])
-    return outcomes
+        tell(await strikes.strike(planned))
 
 
 async def caught_up(world: World, within_s: float = _GIVE_UP_AFTER_S) -> float | None:

@@ -1,13 +1,14 @@
-"""The one table that a run of faults ends with. Pure."""
+"""The one table that a run of faults ends with, on the screen and as a page. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tests.faults.ledger import Outcome
+from tests.faults.fault import Fault
+from tests.faults.record import Row
 
 _HEADINGS = (
     "injected",
@@ -22,43 +23,73 @@ _HEADINGS = (
 )
 
 
-def draw(outcomes: Sequence[Outcome], seed: int) -> RenderableType:
-    """All outcomes, then what broke."""
-    table = Table(title=f"seed {seed}", title_justify="left", box=box.SIMPLE_HEAD)
+def draw(rows: Sequence[Row]) -> RenderableType:
+    """All rows, then what broke."""
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("fault", no_wrap=True)
     for heading in _HEADINGS:
         table.add_column(heading, justify="right")
-    for outcome in outcomes:
-        table.add_row(*cells(outcome), style="red" if outcome.broken else "")
-    return Group(table, *(Text(line, style="bold red") for line in complaints(outcomes)), verdict(outcomes))
+    for row in rows:
+        table.add_row(*cells(row), style="red" if row.broken else "")
+    style = "bold red" if complaints(rows) else "bold green"
+    return Group(table, *(Text(line, style="bold red") for line in complaints(rows)), Text(verdict(rows), style=style))
 
 
-def cells(outcome: Outcome) -> list[str]:
+def cells(row: Row) -> list[str]:
     """One row, as plain text."""
-    cost = outcome.cost
-    caught_up = "never" if outcome.caught_up_s is None else f"{outcome.caught_up_s:.2f}"
     return [
-        f"{outcome.fault.code} {outcome.fault.name}",
-        str(outcome.times),
-        f"{outcome.published:,}",
-        str(cost.lost),
-        str(cost.doubled),
-        str(cost.out_of_order),
-        str(cost.gapped),
-        caught_up,
-        str(outcome.restarts),
-        f"{outcome.peak_mb:.0f}",
+        f"{row.code} {row.name}",
+        str(row.injected),
+        f"{row.published:,}",
+        str(row.lost),
+        str(row.doubled),
+        str(row.out_of_order),
+        f"{row.in_gaps:,}",
+        "never" if row.caught_up_s is None else f"{row.caught_up_s:.2f}",
+        str(row.restarts),
+        f"{row.memory_mb:.0f}",
     ]
 
 
-def complaints(outcomes: Sequence[Outcome]) -> list[str]:
+def complaints(rows: Sequence[Row]) -> list[str]:
     """A line for each invariant that broke."""
-    return [f"{one.fault.code} {one.fault.name}: {text}" for one in outcomes for text in one.broken]
+    return [f"{row.code} {row.name}: {text}" for row in rows for text in row.broken]
 
 
-def verdict(outcomes: Sequence[Outcome]) -> Text:
+def verdict(rows: Sequence[Row]) -> str:
     """The last line."""
-    broken = sum(bool(one.broken) for one in outcomes)
+    broken = sum(bool(row.broken) for row in rows)
     if broken:
-        return Text(f"{broken} of {len(outcomes)} faults broke an invariant", style="bold red")
-    return Text(f"{len(outcomes)} faults, and every invariant held", style="bold green")
+        return f"{broken} of {len(rows)} faults broke an invariant"
+    return f"every invariant held in {len(rows)} of {len(rows)} faults"
+
+
+def page(catalogue: Sequence[Fault], known: Mapping[str, Row]) -> str:
+    """The last result of every fault of the catalogue as Markdown, in its order; those without one are named."""
+    rows = [known[fault.name] for fault in catalogue if fault.name in known]
+    missing = [fault.name for fault in catalogue if fault.name not in known]
+    lines = [_ABOVE.format(verdict=verdict(rows), seeds=", ".join(map(str, sorted({row.seed for row in rows}))))]
+    if missing:
+        lines += [f"Not run yet: {', '.join(missing)}.", ""]
+    if complaints(rows):
+        lines += ["What broke:", "", *(f"- {line}" for line in complaints(rows)), ""]
+    lines += [f"| fault | what happens | {' | '.join(_HEADINGS)} |", f"|---|---|{'---:|' * len(_HEADINGS)}"]
+    for row in rows:
+        name, *figures = cells(row)
+        stage = "" if row.stage == "plain" else f" ({row.stage})"
+        lines.append(f"| {name} | {row.says}{stage} | {' | '.join(figures)} |")
+    return "\n".join([*lines, ""])
+
+
+_ABOVE = """# Faults: what each one cost
+
+`make faults ARGS=--document` strikes the whole product with one fault after the other and writes this page: real
+Kafka, PostgreSQL and Valkey, simulated exchanges, every service a process of its own. After each fault everything that
+the exchanges published is compared with Kafka and both stores, trade by trade.
+
+**Result: {verdict}.** Seeds: {seeds}; `make faults SEED=… ONLY=name` repeats one.
+
+*In gaps*: trades that an exchange published while it could not reach us; a recorded gap says so. *Caught up*: from the
+end of the fault until both stores have everything that Kafka has and show trades that arrived since. *Memory*: the most
+that any one service had.
+"""

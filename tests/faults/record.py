@@ -1,0 +1,64 @@
+"""What faults have cost so far, a line of JSON each, so that a run can go on and its last result can be shown."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from tests.faults.ledger import Outcome
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault's last result. `caught_up_s` None: never; `memory_mb`: the most that any service had."""
+
+    code: str
+    name: str
+    says: str
+    stage: str
+    seed: int
+    injected: int
+    published: int
+    lost: int
+    doubled: int
+    out_of_order: int
+    in_gaps: int
+    caught_up_s: float | None
+    restarts: int
+    memory_mb: float
+    broken: list[str]
+
+    @classmethod
+    def of(cls, outcome: Outcome, seed: int) -> "Row":
+        """What an outcome says, without what only its run needed."""
+        fault, cost = outcome.fault, outcome.cost
+        return cls(
+            code=fault.code,
+            name=fault.name,
+            says=fault.says,
+            stage=fault.stage,
+            seed=seed,
+            injected=outcome.times,
+            published=outcome.published,
+            lost=cost.lost,
+            doubled=cost.doubled,
+            out_of_order=cost.out_of_order,
+            in_gaps=cost.gapped,
+            caught_up_s=outcome.caught_up_s,
+            restarts=outcome.restarts,
+            memory_mb=outcome.peak_mb,
+            broken=outcome.broken,
+        )
+
+
+def load(path: Path) -> dict[str, Row]:
+    """The last row of each fault by its name; none when there is no record yet."""
+    if not path.exists():
+        return {}
+    rows = msgspec.json.Decoder(Row).decode_lines(path.read_bytes())
+    return {row.name: row for row in rows}
+
+
+def append(path: Path, rows: Iterable[Row]) -> None:
+    """Add rows to the record; a later one of the same fault counts instead of the earlier."""
+    with path.open("ab") as record:
+        record.write(msgspec.json.Encoder().encode_lines(list(rows)))

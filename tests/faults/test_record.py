@@ -1,0 +1,53 @@
+from dataclasses import replace
+from pathlib import Path
+
+from tests.faults.catalogue import FAULTS
+from tests.faults.ledger import Outcome, Resources, Totals
+from tests.faults.record import Row, append, load
+from tests.faults.table import page, verdict
+
+_KILLED, _FROZEN = FAULTS[1], FAULTS[2]
+
+
+def _outcome(**changes: object) -> Outcome:
+    calm = Outcome(
+        fault=_KILLED,
+        times=3,
+        cost=Totals(gapped=1_234),
+        caught_up_s=1.5,
+        restarts=2,
+        resources=Resources({"redis": 40.0, "consumer-redis": 70.4}, {}),
+        published=9_876,
+    )
+    return replace(calm, **changes)  # type: ignore[arg-type]
+
+
+def test_the_last_result_of_a_fault_counts(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    assert load(record) == {}
+
+    append(record, [Row.of(_outcome(broken=["1 lost"]), 7), Row.of(_outcome(fault=_FROZEN), 7)])
+    append(record, [Row.of(_outcome(), 8)])
+
+    assert {name: (row.seed, row.broken) for name, row in load(record).items()} == {
+        _KILLED.name: (8, []),
+        _FROZEN.name: (7, []),
+    }
+
+
+def test_the_page_shows_each_result_and_names_what_has_none() -> None:
+    row = Row.of(_outcome(), 7)
+    text = page([_KILLED, _FROZEN], {row.name: row})
+
+    assert f"| {_KILLED.code} {_KILLED.name} | {_KILLED.says} | 3 | 9,876 | 0 | 0 | 0 | 1,234 | 1.50 | 2 | 70 |" in text
+    assert f"Not run yet: {_FROZEN.name}." in text
+    assert "every invariant held in 1 of 1 faults" in text
+
+
+def test_the_page_says_what_broke() -> None:
+    row = Row.of(_outcome(broken=["1 lost"], caught_up_s=None), 7)
+    text = page([_KILLED], {row.name: row})
+
+    assert f"- {_KILLED.code} {_KILLED.name}: 1 lost" in text
+    assert "never" in text
+    assert verdict([row]) == "1 of 1 faults broke an invariant"
