@@ -50,11 +50,18 @@ class PartitionReader:
 
     async def log_starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """First offset still kept, by partition."""
+        await self._know(partitions)
         return dict(await self._consumer.beginning_offsets(list(partitions)))
 
     async def log_ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Offset of the next record to come, by partition."""
+        await self._know(partitions)
         return dict(await self._consumer.end_offsets(list(partitions)))
+
+    async def _know(self, partitions: Iterable[TopicPartition]) -> None:
+        """Ask for all new topics at once: aiokafka asks for one after the other, and rests 0.1 s before each."""
+        client = self._consumer._client  # it has no public way
+        await asyncio.gather(*(client.add_topic(topic) for topic in {partition.topic for partition in partitions}))
 
     async def offsets_since(self, partitions: Sequence[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
         """Offset of the first record that the broker stamped at `since_ms` or later; the log's end where none is."""

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from shared.errors import TapewatchError
 STOP_LIMIT_S = 10
 _START_LIMIT_S = 15.0
 _LEAVE_LIMIT_S = 3.0
+_WAKE_EVERY_S = 0.2
 _LOG_BYTES = 20 << 20
 _MAX_SOCKET_PATH = 100  # the kernel's limit is 108 bytes
 _SPAWNED = re.compile(r"spawned: '([^']+)' with pid \d+")
@@ -107,6 +109,7 @@ class Supervisor:
         self._services = services
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
+        self._waking: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()  # one call at a time on the one connection
         self._proxy: Any = connect(_socket(directory))
 
@@ -130,6 +133,18 @@ class Supervisor:
                 if self._process.returncode is not None:
                     raise TapewatchError(f"supervisor ended at once: see {self._directory / 'supervisor.out'}")
                 await asyncio.sleep(0.02)
+        self._waking = asyncio.create_task(self._wake(), name="waking supervisor")
+
+    async def _wake(self) -> None:
+        """Supervisor starts what has ended when something wakes it, or once a second: a restart must not wait for that.
+
+        A connection without a question wakes it.
+        """
+        while True:
+            with suppress(OSError):  # it is gone, which whoever calls it is told
+                _, writer = await asyncio.open_unix_connection(_socket(self._directory))
+                writer.close()
+            await asyncio.sleep(_WAKE_EVERY_S)
 
     async def _answers(self) -> bool:
         """Whether it listens: its socket is there a moment before it does."""
@@ -163,6 +178,8 @@ class Supervisor:
     async def close(self) -> None:
         """Stop what still runs, and supervisor. What does not heed is killed, which every service must bear."""
         self._proxy("close")()
+        if self._waking is not None:
+            self._waking.cancel()
         if self._process is None or self._process.returncode is not None:
             return
         self._process.terminate()

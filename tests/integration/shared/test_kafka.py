@@ -33,6 +33,16 @@ async def reader(fresh_topics: KafkaSettings) -> AsyncIterator[PartitionReader]:
     await one.close()
 
 
+async def test_a_start_does_not_rest_once_a_topic(reader: PartitionReader, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "aiokafka")
+    await reader.connect()
+
+    starts = await reader.log_starts([TopicPartition(topic.name, 0) for topic in TOPICS])
+
+    assert len(starts) == len(TOPICS)
+    assert [line for line in caplog.messages if "wait for metadata refresh" in line] == []
+
+
 async def test_topics_are_created_once(fresh_topics: KafkaSettings, admin: AIOKafkaAdminClient) -> None:
     assert await create_topics(fresh_topics) == []
     await admin.delete_topics([FEED.name])
