@@ -10,6 +10,7 @@ from pathlib import Path
 
 from devstack import class_archive, launch
 from devstack.jars import INSTEAD, class_path
+from devstack.kafka_logins import LoginListener
 from devstack.places import cache_directory
 from devstack.ports import Port
 from devstack.server import Progress, Server, silent
@@ -79,7 +80,10 @@ def properties(node: int, ports: Mapping[int, tuple[int, int]], data: Path, extr
 
 @dataclass
 class Kafka:
-    """One node that is broker and controller. `peers` holds the ports of every node, its own among them."""
+    """One node that is broker and controller. `peers` holds the ports of every node, its own among them.
+
+    With `logins` it asks who is there, but for clients of the first port, who are its administrators.
+    """
 
     root: Path
     node: int = 1
@@ -87,6 +91,7 @@ class Kafka:
     cluster_id: str = field(default_factory=kafka_id)
     heap: str = "256m"
     extra: Mapping[str, str] = field(default_factory=dict)
+    logins: LoginListener | None = None
     cache: Path = field(default_factory=cache_directory)
 
     name: str = "Kafka"
@@ -98,8 +103,8 @@ class Kafka:
 
     @property
     def ports(self) -> Sequence[Port]:
-        """For clients, and for the controller."""
-        return self.peers[self.node]
+        """For clients, for the controller, and for clients that log in."""
+        return (*self.peers[self.node], *([self.logins.port] if self.logins else []))
 
     @property
     def address(self) -> str:
@@ -128,7 +133,8 @@ class Kafka:
     def _configuration(self) -> str:
         path = self.root / "server.properties"
         numbers = {node: (broker.number, controller.number) for node, (broker, controller) in self.peers.items()}
-        lines = properties(self.node, numbers, self.root / "data", self.extra)
+        logins = self.logins.properties(*numbers[self.node]) if self.logins else {}
+        lines = properties(self.node, numbers, self.root / "data", {**logins, **self.extra})
         path.write_text("".join(f"{key}={value}\n" for key, value in lines.items()), encoding="utf-8")
         return str(path)
 

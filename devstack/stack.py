@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from devstack.kafka_logins import LoginListener
 from devstack.kafka_server import Kafka
 from devstack.places import DataDirectory
 from devstack.ports import Port
@@ -46,11 +47,15 @@ class ServerAddresses:
 
 @dataclass(frozen=True)
 class Options:
-    """Ports that a person wants (None: a free one), and how much memory the servers may take."""
+    """Ports that a person wants (None: a free one), and how much memory the servers may take.
+
+    `kafka_logins`: services log in to Kafka, by a port of their own.
+    """
 
     kafka_port: int | None = None
     postgres_port: int | None = None
     redis_port: int | None = None
+    kafka_logins: bool = False
     kafka_heap: str = "256m"
     redis_maxmemory: str = "256mb"
 
@@ -60,7 +65,8 @@ class Stack:
 
     `root` is the directory of their data; None takes a temporary one, which goes with the stack unless `keep` is set,
     then or later.
-    `given` defaults to what the settings say. `kafka`, `postgres` and `redis` are None where an address was given.
+    `given` defaults to what the settings say. `kafka`, `postgres` and `redis` are None where an address was given, and
+    `kafka_logins` where nobody logs in.
     """
 
     def __init__(
@@ -77,7 +83,9 @@ class Stack:
         self._abandoned = False
         self._directory = DataDirectory(root)
         path = self._directory.path
-        kafka = Kafka(path / "kafka", peers={1: (Port(options.kafka_port), Port())}, heap=options.kafka_heap)
+        self.kafka_logins = LoginListener() if options.kafka_logins and not self._given.kafka else None
+        ports = Port(options.kafka_port), Port()
+        kafka = Kafka(path / "kafka", peers={1: ports}, heap=options.kafka_heap, logins=self.kafka_logins)
         postgres = Postgres(path / "postgres", Port(options.postgres_port))
         redis = Valkey(path / "valkey", Port(options.redis_port), maxmemory=options.redis_maxmemory)
         self.kafka = None if self._given.kafka else Server(kafka, progress)

@@ -21,7 +21,6 @@ from shared.events import FeedEvent
 from shared.rights import Role
 from tests.faults.fault import Fault, Struck
 from tests.faults.limits import within
-from tests.kafka_logins import KafkaWithLogins, environment
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -36,12 +35,12 @@ _HOSTS: Mapping[HostName, tuple[str, Sequence[ServerName]]] = {
     "stores": ("198.18.77.12", ("kafka", "stores")),
     "alerts": ("198.18.77.13", ("kafka", "outside")),
 }
-_PLACES: Mapping[str, tuple[HostName, Role]] = {
-    "producer-upbit": ("exchanges", "producer"),
-    "producer-binance": ("exchanges", "producer"),
-    "consumer-redis": ("stores", "consumer-redis"),
-    "consumer-postgres": ("stores", "consumer-postgres"),
-    "alert-worker": ("alerts", "alert-worker"),
+_PLACES: Mapping[str, HostName] = {
+    "producer-upbit": "exchanges",
+    "producer-binance": "exchanges",
+    "consumer-redis": "stores",
+    "consumer-postgres": "stores",
+    "alert-worker": "alerts",
 }
 ROLES: Sequence[Role] = ("producer", "consumer-redis", "consumer-postgres", "alert-worker")
 PASSWORD = "simulated"  # opens nothing but the Kafka of one run
@@ -69,11 +68,9 @@ class Hosts:
         """What a command line has to begin with to be run there."""
         return ("nsenter", f"--net=/run/netns/{_namespace(host)}")
 
-    def place(self, service: Service, kafka: KafkaWithLogins) -> Service:
-        """The service on its host, with its own login."""
-        host, role = _PLACES[service.name]
-        told = {**service.environment, **environment(kafka.as_user(role, PASSWORD))}
-        return replace(service, environment=told, inside=self.inside(host))
+    def place(self, service: Service) -> Service:
+        """The service on its host."""
+        return replace(service, inside=self.inside(_PLACES[service.name]))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from devstack.kafka_logins import LoginListener
 from devstack.kafka_server import Kafka, kafka_cluster
 from devstack.ports import Port, free_port
 from devstack.postgres_server import Postgres
@@ -86,7 +87,8 @@ def servers_of(stage: StageName, root: Path) -> Servers:
         kafka, link = _kafka_behind_a_proxy(root / "kafka")
         return Servers([kafka], postgres, redis, kafka_link=link)
     if stage == "hosts":
-        logins = KafkaWithLogins(root / "kafka", ADDRESSES["kafka"], *certificate(root))
+        keystore, trusted = certificate(root)
+        logins = KafkaWithLogins(root / "kafka", LoginListener(host=ADDRESSES["kafka"], keystore=keystore), trusted)
         return Servers([logins.server()], postgres, redis, logins=logins)
     return Servers([Server(Kafka(root / "kafka"))], postgres, redis)
 

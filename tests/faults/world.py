@@ -24,6 +24,7 @@ from services.reconcile.episodes import Episode, episodes
 from services.reconcile.kafka_reader import read_alerts
 from services.reconcile.report import Report
 from shared.kafka import create_topics
+from shared.rights import Role
 from shared.settings import Settings, load_settings
 from tests.faults.fault import StageName
 from tests.faults.hosts import ADDRESSES, PASSWORD, ROLES, Hosts, hosts
@@ -34,7 +35,7 @@ from tests.faults.servers import Servers, servers_of
 from tests.faults.small_disk import small_disk
 from tests.faults.tcp_proxy import TcpProxy
 from tests.faults.watch import Watch
-from tests.kafka_logins import give_rights
+from tests.kafka_logins import KafkaWithLogins, environment, give_rights
 
 STREAM_CAP = 50_000
 """So many trades a symbol stay in Redis that all of a run can be compared."""
@@ -152,20 +153,19 @@ async def _services(
             )
             links = {**links, "exchanges": exchanges}
         wanted = subscriptions(await market.offer(), recorded=False)
-        logins = Logins(directory / "writer.dsn", directory / "writer.url")
+        users = await _users(servers.logins, settings)
+        logins = Logins(directory / "writer.dsn", directory / "writer.url", users)
         by_way = load_settings({**own, **linked})
         await create_user(by_way.postgres, "writer", logins.postgres_dsn)
         await create_redis_user(by_way.redis, "writer", logins.redis_url)
         for exchange in wanted.selectors:
             (directory / "state" / exchange).mkdir(parents=True)
         stores = {key: value for key, value in linked.items() if key not in (POSTGRES_KEY, REDIS_KEY)} | told
-        environment = shared_environment(own, stores, market.by_way_of(links), wanted)
+        told_all = shared_environment(own, stores, market.by_way_of(links), wanted)
         started = services(wanted.selectors, directory, logins)
-        if network and servers.logins:
-            for role in ROLES:
-                await give_rights(settings.kafka, role, role, PASSWORD)
-            started = [network.place(service, servers.logins) for service in started]
-        processes = Processes(directory, started, environment)
+        if network:
+            started = [network.place(service) for service in started]
+        processes = Processes(directory, started, told_all)
         at_end.push_async_callback(processes.close)
         await processes.start()
         looked = await at_end.enter_async_context(Stores.connect(settings))
@@ -176,3 +176,12 @@ async def _services(
         watching = asyncio.create_task(world.watch.run())
         at_end.callback(watching.cancel)
         yield world
+
+
+async def _users(kafka: KafkaWithLogins | None, settings: Settings) -> dict[Role, Mapping[str, str]]:
+    """How each role logs in to a Kafka that asks who is there."""
+    users: dict[Role, Mapping[str, str]] = {}
+    for role in ROLES if kafka else ():
+        await give_rights(settings.kafka, role, role, PASSWORD)
+        users[role] = environment(kafka.as_user(role, PASSWORD))
+    return users

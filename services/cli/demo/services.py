@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.rights import Role
+
 Offer = Collection[tuple[str, str, str]]
 """(exchange, channel, symbol) that the simulated exchanges offer."""
 
@@ -34,10 +36,18 @@ class Service:
 
 @dataclass(frozen=True)
 class Logins:
-    """Files with the addresses of the stores, each with the name and the secret of a user of some rights."""
+    """Files with the addresses of the stores, each with the name and the secret of a user of some rights.
+
+    `kafka`: by role, the settings that tell a process how to log in to Kafka; nothing where it asks nobody.
+    """
 
     postgres_dsn: Path
     redis_url: Path
+    kafka: Mapping[Role, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, role: Role) -> Mapping[str, str]:
+        """How a process of this role logs in to Kafka."""
+        return self.kafka.get(role, {})
 
 
 @dataclass(frozen=True)
@@ -85,21 +95,20 @@ def services(exchanges: Iterable[str], directory: Path, logins: Logins) -> list[
             Service(
                 f"producer-{exchange}",
                 ("producer", exchange),
-                {"TAPEWATCH_STATE__DIRECTORY": str(directory / "state" / exchange)},
+                {**logins.of("producer"), "TAPEWATCH_STATE__DIRECTORY": str(directory / "state" / exchange)},
             )
             for exchange in sorted(exchanges, reverse=True)
         ),
-        Service(
-            "consumer-redis",
-            ("consumer", "redis"),
-            {**_journal(directory, "redis"), "TAPEWATCH_REDIS__URL_FILE": str(logins.redis_url)},
+        _consumer(
+            "redis", directory, {"TAPEWATCH_REDIS__URL_FILE": str(logins.redis_url)}, logins.of("consumer-redis")
         ),
-        Service(
-            "consumer-postgres",
-            ("consumer", "postgres"),
-            {**_journal(directory, "postgres"), "TAPEWATCH_POSTGRES__DSN_FILE": str(logins.postgres_dsn)},
+        _consumer(
+            "postgres",
+            directory,
+            {"TAPEWATCH_POSTGRES__DSN_FILE": str(logins.postgres_dsn)},
+            logins.of("consumer-postgres"),
         ),
-        Service("alert-worker", ("alert-worker",)),
+        Service("alert-worker", ("alert-worker",), logins.of("alert-worker")),
     ]
 
 
@@ -108,8 +117,11 @@ def journal(directory: Path, sink: str) -> Path:
     return directory / f"journal-{sink}.jsonl"
 
 
-def _journal(directory: Path, sink: str) -> dict[str, str]:
-    return {"TAPEWATCH_LOG__BATCH_JOURNAL": str(journal(directory, sink))}
+def _consumer(sink: str, directory: Path, *told: Mapping[str, str]) -> Service:
+    environment = {"TAPEWATCH_LOG__BATCH_JOURNAL": str(journal(directory, sink))}
+    for settings in told:
+        environment |= settings
+    return Service(f"consumer-{sink}", ("consumer", sink), environment)
 
 
 def shared_environment(

@@ -3,15 +3,14 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from devstack.stack import POSTGRES_KEY, REDIS_KEY, Stack
+from devstack.stack import POSTGRES_KEY, REDIS_KEY, Options, Stack
 from services.cli.demo.database import bring_up_to_date, create_user, write_secret
+from services.cli.demo.kafka_users import create_kafka_users
 from services.cli.demo.options import DemoOptions
 from services.cli.demo.redis_users import create_redis_user
 from services.cli.demo.screens import Screen
@@ -19,9 +18,11 @@ from services.cli.demo.services import LIVE, Logins, Subscriptions, services, sh
 from services.cli.demo.simulated import Simulated
 from services.cli.demo.supervision import Supervisor
 from services.cli.stores import Stores
-from services.consumer.sinks.redis_rights import RIGHTS as ROLES
+from services.consumer.sinks.redis_rights import RIGHTS as STORE_ROLES
+from services.consumer.sinks.redis_rights import Role as StoreRole
 from shared.errors import WrongUse
 from shared.kafka import create_topics, wait_until_reachable
+from shared.rights import Role
 from shared.settings import Settings, load_settings
 
 _WAIT_S = 10
@@ -43,7 +44,7 @@ class Stage:
 async def servers(options: DemoOptions, screen: Screen) -> AsyncIterator[Stack]:
     """Kafka, PostgreSQL and Valkey with a directory for everything else, kept when asked for or after a failure."""
     screen.say("starting Kafka, PostgreSQL and Valkey")
-    stack = Stack(progress=screen.say, keep=options.keep)
+    stack = Stack(progress=screen.say, keep=options.keep, options=Options(kafka_logins=True))
     demo_directory(stack).mkdir(mode=0o700, exist_ok=True)
     async with stack:
         try:
@@ -75,9 +76,10 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
             group.create_task(simulated.start(options))
             group.create_task(create_topics(settings.kafka))
             group.create_task(_prepare_stores(stack, settings, directory))
-        settings = _looking(settings, directory)
+            users = group.create_task(_prepare_kafka(stack, settings, directory))
+        settings = _looking(stack, directory, users.result())
         wanted = LIVE if options.live else subscriptions(await simulated.offer(), recorded=bool(options.recordings))
-        supervisor = _supervisor(stack, simulated, wanted)
+        supervisor = _supervisor(stack, simulated, wanted, users.result())
         async with Stores.connect(settings) as stores:
             screen.say("starting the services")
             try:
@@ -89,14 +91,22 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
         await simulated.close()
 
 
-def _logins(directory: Path, role: str) -> Logins:
-    return Logins(directory / f"postgres-{role}.dsn", directory / f"redis-{role}.url")
+_KafkaUsers = Mapping[Role, Mapping[str, str]]
+
+
+def _logins(directory: Path, role: StoreRole, kafka: _KafkaUsers | None = None) -> Logins:
+    return Logins(directory / f"postgres-{role}.dsn", directory / f"redis-{role}.url", kafka or {})
+
+
+async def _prepare_kafka(stack: Stack, settings: Settings, directory: Path) -> _KafkaUsers:
+    """Make its users; those of a given Kafka are its owner's."""
+    return await create_kafka_users(settings.kafka, stack.kafka_logins, directory) if stack.kafka_logins else {}
 
 
 async def _prepare_stores(stack: Stack, settings: Settings, directory: Path) -> None:
     """Bring the database up to date, and make the users of both stores; those of a given server are their owner's."""
     await asyncio.to_thread(bring_up_to_date, settings.postgres)
-    for role in ROLES:
+    for role in STORE_ROLES:
         logins = _logins(directory, role)
         if stack.postgres is None:
             write_secret(logins.postgres_dsn, settings.postgres.dsn.get_secret_value())
@@ -108,19 +118,21 @@ async def _prepare_stores(stack: Stack, settings: Settings, directory: Path) -> 
             await create_redis_user(settings.redis, role, logins.redis_url)
 
 
-def _looking(settings: Settings, directory: Path) -> Settings:
-    """The same settings as a user who only reads."""
-    logins = _logins(directory, "reader")
-    dsn, url = (SecretStr(file.read_text(encoding="utf-8")) for file in (logins.postgres_dsn, logins.redis_url))
-    postgres = settings.postgres.model_copy(update={"dsn": dsn})
-    return settings.model_copy(update={"postgres": postgres, "redis": settings.redis.model_copy(update={"url": url})})
+def _looking(stack: Stack, directory: Path, kafka: _KafkaUsers) -> Settings:
+    """The settings of somebody who only reads."""
+    stores = _logins(directory, "reader")
+    dsn, url = stores.postgres_dsn.read_text(encoding="utf-8"), stores.redis_url.read_text(encoding="utf-8")
+    told = {**stack.environment(), **kafka.get("reader", {}), POSTGRES_KEY: dsn, REDIS_KEY: url}
+    return load_settings({**os.environ, **told})
 
 
-def _supervisor(stack: Stack, simulated: Simulated, wanted: Subscriptions) -> Supervisor:
+def _supervisor(stack: Stack, simulated: Simulated, wanted: Subscriptions, kafka: _KafkaUsers) -> Supervisor:
     directory = demo_directory(stack)
     for exchange in wanted.selectors:
         (directory / "state" / exchange).mkdir(parents=True, exist_ok=True)
     stores = POSTGRES_KEY, REDIS_KEY
     addresses = {key: value for key, value in stack.environment().items() if key not in stores}
     environment = shared_environment(os.environ, addresses, simulated.addresses, wanted)
-    return Supervisor(directory, services(wanted.selectors, directory, _logins(directory, "writer")), environment)
+    return Supervisor(
+        directory, services(wanted.selectors, directory, _logins(directory, "writer", kafka)), environment
+    )

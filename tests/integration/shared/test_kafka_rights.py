@@ -15,6 +15,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from aiokafka.protocol.admin import DeleteAclsRequest
 from aiokafka.structs import TopicPartition
 
+from devstack.kafka_logins import LoginListener
 from devstack.places import DataDirectory
 from devstack.server import Server
 from shared.errors import WrongUse
@@ -51,7 +52,7 @@ class Guarded:
 async def guarded() -> AsyncIterator[Guarded]:
     """Every role has a user, and the one for the set-up made the topics."""
     directory = DataDirectory()
-    kafka = KafkaWithLogins(directory.path / "kafka")
+    kafka = KafkaWithLogins(directory.path / "kafka", LoginListener())
     server: Server = kafka.server()
     await asyncio.to_thread(server.start)
     one = Guarded(kafka, KafkaSettings(bootstrap_servers=server.address))

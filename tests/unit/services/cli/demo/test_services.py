@@ -7,6 +7,7 @@ import pytest
 
 from services.cli.demo.services import LIVE, Logins, Service, services, shared_environment, subscriptions
 from services.cli.demo.supervision import configuration, count_restarts, ends
+from shared.rights import Role
 from shared.settings import load_settings
 
 SIMULATOR = {
@@ -85,6 +86,13 @@ def test_the_configuration_is_what_supervisor_reads(tmp_path: Path) -> None:
 def test_only_the_sink_of_a_store_is_given_a_way_into_it(tmp_path: Path, store: str, sink: str) -> None:
     found = services(["upbit"], tmp_path, Logins(tmp_path / "dsn", tmp_path / "url"))
     assert [one.name for one in found if any(store in key for key in one.environment)] == [sink]
+
+
+def test_each_process_logs_in_to_kafka_as_its_own_role(tmp_path: Path) -> None:
+    roles: tuple[Role, ...] = ("producer", "consumer-redis", "consumer-postgres", "alert-worker")
+    users = {role: {"USER": role} for role in roles}
+    found = services(["upbit"], tmp_path, Logins(tmp_path / "dsn", tmp_path / "url", users))
+    assert [one.environment["USER"] for one in found] == list(roles)
 
 
 def test_restarts_and_ends_are_counted_by_supervisors_log() -> None:
