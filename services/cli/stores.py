@@ -18,7 +18,7 @@ from services.reconcile.latency import Partition
 from shared import canary
 from shared.errors import Unreachable, WrongUse
 from shared.events import Alert, Notification
-from shared.kafka import client_options
+from shared.kafka import client_options, know_topics
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import Settings
 from shared.topics import ALERTS, NOTIFICATIONS, TOPICS, TRADES, Topic
@@ -133,6 +133,7 @@ class Stores:
     async def ends(self, topics: Iterable[Topic]) -> Positions:
         """Offset of the next record to come, by partition."""
         partitions = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        await know_topics(self._kafka, partitions)
         return {(p.topic, p.partition): end for p, end in (await self._kafka.end_offsets(partitions)).items()}
 
     async def positions(self, sink: str) -> Positions:

@@ -6,7 +6,7 @@ from shared.kafka.clients import MAX_REQUEST_BYTES, client_options, make_produce
 from shared.kafka.creation import create_topics
 from shared.kafka.permission import check_rights
 from shared.kafka.reachable import wait_until_reachable
-from shared.kafka.reader import PartitionReader
+from shared.kafka.reader import PartitionReader, know_topics
 
 __all__ = [
     "MAX_REQUEST_BYTES",
@@ -15,6 +15,7 @@ __all__ = [
     "check_rights",
     "client_options",
     "create_topics",
+    "know_topics",
     "make_producer",
     "wait_until_reachable",
 ]

@@ -50,18 +50,13 @@ class PartitionReader:
 
     async def log_starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """First offset still kept, by partition."""
-        await self._know(partitions)
+        await know_topics(self._consumer, partitions)
         return dict(await self._consumer.beginning_offsets(list(partitions)))
 
     async def log_ends(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Offset of the next record to come, by partition."""
-        await self._know(partitions)
+        await know_topics(self._consumer, partitions)
         return dict(await self._consumer.end_offsets(list(partitions)))
-
-    async def _know(self, partitions: Iterable[TopicPartition]) -> None:
-        """Ask for all new topics at once: aiokafka asks for one after the other, and rests 0.1 s before each."""
-        client = self._consumer._client  # it has no public way
-        await asyncio.gather(*(client.add_topic(topic) for topic in {partition.topic for partition in partitions}))
 
     async def offsets_since(self, partitions: Sequence[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
         """Offset of the first record that the broker stamped at `since_ms` or later; the log's end where none is."""
@@ -105,3 +100,9 @@ class PartitionReader:
     async def close(self) -> None:
         """Leave; positions are the caller's."""
         await self._consumer.stop()
+
+
+async def know_topics(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
+    """Ask for all topics at once, before their bounds: aiokafka asks one after the other, and rests before each."""
+    client = consumer._client  # it has no public way
+    await asyncio.gather(*(client.add_topic(topic) for topic in {partition.topic for partition in partitions}))
