@@ -18,7 +18,7 @@ from shared.errors import WrongUse
 from shared.kafka.clients import client_options
 from shared.kafka.lists import operations_of
 from shared.kafka.metadata import describe_topics
-from shared.rights import RIGHTS, Kind, Role, refused, sentence
+from shared.rights import RIGHTS, Kind, Role, name_of, refused, sentence
 from shared.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,10 @@ async def _check(settings: KafkaSettings, role: Role, groups: Sequence[str]) -> 
     for group in groups:
         if await _is_refused(settings, group):
             begins = " or ".join(right.name for right in needs if right.kind == "group")
-            raise WrongUse(f"--group {group}: Kafka does not let us Read it; groups of {role} begin with {begins}")
+            raise WrongUse(
+                f"Kafka does not let {name_of(settings.sasl_username)} Read group {group}; groups of {role} begin with "
+                f"{begins}, and `tapewatch topics grant {role}` gives the right to them"
+            )
 
 
 async def _on_topics(settings: KafkaSettings, names: Sequence[str]) -> _Allowed:

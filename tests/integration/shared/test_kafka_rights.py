@@ -20,7 +20,7 @@ from devstack.places import DataDirectory
 from devstack.server import Server
 from shared.errors import WrongUse
 from shared.kafka import PartitionReader, check_rights, create_topics, make_producer, wait_until_reachable
-from shared.kafka.lists import ANY, KINDS, LITERAL, OPERATIONS
+from shared.kafka.lists import ANY, KINDS, LITERAL, OPERATIONS, PREFIX
 from shared.kafka.users import KafkaUsers
 from shared.rights import RIGHTS, Right, Role
 from shared.settings import KafkaSettings
@@ -43,7 +43,8 @@ class Guarded:
         """As somebody who knows better would."""
         client = AIOKafkaClient(bootstrap_servers=self.administrator.bootstrap_servers)
         await client.bootstrap()
-        row = KINDS[right.kind], right.name, LITERAL, f"User:{user}", None, OPERATIONS[right.operation], ANY
+        pattern = PREFIX if right.is_prefix else LITERAL
+        row = KINDS[right.kind], right.name, pattern, f"User:{user}", None, OPERATIONS[right.operation], ANY
         await client.send(client.get_random_node(), DeleteAclsRequest(*row))
         await client.close()
 
@@ -103,8 +104,22 @@ async def test_rights_are_given_by_an_administrator_alone(guarded: Guarded) -> N
 
 async def test_a_group_must_be_called_after_its_sink(guarded: Guarded) -> None:
     await check_rights(guarded.login("consumer-redis"), "consumer-redis", ["tapewatch-redis-pool"])
-    with pytest.raises(WrongUse, match=r"--group mine: .* begin with tapewatch-redis"):
+    with pytest.raises(WrongUse, match=r"does not let a-consumer-redis Read group mine; .* begin with tapewatch-redis"):
         await check_rights(guarded.login("consumer-redis"), "consumer-redis", ["mine"])
+
+
+async def test_a_consumer_that_may_not_leave_its_positions_for_lag_monitors_says_so_at_once(guarded: Guarded) -> None:
+    user = "a-consumer-without-a-group"
+    await give_rights(guarded.administrator, "consumer-redis", user, PASSWORD)
+    await guarded.take_away(user, Right("group", "tapewatch-redis", "Read", is_prefix=True))
+
+    alone = run(guarded.kafka.as_user(user, PASSWORD), "consumer", "redis")
+
+    assert alone.returncode == 2
+    assert alone.stderr.splitlines()[-1] == (
+        f"tapewatch consumer-redis: Kafka does not let {user} Read group tapewatch-redis; groups of consumer-redis "
+        "begin with tapewatch-redis, and `tapewatch topics grant consumer-redis` gives the right to them"
+    )
 
 
 async def test_a_wrong_password_is_told(guarded: Guarded) -> None:
