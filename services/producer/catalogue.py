@@ -1,7 +1,8 @@
 """What an exchange lists, read from its REST answers. Pure: bytes in, markets and turnovers out.
 
 Upbit: ``/market/all`` and ``/ticker/all`` (a market that is gone simply disappears). Binance: ``exchangeInfo`` and
-``ticker/24hr``. Anything that cannot be read raises InvalidList.
+``ticker/24hr``; a market there that is not ``TRADING``, or whose spot side is switched off, is halted and not gone.
+Anything that cannot be read raises InvalidList.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ class Market(Struct, frozen=True):
     base: str
     quote: str
     trading: bool = True
+    spot: bool = True
+    """Whether it trades on the spot side, where its exchange has others; one without it does not trade for us."""
     korean_name: str | None = None
     english_name: str | None = None
     warning: bool = False
@@ -108,7 +111,16 @@ def _upbit_markets(body: bytes) -> list[Market]:
             raise InvalidList(f"{readable(row.market, 40)} is not QUOTE-BASE")
         event = row.market_event
         cautions = tuple(sorted(readable(name, 64) for name, raised in event.caution.items() if raised))
-        found.append(Market(row.market, base, quote, True, row.korean_name, row.english_name, event.warning, cautions))
+        market = Market(
+            symbol=row.market,
+            base=base,
+            quote=quote,
+            korean_name=row.korean_name,
+            english_name=row.english_name,
+            warning=event.warning,
+            cautions=cautions,
+        )
+        found.append(market)
     return found
 
 
@@ -119,9 +131,14 @@ def _upbit_turnovers(body: bytes) -> dict[str, Decimal]:
 
 def _binance_markets(body: bytes) -> list[Market]:
     return [
-        Market(row.symbol, row.baseAsset, row.quoteAsset, row.status == "TRADING")
+        Market(
+            symbol=row.symbol,
+            base=row.baseAsset,
+            quote=row.quoteAsset,
+            trading=row.status == "TRADING" and row.isSpotTradingAllowed,
+            spot=row.isSpotTradingAllowed,
+        )
         for row in _read(_ExchangeInfo, body).symbols
-        if row.isSpotTradingAllowed
     ]
 
 
@@ -154,7 +171,8 @@ CATALOGUES: Mapping[str, Catalogue] = {
         _upbit_turnovers,
     ),
     "binance": Catalogue(
-        "/api/v3/exchangeInfo?permissions=SPOT&showPermissionSets=false",
+        # A market whose spot side is switched off is in the answer for as long as it has another.
+        "/api/v3/exchangeInfo?permissions=%5B%22SPOT%22%2C%22MARGIN%22%5D&showPermissionSets=false",
         _binance_markets,
         "/api/v3/ticker/24hr?type=MINI",
         _binance_turnovers,

@@ -1,6 +1,7 @@
 """What an exchange lists, and what a newer list of it changes. Pure.
 
 A market that is missing counts as gone when two lists in a row lack it: one that is cut short takes nothing away.
+One that was never a spot market while we looked is left out: it is neither listed nor halted.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,8 @@ class MarketList:
 
     def renew(self, fresh: Sequence[Market], at_us: int) -> Changes:
         """Take in a whole list that was read at `at_us`. The first one of all changes nothing."""
-        known, newest = self._markets, {market.symbol: market for market in fresh}
+        known = self._markets
+        newest = {market.symbol: market for market in fresh if market.spot or not known or market.symbol in known}
         dated = [self._dated(market, at_us) for market in newest.values()]
         absent = [market for symbol, market in known.items() if symbol not in newest]
         gone = tuple(market for market in absent if market.symbol in self._missing)

@@ -40,6 +40,23 @@ async def test_flags_listings_and_leaving_are_published_and_a_new_market_is_read
     assert "before it was subscribed" in gap.reason
 
 
+async def test_a_market_whose_spot_trading_is_switched_off_is_halted_and_not_gone(ground, end_of):
+    market = await ground.market(symbols=2, expect=0)
+    producer = await ground.producer("binance", BINANCE__LIST_EVERY_S="1")
+    await ground.until_more(20, "binance")
+
+    async def is_told(*statuses):
+        told = [one.event.status for one in await ground.held(INSTRUMENTS) if one.event.symbol == "ETHUSDT"]
+        return told == list(statuses)
+
+    await market.control("list", exchange="binance", symbol="ETHUSDT", trading=False)
+    await ground.until(lambda: is_told("trading", "halted"))
+    await market.control("list", exchange="binance", symbol="ETHUSDT", trading=True)
+    await ground.until(lambda: is_told("trading", "halted", "trading"))
+    assert await end_of(producer) == 0
+    assert not [one for one in await ground.held(FEED) if one.event.kind == "gone"]
+
+
 async def test_a_list_that_is_refused_is_counted_and_the_tape_goes_on(ground, end_of):
     market = await ground.market(symbols=2, expect=0)
     producer = await ground.producer("upbit", **OFTEN)

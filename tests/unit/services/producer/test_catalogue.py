@@ -12,7 +12,13 @@ def test_upbits_markets_with_and_without_details():
         "caution":{"PRICE_FLUCTUATIONS":true,"TRADING_VOLUME_SOARING":false}}},{"market":"BTC-ETH"}]""".encode()
     bitcoin, ether = UPBIT.read_markets(body)
     assert bitcoin == Market(
-        "KRW-BTC", "BTC", "KRW", True, "비트코인", "Bitcoin", warning=True, cautions=("PRICE_FLUCTUATIONS",)
+        "KRW-BTC",
+        "BTC",
+        "KRW",
+        korean_name="비트코인",
+        english_name="Bitcoin",
+        warning=True,
+        cautions=("PRICE_FLUCTUATIONS",),
     )
     assert ether == Market("BTC-ETH", "ETH", "BTC")
 
@@ -25,8 +31,10 @@ def test_binances_markets():
     assert BINANCE.read_markets(body) == [
         Market("BTCUSDT", "BTC", "USDT"),
         Market("LUNAUSDT", "LUNA", "USDT", trading=False),
+        Market("XUP", "X", "UP", trading=False, spot=False),
     ]
-    assert instrument(BINANCE.read_markets(body)[1], "binance", 5).status == "halted"
+    statuses = [instrument(market, "binance", 5).status for market in BINANCE.read_markets(body)]
+    assert statuses == ["trading", "halted", "halted"]
 
 
 def test_turnovers_quoted_or_not_are_exact():

@@ -43,6 +43,22 @@ def test_a_flag_that_changed_while_nobody_looked_is_news_and_so_is_trading_no_mo
     assert known.renew(changed, 1) == Changes(other=changed)
 
 
+def test_a_market_whose_spot_side_is_switched_off_is_halted_and_back_later_never_gone_or_listed():
+    known = MarketList([BTC, ETH])
+    off = replace(ETH, trading=False, spot=False)
+    assert known.renew([BTC, off], 1) == Changes(other=(off,))
+    assert known.renew([BTC, off], 2) == Changes()
+    assert MarketList(known.markets).renew([BTC, off], 3) == Changes()
+    assert known.renew([BTC, ETH], 4) == Changes(other=(ETH,))
+
+
+def test_what_was_never_a_spot_market_is_listed_when_it_becomes_one():
+    known = MarketList([BTC])
+    margin_only = replace(ETH, trading=False, spot=False)
+    assert known.renew([BTC, margin_only], 1) == Changes()
+    assert known.renew([BTC, ETH], 2) == Changes(listed=(replace(ETH, listed_at_us=2),))
+
+
 def test_refusals_make_the_pause_longer_up_to_a_bound():
     pauses = [pause_s(180, refusals, 0) for refusals in range(8)]
     assert pauses[:3] == [180, 360, 720]
