@@ -2,7 +2,8 @@
 
 A process of its own, so that its cpu is not counted. Prints its port; lists its symbols over HTTP; sends COUNT trades
 of SYMBOLS symbols, in bursts of one millisecond when a RATE is given, to the first connection that subscribes. What is
-published when goes to the file TRUTH, where one is given: a line `first upto at_us` for each burst.
+published when goes to the file TRUTH, where one is given: a line `first upto at_us` for each burst. With MOVE_EVERY_S
+the market is calm, but for one symbol after the other that falls or rises by 8 %.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import json
 import struct
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TextIO
@@ -33,9 +35,28 @@ def _frame(text: str) -> bytes:
     return head + payload
 
 
-def _trade(symbol: str, number: int) -> bytes:
+Level = Callable[[int], int]
+"""What a trade costs by its number, in whole dollars."""
+
+
+def lively(number: int) -> int:
+    """Each trade another price."""
+    return 61000 + number % 977
+
+
+def moving(symbol_count: int, rate: int, move_every_s: float) -> Level:
+    """Calm, but that the symbol number N moves for good at the Nth turn, every second one upwards."""
+
+    def level(number: int) -> int:
+        turn, symbol = number / rate / move_every_s, number % symbol_count
+        return 61000 if turn < symbol + 1 else 65900 if symbol % 2 else 56100
+
+    return level
+
+
+def _trade(symbol: str, number: int, level: Level) -> bytes:
     at_ms = time.time_ns() // 1_000_000
-    price, quantity = f"{61000 + number % 977}.{number % 100:02}000000", f"0.{number * 7919 % 99991 + 1:05}000"
+    price, quantity = f"{level(number)}.{number % 100:02}000000", f"0.{number * 7919 % 99991 + 1:05}000"
     return _frame(
         f'{{"stream":"{symbol.lower()}@trade","data":{{"e":"trade","E":{at_ms},"s":"{symbol}","t":{number},'
         f'"p":"{price}","q":"{quantity}","T":{at_ms},"m":true,"M":true}}}}'
@@ -70,7 +91,7 @@ async def _accept(request: bytes, reader: asyncio.StreamReader, writer: asyncio.
     await writer.drain()
 
 
-async def _serve(count: int, names: list[str], rate: int, truth: TextIO | None) -> None:
+async def _serve(count: int, names: list[str], rate: int, level: Level, truth: TextIO | None) -> None:
     done = asyncio.Event()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +104,7 @@ async def _serve(count: int, names: list[str], rate: int, truth: TextIO | None) 
         began_s, sent = time.perf_counter(), 0
         while sent < count:
             due = min(count, int((time.perf_counter() - began_s) * rate) if rate else sent + _CHUNK)
-            writer.write(b"".join(_trade(names[number % len(names)], number) for number in range(sent, due)))
+            writer.write(b"".join(_trade(names[number % len(names)], number, level) for number in range(sent, due)))
             if truth and due > sent:
                 print(sent, due, time.time_ns() // 1000, file=truth)
             sent = max(sent, due)
@@ -100,9 +121,11 @@ async def _serve(count: int, names: list[str], rate: int, truth: TextIO | None) 
     await done.wait()
 
 
-def run(count: int, symbol_count: int, rate: int, truth: str | None = None) -> None:
+def run(count: int, symbol_count: int, rate: int, truth: str | None = None, move_every_s: str = "0") -> None:
+    every_s = float(move_every_s)
+    level = moving(symbol_count, rate, every_s) if every_s else lively
     with nullcontext() if truth is None else Path(truth).open("w", encoding="ascii") as file:
-        asyncio.run(_serve(count, symbols(symbol_count), rate, file))
+        asyncio.run(_serve(count, symbols(symbol_count), rate, level, file))
 
 
 if __name__ == "__main__":

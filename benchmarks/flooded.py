@@ -37,9 +37,10 @@ class Flood:
 
 
 @contextmanager
-def flood(count: int, rate: int, truth: Path) -> Iterator[Flood]:
-    """An exchange with `count` trades at `rate` a second; 0: as fast as it is read."""
-    command = [sys.executable, "-m", "benchmarks.exchange_flood", *map(str, (count, SYMBOLS, rate, truth))]
+def flood(count: int, rate: int, truth: Path, move_every_s: float = 0) -> Iterator[Flood]:
+    """An exchange with `count` trades at `rate` a second; 0: as fast as it is read. See `exchange_flood` for moves."""
+    given = count, SYMBOLS, rate, truth, move_every_s
+    command = [sys.executable, "-m", "benchmarks.exchange_flood", *map(str, given)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
