@@ -79,6 +79,9 @@ class Control:
             done = [self._lists.change(order) for order in (body if isinstance(body, list) else [body])]
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
+        for one in done:
+            if not one["listed"]:
+                self._hub.forget(one["exchange"], one["symbol"])
         return web.json_response(done)
 
     async def _slack(self, _: web.Request) -> web.Response:

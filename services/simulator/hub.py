@@ -54,6 +54,12 @@ class Hub:
         """The feed of a channel and symbol that is offered, else None."""
         return self._feeds.get(key)
 
+    def forget(self, exchange: str, symbol: str) -> None:
+        """Leave nothing of a market for those who subscribe later, under any name that its exchange goes by."""
+        for key, feed in self._feeds.items():
+            if key[0].removesuffix("_agg") == exchange and key[2] == symbol:
+                feed.last = None
+
     def feeds(self) -> Iterable[Feed]:
         """Every feed that is offered."""
         return self._feeds.values()

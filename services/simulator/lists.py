@@ -1,4 +1,4 @@
-"""What the exchanges list: the source's markets, changed on command. Streams go on, whatever the list says."""
+"""What the exchanges list: the source's markets, changed on command. One that left or is halted says nothing more."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +24,11 @@ class _Change:
     is_trading: bool | None = None
     warning: bool | None = None
     cautions: frozenset[str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is to be heard of the market."""
+        return self.is_listed and self.is_trading is not False
 
 
 class Lists:
@@ -55,6 +60,7 @@ class Lists:
         change.is_trading = _flag(order, "trading", change.is_trading)
         change.warning = _flag(order, "warning", change.warning)
         change.cautions = _cautions(order, change.cautions)
+        self._source.set_open(exchange, symbol, is_open=change.is_open)
         return {"exchange": exchange, "symbol": symbol, "listed": change.is_listed}
 
     def _changed(self, listed: Listed) -> Listed:

@@ -120,7 +120,7 @@ class Source(Protocol):
         """When the next message is due, in seconds since the opening; None when there is none left."""
 
     def tell(self, voice: Voice) -> None:
-        """Say the next message."""
+        """Say the next message, or nothing where it was the turn of a market that rests."""
 
     def trades(self, exchange: str, symbol: str) -> list[TradeRow]:
         """The newest published trades, oldest first, a bounded number."""
@@ -136,6 +136,9 @@ class Source(Protocol):
 
     def skip_ids(self, symbol: str, count: int) -> bool:
         """Leave a hole in a Binance market's trade ids; False where that cannot be."""
+
+    def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
+        """Let a market say nothing from now on, on any channel, or go on."""
 
     def hurry(self, factor: float, seconds: float) -> bool:
         """Tell so many times more for so long; False where the pace is that of a recording."""

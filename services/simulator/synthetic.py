@@ -115,7 +115,9 @@ class SyntheticSource:
         return self._market.due_s()
 
     def tell(self, voice: Voice) -> None:
-        self._publish(voice, self._market.tell())
+        record = self._market.tell()
+        if record is not None:
+            self._publish(voice, record)
 
     def _publish(self, voice: Voice, record: Record) -> None:
         instrument = record.instrument
@@ -166,6 +168,9 @@ class SyntheticSource:
             return False
         desk.skip_ids(count)
         return True
+
+    def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
+        self._market.set_open(exchange, symbol, is_open=is_open)
 
     def hurry(self, factor: float, seconds: float) -> bool:
         self._market.hurry(factor, seconds)

@@ -48,6 +48,7 @@ class Market:
         self._hurry, self._hurry_ends_s = 1.0, 0.0
         self._late: list[tuple[float, int, Desk, Trade]] = []
         self._late_order = count()
+        self._closed: set[Desk] = set()
 
     def set_epoch(self, epoch_ms: int) -> None:
         """Tell when the market really opens, Unix milliseconds; before `open`."""
@@ -65,6 +66,13 @@ class Market:
             if desk.instrument.exchange == exchange:
                 desk.clock_ahead_ms = milliseconds
 
+    def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
+        """Let a market rest from now on, or go on; what of it was to be told late is told no more."""
+        found = {d for d in self.desks if (d.instrument.exchange, d.instrument.symbol) == (exchange, symbol)}
+        self._closed = self._closed - found if is_open else self._closed | found
+        self._late = [waiting for waiting in self._late if waiting[2] not in self._closed]
+        heapq.heapify(self._late)
+
     def hurry(self, factor: float, seconds: float) -> None:
         """Tell so many times more for so long, by this market's own clock."""
         self._hurry, self._hurry_ends_s = factor, self._next_s + seconds
@@ -72,7 +80,7 @@ class Market:
     def open(self) -> list[Record]:
         """Everything once, so that each subscription has data at once: a trade, a ticker and a book of each market."""
         records: list[Record] = []
-        for desk in self.desks:
+        for desk in (desk for desk in self.desks if desk not in self._closed):
             trade = desk.trade(0.0)
             desk.settle(trade)
             records += [trade, desk.ticker(0.0), desk.book(0.0)]
@@ -83,8 +91,8 @@ class Market:
         """When the next record is told, in seconds since the market opened."""
         return min(self._next_s, self._late[0][0]) if self._late else self._next_s
 
-    def tell(self) -> Record:
-        """Give the next record and move on."""
+    def tell(self) -> Record | None:
+        """Give the next record and move on; None where it was the turn of a market that rests."""
         while True:
             if self._late and self._late[0][0] <= self._next_s:
                 return self._tell_late()
@@ -92,6 +100,8 @@ class Market:
             desk = self._whose_turn(now_s)
             draw = self._rng.random()
             self._step()
+            if desk in self._closed:
+                return None
             if draw >= TRADE_SHARE + TICKER_SHARE:
                 return desk.book(now_s)
             if draw >= TRADE_SHARE:

@@ -19,6 +19,7 @@ class RecordedSource:
         self._frames = recording.frames
         self._next = 0
         self._trades: dict[tuple[str, str], deque[TradeRow]] = {}
+        self._closed: set[tuple[str, str]] = set()
         self._first = _first_priced(recording.frames)
         self._symbols = list(dict.fromkeys((_venue(frame.key[0]), frame.key[2]) for frame in recording.frames))
 
@@ -42,6 +43,8 @@ class RecordedSource:
     def tell(self, voice: Voice) -> None:
         frame = self._frames[self._next]
         self._next += 1
+        if (_venue(frame.key[0]), frame.key[2]) in self._closed:
+            return
         if frame.trade is not None:
             place = (frame.key[0], frame.key[2])
             self._trades.setdefault(place, deque(maxlen=TRADES_KEPT)).append(frame.trade)
@@ -80,6 +83,9 @@ class RecordedSource:
 
     def skip_ids(self, symbol: str, count: int) -> bool:
         return False
+
+    def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
+        (self._closed.discard if is_open else self._closed.add)((exchange, symbol))
 
     def hurry(self, factor: float, seconds: float) -> bool:
         return False

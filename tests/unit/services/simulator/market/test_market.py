@@ -14,9 +14,14 @@ Told = list[tuple[float, Record]]
 
 
 def tell(market: Market, seconds: float) -> Told:
-    told: Told = [(0.0, record) for record in market.open()]
+    return [*((0.0, record) for record in market.open()), *go_on(market, seconds)]
+
+
+def go_on(market: Market, seconds: float) -> Told:
+    told: Told = []
     while (due_s := market.due_s()) <= seconds:
-        told.append((due_s, market.tell()))
+        if (record := market.tell()) is not None:
+            told.append((due_s, record))
     return told
 
 
@@ -95,6 +100,27 @@ def test_binance_ids_are_consecutive_and_upbit_ids_unique_and_sometimes_late() -
             assert ids == list(range(ids[0], ids[0] + len(ids)))
     assert late > 100
     assert {len(str(trades[0].trade_id)) for symbol, trades in by_symbol.items() if symbol[:4] == "KRW-"} == {16, 17}
+
+
+def test_a_market_that_rests_is_not_told_of_and_goes_on_with_the_next_id() -> None:
+    one = market(rate=2_000.0, coins=2)
+    first = tell(one, 5)
+    for exchange, symbol in (("upbit", "KRW-BTC"), ("binance", "BTCUSDT")):
+        one.set_open(exchange, symbol, is_open=False)
+    resting = go_on(one, 10)
+    assert {record.instrument.symbol for _, record in resting} == {"KRW-ETH", "ETHUSDT"}
+    one.set_open("binance", "BTCUSDT", is_open=True)
+    again = go_on(one, 15)
+    assert {record.instrument.symbol for _, record in again} == {"KRW-ETH", "ETHUSDT", "BTCUSDT"}
+    ids = [trade.trade_id for trade in trades_by_symbol([*first, *resting, *again])["BTCUSDT"]]
+    assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+def test_a_whole_exchange_may_rest_from_before_the_opening() -> None:
+    one = market(coins=2)
+    for desk in one.desks:
+        one.set_open(desk.instrument.exchange, desk.instrument.symbol, is_open=False)
+    assert tell(one, 5) == []
 
 
 def test_a_late_trade_keeps_its_own_time() -> None:
