@@ -43,7 +43,8 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
     """Show what each rule measured around a minute, its threshold and verdict, and why people were told or not.
 
     Plays the trades of that time to the detectors: from Kafka, from Postgres once Kafka no longer holds them, or from
-    files. Playing begins some time before, so what is usual may differ a little from what the worker knew.
+    files. Playing begins some time before, so what is usual may differ a little from what the worker knew. What the
+    exchange said of the market (rule `notice`) is shown as the worker recorded it on Kafka.
 
     Example: tapewatch explain KRW-BTC 22:27
 
@@ -84,8 +85,10 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
     )
     wishes = verdicts.Wishes(Mutes(), policy.quiet_hours(quiet))
     wishes.mutes.stand(policy.mutes)
-    told = [tables.Told(alert, verdicts.verdict(alert, records, wishes)) for alert in explained.alerts]
-    conclusion = verdicts.conclusion(explained)
+    said = verdicts.notices(records, found.market, span)
+    alerts = sorted([*explained.alerts, *said], key=lambda alert: alert.event_at_us or alert.started_at_us)
+    told = [tables.Told(alert, verdicts.verdict(alert, records, wishes)) for alert in alerts]
+    conclusion = verdicts.conclusion(explained, said)
     if as_json:
         whole = tables.as_object(explained, found.source, told, conclusion)
         typer.echo(json.dumps(whole, ensure_ascii=False, indent=1))
@@ -104,8 +107,11 @@ def _stored(
 async def _of_stores(
     in_force: "Settings", market: "Market", span: "Span", warm_up_us: int, say: "Say"
 ) -> "tuple[Found, Records | None]":
-    """From Kafka; from Postgres where Kafka is away or no longer holds the time. Raises what Kafka said otherwise."""
-    from services.cli.explain import records, sources
+    """From Kafka; from Postgres where Kafka is away or no longer holds the time. Raises what Kafka said otherwise.
+
+    A market that was halted, or is not read, has no trades: a notice of it is shown all the same.
+    """
+    from services.cli.explain import records, sources, verdicts
     from shared.kafka import wait_until_reachable
     from shared.topic_ids import wait_for_topic_ids
     from shared.topics import ALERTS, NOTIFICATIONS, TRADES
@@ -121,10 +127,14 @@ async def _of_stores(
     say("asking PostgreSQL")
     try:
         return await sources.of_postgres(in_force.postgres.dsn.get_secret_value(), market, span, warm_up_us), recorded
-    except Unreachable:
-        raise fault from None
-    except sources.NotHeld as error:
-        raise sources.NotHeld(f"{fault}; {error}") from None
+    except (Unreachable, WrongUse) as error:
+        if verdicts.notices(recorded, market, span):
+            return sources.Found(market, TRADES.name, []), recorded
+        if isinstance(error, Unreachable):
+            raise fault from None
+        if isinstance(error, sources.NotHeld):
+            raise sources.NotHeld(f"{fault}; {error}") from None
+        raise
 
 
 def _length(text: str, option: str) -> int:

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.alert_worker.explanation import Explanation, Strongest
+from services.alert_worker.messages.remarks import is_remark, what
+from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.volume import Compared
 from services.cli.explain.sources import between
 from services.cli.points_in_time import KST
@@ -81,11 +83,17 @@ def cells(one: Strongest) -> list[str]:
 def _alerts(told: Sequence[Told]) -> Table:
     table = Table("at", "state", "severity", "change", "rules", "told?", "episode", box=box.SIMPLE_HEAD)
     for alert, why in told:
-        change = "" if alert.change_pct is None else f"{alert.change_pct} %"
-        what = "+".join(alert.detectors)
+        rules = "+".join(alert.detectors)
         at = clock(alert.event_at_us or alert.started_at_us)
-        table.add_row(at, alert.state, alert.severity, change, what, escape(why), alert.episode_id[:10])
+        change = escape(_change(alert))
+        table.add_row(at, alert.state, alert.severity, change, rules, escape(why), alert.episode_id[:10])
     return table
+
+
+def _change(alert: Alert) -> str:
+    if is_remark(alert):
+        return what(alert, ENGLISH)
+    return "" if alert.change_pct is None else f"{alert.change_pct} %"
 
 
 def as_object(found: Explanation, source: str, told: Sequence[Told], conclusion: Sequence[str]) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.alert_worker.explanation import Explanation, Strongest
+from services.alert_worker.explanation import Explanation, Span, Strongest
+from services.alert_worker.messages.remarks import is_notice, what
+from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.quiet_hours import QuietHours
+from services.alert_worker.records import Market
 from shared.events import Alert, Notification
 
 _TOGETHER = {
@@ -21,6 +24,25 @@ class Records:
 
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     receipts: Mapping[str, Notification] = field(default_factory=dict)
+
+
+def notices(records: Records | None, market: Market, span: Span) -> list[Alert]:
+    """What the exchange said of the market within the span, told or held back.
+
+    No trade tells of it, and the instruments' topic keeps the newest word alone: so only what was recorded is known.
+    """
+    found = [alert for alert in (records.alerts.values() if records else ()) if is_notice(alert)]
+    place = (_venue(market.exchange), market.symbol)
+    ours = [alert for alert in found if (_venue(alert.exchange or ""), alert.symbol) == place]
+    return sorted((alert for alert in ours if span.holds(_at_us(alert))), key=_at_us)
+
+
+def _venue(exchange: str) -> str:
+    return exchange.removesuffix("_agg")
+
+
+def _at_us(alert: Alert) -> int:
+    return alert.event_at_us or alert.started_at_us
 
 
 @dataclass(frozen=True)
@@ -69,7 +91,7 @@ def _receipt(alert: Alert, records: Records) -> str:
 
 
 def _would(alert: Alert, wishes: Wishes) -> str:
-    at_us = alert.event_at_us or alert.started_at_us
+    at_us = _at_us(alert)
     if kept_back := _kept_back(alert):
         return kept_back
     if wishes.mutes.holds(alert, at_us):
@@ -79,8 +101,12 @@ def _would(alert: Alert, wishes: Wishes) -> str:
     return "would be told"
 
 
-def conclusion(found: Explanation) -> list[str]:
-    """In short: what it came to."""
+def conclusion(found: Explanation, said: Sequence[Alert] = ()) -> list[str]:
+    """In short: what it came to, and what the exchange `said` of the market meanwhile."""
+    return _of_trades(found) + [f"the exchange said: {what(notice, ENGLISH)}" for notice in said]
+
+
+def _of_trades(found: Explanation) -> list[str]:
     if not found.trades:
         return ["there was no trade in this time, so nothing was judged"]
     if found.alerts:
@@ -97,8 +123,3 @@ def conclusion(found: Explanation) -> list[str]:
 def _nearest(one: Strongest) -> str:
     span = f" within {one.reading.span}" if one.reading.span else ""
     return f"no rule fired: the nearest was {one.rule}{span}, at {100 * one.reading.share:.0f} % of its threshold"
-
-
-def nothing_recorded(alerts: Sequence[Alert], records: Records | None) -> bool:
-    """Whether alerts follow from the trades of which Kafka has no record."""
-    return records is not None and bool(alerts) and all(alert.alert_id not in records.alerts for alert in alerts)

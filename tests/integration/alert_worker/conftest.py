@@ -17,11 +17,11 @@ from services.alert_worker.topic_reader import read_topic
 from services.simulator.slack.api import SlackApi, SlackFault, SlackLimits
 from services.simulator.slack.workspace import Message, Workspace
 from shared.clock import now_us
-from shared.events import Alert, Candle, Control, DeadLetter, Event, Notification, Trade
+from shared.events import Alert, Candle, Control, DeadLetter, Event, Instrument, Notification, Trade
 from shared.kafka import make_producer
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, CANDLES, CONTROL, DEAD_LETTERS, NOTIFICATIONS, TRADES
+from shared.topics import ALERTS, CANDLES, CONTROL, DEAD_LETTERS, INSTRUMENTS, NOTIFICATIONS, TRADES
 from shared.wire import HEADERS_OF_EVENT, decode, encode
 
 
@@ -174,6 +174,16 @@ def publish_candles(producer: AIOKafkaProducer) -> Callable[[int], Awaitable[Non
                 headers=HEADERS_OF_EVENT[Candle],
             )  # fmt: skip
         await producer.flush()
+
+    return publish
+
+
+@pytest.fixture
+def publish_instruments(producer: AIOKafkaProducer) -> Callable[..., Awaitable[None]]:
+    async def publish(*instruments: Instrument) -> None:
+        for one in instruments:
+            key = symbol_key(one.exchange, one.symbol).encode()
+            await producer.send_and_wait(INSTRUMENTS.name, encode(one), key, headers=HEADERS_OF_EVENT[Instrument])
 
     return publish
 

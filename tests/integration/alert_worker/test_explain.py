@@ -5,11 +5,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.consumer.migrate import migrate
 from shared.clock import now_us
+from shared.events import Control, Instrument
 
 
 async def explain(*words: str, **environment: str) -> str:
@@ -58,6 +60,34 @@ async def test_what_a_fresh_worker_knew_from_candles_is_known_here_too(
     assert found["alerts"][0]["kind"] == "move"
     assert found["minutes"] > 150
     assert found["volume"]["times"] > 0
+
+
+async def test_a_notice_is_shown_with_its_verdict_though_nobody_traded(
+    worker, publish_instruments, wish, alerts, slack, eventually, fresh_topics
+) -> None:
+    now = now_us()
+    bitcoin = Instrument(
+        exchange="upbit", symbol="KRW-BTC", base="BTC", quote="KRW", status="trading", updated_at_us=now - 1_000_000
+    )
+    ether = replace(bitcoin, symbol="KRW-ETH", base="ETH")
+    await wish(Control(action="mute", target="KRW-ETH", at_us=now))
+    await worker.start()
+    await worker.watching()
+    await publish_instruments(bitcoin, ether)
+    await publish_instruments(replace(ether, status="halted", updated_at_us=now))
+    await publish_instruments(replace(bitcoin, warning=True, updated_at_us=now))
+    await eventually(lambda: len(slack.parents) == 1)
+    assert await worker.stop() == 0
+    kafka = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers,
+        "TAPEWATCH_POSTGRES__DSN": "postgresql://x@127.0.0.1:1/x",
+    }
+    told = json.loads(await explain("KRW-BTC", minute_of(now), "--json", **kafka))
+    assert [(one["changes"], one["told"][:7]) for one in told["alerts"]] == [(["raised:WARNING"], "told by")]
+    assert told["conclusion"][-1] == "the exchange said: now under investment warning"
+    held_back = json.loads(await explain("KRW-ETH", minute_of(now), "--json", **kafka))
+    assert [(one["changes"], one["told"]) for one in held_back["alerts"]] == [(["halted"], "not told: muted")]
+    assert "holds no trade" in await explain("KRW-XRP", minute_of(now), **kafka)
 
 
 async def test_postgres_holds_what_kafka_no_longer_does(fresh_database) -> None:

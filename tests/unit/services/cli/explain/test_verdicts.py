@@ -1,14 +1,17 @@
 """Why people were told, or not: one line for every way that an alert may go."""
 
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from services.alert_worker.explanation import Explanation, Span
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.quiet_hours import QuietHours, read_hours
 from services.alert_worker.records import Market
-from services.cli.explain.verdicts import Records, Wishes, conclusion, verdict
+from services.cli.explain.tables import Told, show
+from services.cli.explain.verdicts import Records, Wishes, conclusion, notices, verdict
 from shared.events import Alert, Control, Notification
 
 AT = int(datetime(2026, 11, 24, 13, 27, tzinfo=UTC).timestamp()) * 1_000_000  # 22:27 in Korea
@@ -73,3 +76,39 @@ def test_without_records_it_says_what_would_have_been() -> None:
 def test_nothing_traded_is_no_calm() -> None:
     found = Explanation(Market("upbit", "KRW-BTC", "BTC", "KRW"), Span(0, 1), "moves/1")
     assert conclusion(found) == ["there was no trade in this time, so nothing was judged"]
+
+
+def notice(**changes: object) -> Alert:
+    fields: dict[str, object] = {
+        "alert_id": "n1-notice", "episode_id": "n1", "kind": "notice", "detectors": ["notice"], "direction": "none",
+        "changes": ["raised:WARNING"],
+    }  # fmt: skip
+    return alert(**(fields | changes))
+
+
+def test_notices_of_the_market_and_the_time_are_found_under_every_name_of_its_exchange() -> None:
+    said = [
+        notice(exchange="binance_agg", symbol="BTCUSDT"),
+        notice(alert_id="n2-notice", exchange="binance", symbol="BTCUSDT", event_at_us=AT - 1),
+        notice(alert_id="n3-notice", exchange="binance", symbol="ETHUSDT"),
+        notice(alert_id="n4-notice", exchange="upbit", symbol="BTCUSDT"),
+        notice(alert_id="n5-notice", exchange="binance", symbol="BTCUSDT", event_at_us=AT + 2),
+        alert(exchange="binance", symbol="BTCUSDT"),
+    ]
+    records = Records({one.alert_id: one for one in said})
+    found = notices(records, Market("binance", "BTCUSDT", "BTC", "USDT"), Span(AT - 1, AT + 1))
+    assert [one.alert_id for one in found] == ["n2-notice", "n1-notice"]
+    assert notices(None, Market("binance", "BTCUSDT", "BTC", "USDT"), Span(0, 1)) == []
+
+
+def test_a_notice_is_shown_in_words_with_its_verdict() -> None:
+    found = Explanation(Market("upbit", "KRW-BTC", "BTC", "KRW"), Span(AT, AT + 1), "moves/1")
+    held_back = notice(suppressed_by="mute")
+    records = Records({held_back.alert_id: held_back})
+    console = Console(width=160, record=True, file=StringIO())
+    show(
+        console, found, "a file", [Told(notice(), verdict(notice(), records, Wishes()))], conclusion(found, [notice()])
+    )
+    shown = console.export_text()
+    for words in ("now under investment warning", "not told: muted", "→ the exchange said: now under investment"):
+        assert words in shown
