@@ -17,6 +17,7 @@ from shared.settings import KafkaSettings
 from shared.topics import TOPIC_BY_NAME
 
 _STAMPS_WITHIN_S = 5.0
+_STAMPS_BYTES = 64 << 10  # one record a partition is looked at, and all that was fetched is taken apart
 
 
 class RetentionProbe:
@@ -24,7 +25,7 @@ class RetentionProbe:
 
     def __init__(self, settings: KafkaSettings, name: str, group: str | None = None) -> None:
         self._admin = AIOKafkaAdminClient(**client_options(settings, name))
-        self._reader = PartitionReader(settings, name)
+        self._reader = PartitionReader(settings, name, fetch_bytes=_STAMPS_BYTES)
         self._settings, self._name, self._group = settings, name, group
 
     async def __aenter__(self) -> Self:

@@ -15,15 +15,22 @@ class PartitionReader:
 
     A position outside the log raises aiokafka's OffsetOutOfRangeError, which the caller must tell people about.
     `group_id` names the group under which positions are committed for lag monitors to see; no reading starts there.
+    `fetch_bytes` bounds what is fetched of a partition at a time; a longer batch of Kafka comes whole all the same.
     """
 
-    def __init__(self, settings: KafkaSettings, client_id: str, group_id: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        client_id: str,
+        group_id: str | None = None,
+        fetch_bytes: int = MAX_REQUEST_BYTES,
+    ) -> None:
         self._consumer = AIOKafkaConsumer(
             **client_options(settings, client_id),
             group_id=group_id,
             auto_offset_reset="none",
             enable_auto_commit=False,
-            max_partition_fetch_bytes=MAX_REQUEST_BYTES,
+            max_partition_fetch_bytes=fetch_bytes,
             fetch_max_wait_ms=500,
         )
         self._connected = False

@@ -1,4 +1,5 @@
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -113,6 +114,20 @@ async def test_reader_starts_where_it_is_told_and_keeps_to_its_bound(
     assert await reader.batch(50, 2) == {}
 
 
+async def test_a_record_longer_than_a_fetch_comes_whole_from_every_partition(fresh_topics: KafkaSettings) -> None:
+    value = random.Random(7).randbytes(100_000)
+    await publish(fresh_topics, {0: 2, 1: 2}, value)
+    reader = PartitionReader(fresh_topics, "test", fetch_bytes=1_000)
+    try:
+        stamps_ms = await reader.stamps_ms({FIRST: 1, SECOND: 0}, within_s=30)
+        await reader.start({FIRST: 0})
+        first = await reader.batch(10_000, 10)
+    finally:
+        await reader.close()
+    assert stamps_ms.keys() == {FIRST, SECOND}
+    assert [record.value for record in first[FIRST]] == [value]
+
+
 async def test_reader_waits_at_the_end_of_the_log(fresh_topics: KafkaSettings, reader: PartitionReader) -> None:
     await reader.start({FIRST: 0})
     waiting = asyncio.create_task(reader.batch(30_000, 10))
@@ -151,12 +166,12 @@ async def test_certificates_that_cannot_be_read_are_named(kafka: KafkaSettings) 
         )
 
 
-async def publish(settings: KafkaSettings, counts: dict[int, int]) -> None:
+async def publish(settings: KafkaSettings, counts: dict[int, int], value: bytes = b"{}") -> None:
     producer = make_producer(settings, "test")
     await producer.start()
     try:
         for partition, count in counts.items():
             for _ in range(count):
-                await producer.send_and_wait(TRADES.name, b"{}", partition=partition)
+                await producer.send_and_wait(TRADES.name, value, partition=partition)
     finally:
         await producer.stop()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import TopicPartition
@@ -98,6 +99,29 @@ async def test_told_once_while_the_store_is_away_and_when_it_is_over(
     await process.until_said("looked")
     assert (len(await told(tape, "degraded")), len(await told(tape, "resumed"))) == (1, 1)
     assert await cache.held() == tape.published
+
+
+async def test_a_long_backlog_is_not_read_to_learn_its_age(
+    tape: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+    getmany = AIOKafkaConsumer.getmany
+
+    async def counting(consumer: AIOKafkaConsumer, *partitions: TopicPartition, **bounds: int) -> Any:
+        found = await getmany(consumer, *partitions, **bounds)
+        looked_at.append(sum(map(len, found.values())))
+        return found
+
+    await tape.trades(40_000)
+    await tape.producer.flush()
+    await keep_trades_for(admin, 3_600_000)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", counting)
+    async with RetentionProbe(tape.kafka, "test") as probe:
+        lag = (await probe.lags(dict.fromkeys(PLACES, 0), now_us() // 1000 + 1_800_000))[TRADES.name]
+
+    assert lag.records > 40_000
+    assert lag.ratio == pytest.approx(0.5, rel=0.1)
+    assert 0 < sum(looked_at) < 20_000
 
 
 async def test_age_and_share_as_kafka_tells_them(tape: Any, admin: Any) -> None:
