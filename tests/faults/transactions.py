@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from shared.clock import now_us
 from shared.events import Trade
@@ -17,7 +18,6 @@ from tests.faults.stores import postgres
 if TYPE_CHECKING:
     from tests.faults.world import World
 
-_ROLE = "tapewatch_consumer"
 _STRIKES = "consumer-postgres"
 _TRIES = 120
 _LASTS_S = 5.0
@@ -50,9 +50,9 @@ async def deadlock(world: "World", _random: Random) -> Struck:
 
 async def serialization_failure(world: "World", _random: Random) -> Struck:
     """The sink's transactions see one moment only, and somebody else touches its positions meanwhile."""
-    said_before, failures = _said(world), 0
+    said_before, failures, (user, _) = _said(world), 0, _login(world)
     async with postgres(world) as intruder:
-        await intruder.execute(f"ALTER ROLE {_ROLE} SET default_transaction_isolation = 'repeatable read'")
+        await intruder.execute(f"ALTER ROLE {user} SET default_transaction_isolation = 'repeatable read'")
         await intruder.execute(_CUT)
         for _ in range(_TRIES):
             async with intruder.transaction():
@@ -62,7 +62,7 @@ async def serialization_failure(world: "World", _random: Random) -> Struck:
             if failures:
                 break
             await asyncio.sleep(0.05)
-        await intruder.execute(f"ALTER ROLE {_ROLE} RESET default_transaction_isolation")
+        await intruder.execute(f"ALTER ROLE {user} RESET default_transaction_isolation")
         await intruder.execute(_CUT)
     return Struck(failures, broken=[] if failures else ["no transaction was refused"])
 
@@ -153,18 +153,23 @@ def _said(world: "World") -> str:
     return (world.directory / f"{_STRIKES}.log").read_text(encoding="utf-8", errors="replace")
 
 
+def _login(world: "World") -> tuple[str, str]:
+    """User and password of the sink."""
+    dsn = urlsplit((world.directory / "writer.dsn").read_text(encoding="utf-8").strip())
+    return dsn.username or "", dsn.password or ""
+
+
 async def password_changed(world: "World", _random: Random) -> Struck:
     """The sink's password becomes another for some seconds, and its sessions are ended."""
-    said_before, dsn = _said(world), (world.directory / "writer.dsn").read_text(encoding="utf-8").strip()
-    password = dsn.partition("://")[2].partition(":")[2].partition("@")[0]
+    said_before, (user, password) = _said(world), _login(world)
     async with postgres(world) as owner:
-        await owner.execute(f"ALTER ROLE {_ROLE} PASSWORD 'another'")
+        await owner.execute(f"ALTER ROLE {user} PASSWORD 'another'")
         await owner.execute(_CUT)
         for _ in range(_TRIES):
             await asyncio.sleep(0.5)
             if refused := "refuses the connection" in _said(world)[len(said_before) :]:
                 break
-        await owner.execute(f"ALTER ROLE {_ROLE} PASSWORD '{password}'")
+        await owner.execute(f"ALTER ROLE {user} PASSWORD '{password}'")
     return Struck(broken=[] if refused else ["nobody was told of the wrong password"])
 
 
