@@ -22,6 +22,8 @@ from tests.faults.record import Row, append, load
 from tests.faults.table import cells, complaints, draw, page
 
 _WIDTH = 140
+_FAULTS_A_WORLD = 12
+"""Each count goes through everything since its world began: many faults in one would take ever longer."""
 _DOCUMENT = Path("docs/FAULTS.md")
 
 
@@ -62,10 +64,11 @@ async def _strike(arguments: argparse.Namespace, faults: list[Fault], seed: int,
         console.print("  ".join(cells(row)), *complaints([row]), sep="\n    ", soft_wrap=True)
 
     for stage, planned in plan(faults, seed).items():
-        async with struck_world(
-            stage, rate=arguments.rate, seed=seed, patience=arguments.patience, keep=arguments.keep
-        ) as strikes:
-            await strike_all(strikes, planned, tell)
+        for first in range(0, len(planned), _FAULTS_A_WORLD):
+            async with struck_world(
+                stage, rate=arguments.rate, seed=seed, patience=arguments.patience, keep=arguments.keep
+            ) as strikes:
+                await strike_all(strikes, planned[first : first + _FAULTS_A_WORLD], tell)
     return rows
 
 
