@@ -119,6 +119,15 @@ class Baseline:
         """Money a minute, in the quote currency."""
         return self._turnover_sum / self._turnover_weight if self._turnover_weight else 0.0
 
+    @property
+    def oldest(self) -> int:
+        """The first minute that counted; 0 before any did."""
+        return self._oldest
+
+    def takes(self, minute: int) -> bool:
+        """Whether `take_candle` would count a candle of this minute."""
+        return self._is_below(minute) or self._is_above(minute)
+
     def begin_minute(self, minute: int, close: int) -> None:
         """A trade falls into a new minute (since the epoch); `close` is the price just before it, 0 for none."""
         is_next = minute - self.minute == 1
@@ -146,9 +155,9 @@ class Baseline:
         It does where it makes what is known longer: an older one always, by a day at once; a newer one until trades
         tell of the present themselves.
         """
-        if not self._oldest or 0 < self._oldest - minute <= _LONGEST_REACH_MINUTES:
+        if self._is_below(minute):
             self._put_below(minute, close, money)
-        elif not self.minute and minute > self._told_until:
+        elif self._is_above(minute):
             step = minute - self._told_until
             if self._told_close > 0 and step <= _LONGEST_STEP_MINUTES:
                 self._learn(math.log(close / self._told_close))
@@ -175,6 +184,12 @@ class Baseline:
         del self._held_out[:]
         self._told_close = 0.0
         self.trend.restart()
+
+    def _is_below(self, minute: int) -> bool:
+        return not self._oldest or 0 < self._oldest - minute <= _LONGEST_REACH_MINUTES
+
+    def _is_above(self, minute: int) -> bool:
+        return not self.minute and minute > self._told_until
 
     def _count_money(self, step: int, money: float) -> None:
         """A minute is over and so are the `step` - 1 after it, in which there was no trade."""

@@ -145,11 +145,10 @@ class Detection:
         return positions
 
     def _hear(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> None:
-        watch = self._watch.partitions[partition.partition]
         for record in records:
             candle = read_event(Candle, record)
             if candle is not None:
-                watch.hear(candle, record.offset)
+                self._watch.hear(candle, record.offset, partition.partition)
 
     async def _snapshots(self) -> Mapping[TopicPartition, list[DetectorSnapshot]]:
         newest: dict[TopicPartition, dict[bytes, DetectorSnapshot]] = {partition: {} for partition in self._partitions}

@@ -4,6 +4,8 @@ What changes needs no exchange rate: the logarithm of Upbit's price over Binance
 Two markets are the same coin when their prices are as far apart as those of the other pairs: a ticker alone proves
 nothing. Both have to have traded lately, or an old price would look like a gap.
 
+What is usual for a pair is learnt from the exchanges' own minutes, too, where both told the same ones.
+
 By default it fires when the change is at least one per cent and six times what is usual for the pair, three per cent
 while that is not known, and still stands twenty seconds later: one exchange leads the other by seconds all the time. It
 is over when the gap is back for half a minute, when it went no further for half an hour, or when one of the two fell
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from services.alert_worker.baseline import Baseline
+from services.alert_worker.gap_past import Close, GapPast
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import divergence_episode_id
@@ -98,7 +101,7 @@ class Going(msgspec.Struct, array_like=True):
 class Pair:
     """One coin."""
 
-    __slots__ = ("baseline", "going", "history", "is_same", "legs", "suspicion")
+    __slots__ = ("baseline", "going", "history", "is_same", "legs", "past", "suspicion")
 
     def __init__(self) -> None:
         self.legs: dict[int, Sample] = {}
@@ -106,6 +109,7 @@ class Pair:
         """Whether the prices were once as far apart as those of other pairs."""
         self.history: list[Both] = []
         self.baseline = Baseline()
+        self.past = GapPast()
         self.suspicion: tuple[int, int] | None = None
         """(direction of the gap, tick since) of a change that is not confirmed yet."""
         self.going: Going | None = None
@@ -117,16 +121,17 @@ class Pair:
 
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
-        return [self.legs, self.is_same, self.history, self.baseline.packed(), self.suspicion, self.going]
+        past = self.past.packed()
+        return [self.legs, self.is_same, self.history, self.baseline.packed(), self.suspicion, self.going, past]
 
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Pair":
         """The inverse of `packed`."""
         pair = cls()
-        legs, pair.is_same, history, baseline, suspicion, going = packed
+        legs, pair.is_same, history, baseline, suspicion, going, past = packed
         pair.legs = {int(side): Sample(*leg) for side, leg in legs.items()}
         pair.history = msgspec.convert(history, list[Both])
-        pair.baseline = Baseline.unpacked(baseline)
+        pair.baseline, pair.past = Baseline.unpacked(baseline), GapPast.unpacked(past)
         pair.suspicion = None if suspicion is None else tuple(suspicion)
         pair.going = None if going is None else msgspec.convert(going, Going)
         return pair
@@ -249,13 +254,17 @@ class Divergences:
     def __init__(self) -> None:
         self._pairs: dict[str, Pair] = {}
 
+    def hear(self, close: Close) -> None:
+        """Take in a minute of the past, which counts at the next boundary."""
+        pair = self._pair(close.base)
+        pair.past.hear(LEGS[close.exchange, close.quote], close.minute, close.price, pair.baseline)
+
     def look(self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS) -> list[Alert]:
         """What follows at a boundary, in the order of the coins' names."""
         for sample in samples:
-            pair = self._pairs.get(sample.base)
-            if pair is None:
-                pair = self._pairs[sample.base] = Pair()
-            pair.legs[LEGS[sample.exchange, sample.quote]] = sample
+            self._pair(sample.base).legs[LEGS[sample.exchange, sample.quote]] = sample
+        for pair in self._pairs.values():
+            pair.past.teach(pair.baseline, tick)
         both = {base: pair for base, pair in sorted(self._pairs.items()) if len(pair.legs) == 2}
         ratios = [pair.ratio for pair in both.values()]
         alerts: list[Alert] = []
@@ -264,6 +273,12 @@ class Divergences:
             if pair.is_same and (alert := pair.look(tick, rules)) is not None:
                 alerts.append(alert)
         return alerts
+
+    def _pair(self, base: str) -> Pair:
+        pair = self._pairs.get(base)
+        if pair is None:
+            pair = self._pairs[base] = Pair()
+        return pair
 
     def reading(self, base: str, rules: Ruleset) -> Reading:
         """What was seen of a coin at the newest boundary."""

@@ -101,7 +101,7 @@ def explain(
     told = deque(candles)
     for offset, trade in enumerate(trades):
         while told and told[0].received_at_us <= trade.received_at_us:
-            watch.partitions[0].hear(told.popleft(), 0)
+            watch.hear(told.popleft(), 0)
         newest_us = max(newest_us, trade.received_at_us)
         if (trade.exchange, trade.symbol) == (market.exchange, market.symbol):
             first_us = trade.traded_at_us if first_us is None else first_us

@@ -4,8 +4,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from services.alert_worker.baseline import MINUTE_US
 from services.alert_worker.detector import Detector
 from services.alert_worker.divergence import SAMPLE_TICKS, Sample
+from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import AHEAD_US, BEHIND_US, GRID_US, Grid, tick_of
 from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
@@ -72,6 +74,8 @@ class Partition:
         """What the watch has not fetched yet."""
         self.reports: list[Report] = []
         """The same of minutes."""
+        self.closes: list[Close] = []
+        """The same of candles that are compared with another exchange."""
 
     def change_rules(self, rules: Ruleset) -> None:
         """Judge by other rules from the next decision on; episodes that are open go on as they are."""
@@ -120,11 +124,11 @@ class Partition:
         exchange = self.exchanges.get(candle.exchange) or self._exchange(candle.exchange)
         tick = tick_of(candle.received_at_us + HOLD_US)
         if not 0 < tick - exchange.grid.closed <= _AHEAD_TICKS or not exchange.grid.closed:
-            self._take_candle(exchange, candle)
+            self._take_candle(exchange, candle, 0)
             return
         exchange.candles.append((tick, offset, candle))
         if len(exchange.candles) > MOST_CANDLES:
-            self._take_candle(exchange, exchange.candles.popleft()[2])
+            self._take_candle(exchange, exchange.candles.popleft()[2], 0)
 
     @property
     def candles_resume(self) -> int:
@@ -164,11 +168,15 @@ class Partition:
 
     def _take_candles(self, exchange: Exchange, tick: int) -> None:
         while exchange.candles and exchange.candles[0][0] <= tick:
-            self._take_candle(exchange, exchange.candles.popleft()[2])
+            counts_at, _, candle = exchange.candles.popleft()
+            self._take_candle(exchange, candle, counts_at)
 
-    def _take_candle(self, exchange: Exchange, candle: Candle) -> None:
+    def _take_candle(self, exchange: Exchange, candle: Candle, tick: int) -> None:
         detector = exchange.detectors.get(candle.symbol) or self._detector(exchange, candle)
         detector.take_candle(candle)
+        if detector.is_leg and (price := float(candle.close)) > 0:
+            minute = candle.opened_at_us // MINUTE_US
+            self.closes.append(Close(tick, candle.exchange, candle.base, candle.quote, minute, price))
 
     def _exchange(self, name: str) -> Exchange:
         exchange = self.exchanges[name] = Exchange()

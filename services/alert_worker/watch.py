@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from services.alert_worker.divergence import Divergences, Sample
+from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import tick_of
 from services.alert_worker.halts import Halts, Report
 from services.alert_worker.joining import JOINED, Joining, name_of
@@ -20,7 +21,7 @@ from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.base import Reading
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.storms import Member, Storm
-from shared.events import Alert, Trade
+from shared.events import Alert, Candle, Trade
 
 MOST_WAIT_TICKS = 20
 """A partition that is further behind is not waited for, once everything was caught up with."""
@@ -45,6 +46,8 @@ class Watch:
         """Those that wait for all partitions, by tick and market."""
         self._reports: dict[int, dict[tuple[str, int], Report]] = {}
         """The same by exchange and partition."""
+        self._closes: list[Close] = []
+        """Minutes of the past that count at a later comparison."""
         self._compared = 0
         """The newest boundary at which prices were compared."""
         self._seen: dict[str, int] = {}
@@ -68,6 +71,11 @@ class Watch:
             if decided or waits or part.samples or part.reports:
                 told += self.merge(decided)
         return told
+
+    def hear(self, candle: Candle, offset: int, partition: int = 0) -> None:
+        """Take in the candle at `offset` of a partition."""
+        self.partitions[partition].hear(candle, offset)
+        self._fetch_closes(self.partitions[partition])
 
     def run_on(self, now_us: int, partitions: Iterable[int] = (0,)) -> list[Decided]:
         """Decide what is due by our clock in partitions with nothing left to read."""
@@ -117,6 +125,8 @@ class Watch:
 
     def packed(self) -> str:
         """What concerns several symbols, as text."""
+        for partition in self.partitions:
+            self._fetch_closes(partition)
         newest = max(self._seen.values(), default=0)
         self._seen = {name: tick for name, tick in self._seen.items() if abs(newest - tick) <= _SEEN_TICKS}
         state: list[Any] = [
@@ -127,15 +137,17 @@ class Watch:
             zlib_text([self._divergences.packed(), self._halts.packed(), self._compared]),
             [sample for samples in self._samples.values() for sample in samples.values()],
             [(number, report) for of in self._reports.values() for (_, number), report in of.items()],
+            self._closes,
         ]
         return msgspec.json.encode(state).decode()
 
     def unpack(self, packed: str) -> None:
         """The inverse of `packed`."""
-        joining, storms, pending, self._seen, compared, samples, reports = msgspec.json.decode(packed)
+        joining, storms, pending, self._seen, compared, samples, reports, closes = msgspec.json.decode(packed)
         divergences, halts, self._compared = of_zlib_text(compared)
         self._halts.unpack(halts)
         self._divergences.unpack(divergences)
+        self._closes = [Close(*close) for close in closes]
         for sample in samples:
             self._keep(Sample(*sample))
         for number, report in msgspec.convert(reports, list[tuple[int, Report]]):
@@ -153,6 +165,15 @@ class Watch:
             self._keep_report(number, report)
         partition.samples.clear()
         partition.reports.clear()
+        self._fetch_closes(partition)
+
+    def _fetch_closes(self, partition: Partition) -> None:
+        for close in partition.closes:
+            if not close.tick:
+                self._divergences.hear(close)
+            elif not self._was_compared(close.tick):
+                self._closes.append(close)
+        partition.closes.clear()
 
     def _keep(self, sample: Sample) -> None:
         if not self._was_compared(sample.tick):
@@ -172,11 +193,19 @@ class Watch:
         if not samples and not reports:
             return []
         if tick < self._compared:
-            self._divergences, self._halts = Divergences(), Halts()
+            self._divergences, self._halts, self._closes = Divergences(), Halts(), []
         self._compared = tick
+        self._learn_until(tick)
         alerts = self._divergences.look(tick, [samples[market] for market in sorted(samples)], self.rules)
         alerts += self._halts.look(tick, [(of[1], reports[of]) for of in sorted(reports)], self.rules)
         return [Decided(alert, self._delay_us()) for alert in alerts]
+
+    def _learn_until(self, tick: int) -> None:
+        due = [close for close in self._closes if close.tick <= tick]
+        if due:
+            self._closes = [close for close in self._closes if close.tick > tick]
+        for close in due:
+            self._divergences.hear(close)
 
     def _is_new(self, tick: int, one: Decided) -> bool:
         if tick <= self._seen.get(name_of(one.alert), -1) and self._is_repeat(one):
