@@ -15,12 +15,14 @@ from redis.asyncio import Redis
 from devstack.server import Server
 from devstack.valkey_server import Valkey
 from tests.faults.fault import Fault, Struck
+from tests.faults.limits import complaints_after
 
 if TYPE_CHECKING:
     from tests.faults.world import World
 
 
 _TOLD_TRIES = 120
+_TOLD_WITHIN_S = 10.0
 _LOADS_FOR_S = 4.0
 
 
@@ -155,11 +157,12 @@ async def postgres_restored(world: "World", _random: Random) -> Struck:
     said_before = log.stat().st_size
     await asyncio.to_thread(world.postgres.start)
 
-    async def told(_world: "World") -> list[str]:
+    async def look() -> list[str]:
         said = log.read_bytes()[said_before:]
         return [] if b"the store went back" in said else ["nobody was told that the store went back"]
 
-    return Struck(2, check=told)
+    # The consumer asks what was committed while it already writes.
+    return Struck(2, check=lambda _world: complaints_after(_TOLD_WITHIN_S, look))
 
 
 async def _stopped(server: Server) -> None:
