@@ -6,8 +6,10 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import asyncpg
 from redis.asyncio import Redis
@@ -121,19 +123,25 @@ async def redis_read_only(world: "World", _random: Random) -> Struck:
 
 
 async def redis_password_changed(world: "World", _random: Random) -> Struck:
-    """It asks for a password that nobody has, and ends all connections, until somebody was told."""
+    """The sink's password becomes another, and its connections are ended, until somebody was told."""
     log = world.directory / "consumer-redis.log"
-    said_before = log.stat().st_size
+    said_before, (user, password) = log.stat().st_size, login(world.directory / "writer.url")
     told = False
     async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
-        await client.config_set("requirepass", "another")
+        await client.execute_command("ACL", "SETUSER", user, "resetpass", ">another")
         await client.client_kill_filter(_type="normal", skipme=True)
         for _ in range(_TOLD_TRIES):
             await asyncio.sleep(0.5)
             if told := "refuses user or password" in log.read_bytes()[said_before:].decode(errors="replace"):
                 break
-        await client.config_set("requirepass", "")
+        await client.execute_command("ACL", "SETUSER", user, "resetpass", f">{password}")
     return Struck(broken=[] if told else ["nobody was told of the wrong password"])
+
+
+def login(file: Path) -> tuple[str, str]:
+    """User and password of the address in a file."""
+    address = urlsplit(file.read_text(encoding="utf-8").strip())
+    return address.username or "", address.password or ""
 
 
 async def postgres_crashed(world: "World", _random: Random) -> Struck:

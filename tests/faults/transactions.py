@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from shared.clock import now_us
 from shared.events import Trade
@@ -13,7 +12,7 @@ from shared.partitioning import partition_of, symbol_key
 from shared.topics import TRADES
 from shared.wire import HEADERS_OF_EVENT, encode
 from tests.faults.fault import Check, Fault, Struck
-from tests.faults.stores import postgres
+from tests.faults.stores import login, postgres
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -50,7 +49,7 @@ async def deadlock(world: "World", _random: Random) -> Struck:
 
 async def serialization_failure(world: "World", _random: Random) -> Struck:
     """The sink's transactions see one moment only, and somebody else touches its positions meanwhile."""
-    said_before, failures, (user, _) = _said(world), 0, _login(world)
+    said_before, failures, (user, _) = _said(world), 0, login(world.directory / "writer.dsn")
     async with postgres(world) as intruder:
         await intruder.execute(f"ALTER ROLE {user} SET default_transaction_isolation = 'repeatable read'")
         await intruder.execute(_CUT)
@@ -153,15 +152,9 @@ def _said(world: "World") -> str:
     return (world.directory / f"{_STRIKES}.log").read_text(encoding="utf-8", errors="replace")
 
 
-def _login(world: "World") -> tuple[str, str]:
-    """User and password of the sink."""
-    dsn = urlsplit((world.directory / "writer.dsn").read_text(encoding="utf-8").strip())
-    return dsn.username or "", dsn.password or ""
-
-
 async def password_changed(world: "World", _random: Random) -> Struck:
     """The sink's password becomes another for some seconds, and its sessions are ended."""
-    said_before, (user, password) = _said(world), _login(world)
+    said_before, (user, password) = _said(world), login(world.directory / "writer.dsn")
     async with postgres(world) as owner:
         await owner.execute(f"ALTER ROLE {user} PASSWORD 'another'")
         await owner.execute(_CUT)
