@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from services.cli.status.state import Stream
 from services.consumer.sinks.postgres_sink import PostgresSink
+from services.consumer.sinks.redis_connection import reason
 from services.consumer.sinks.redis_positions import TALLY_KEY, TALLY_KINDS
 from services.consumer.sinks.redis_sink import RedisSink
 from services.reconcile.latency import Partition
@@ -89,7 +90,7 @@ def told() -> Iterator[None]:
     except asyncpg.UndefinedTableError:
         raise WrongUse("PostgreSQL has no tables of ours yet: run `tapewatch db migrate`") from None
     except RedisError as error:
-        raise Unreachable(f"Redis: {error}; is TAPEWATCH_REDIS__URL right?") from None
+        raise Unreachable(f"Redis: {reason(error)}; is TAPEWATCH_REDIS__URL right?") from None
     except (OSError, ValueError, asyncpg.PostgresError) as error:
         raise Unreachable(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
 

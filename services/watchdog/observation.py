@@ -6,7 +6,7 @@ from typing import Literal
 Phase = Literal["up", "starting", "down", "stopped"]
 """up: it is ready. starting: not yet. down: it should run and does not. stopped: somebody wanted it so."""
 
-EndKind = Literal["exit", "signal", "hung", "memory", "timeout", "unreachable", "unknown"]
+EndKind = Literal["exit", "signal", "hung", "memory", "timeout", "unreachable", "asked", "unknown"]
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from services.watchdog.memory import Sight
 from services.watchdog.observation import End
 from services.watchdog.units import (
     BASICS,
+    JOURNAL_FIELDS,
     PROPERTIES,
     SHUTDOWN,
-    end_of,
+    end_in_journal,
     is_ending,
     is_wanted,
     read_units,
@@ -39,14 +40,8 @@ class SystemdHost:
     async def last_end(self, unit: str, since_us: int) -> End | None:
         """How the unit last ended by the journal, which knows it after the next start as well."""
         what = ("_PID=1", f"UNIT={unit}", f"--since=@{since_us // 1_000_000}", "-n", _ENDS_LOOKED_AT, "-q")
-        said = await _output("journalctl", *what, "-o", "json", "--output-fields=UNIT_RESULT,EXIT_CODE,EXIT_STATUS")
-        result = code = status = ""
-        for line in said.splitlines():
-            entry = json.loads(line)
-            if "EXIT_CODE" in entry:
-                result, code, status = "", entry["EXIT_CODE"], entry.get("EXIT_STATUS", "")
-            result = entry.get("UNIT_RESULT", result)
-        return end_of(result, code, status)
+        said = await _output("journalctl", *what, "-o", "json", f"--output-fields={','.join(JOURNAL_FIELDS)}")
+        return end_in_journal(json.loads(line) for line in said.splitlines())
 
     async def last_lines(self, unit: str, count: int) -> list[str]:
         """The last lines that the unit itself logged."""

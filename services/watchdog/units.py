@@ -8,6 +8,7 @@ PROPERTIES = (
     "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
     "InvocationID", "StatusText", "Job",
 )  # fmt: skip
+JOURNAL_FIELDS = ("UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "JOB_TYPE", "JOB_RESULT")
 BASICS, SHUTDOWN = "sysinit.target", "shutdown.target"
 """Reached once in a start of systemd; and what every way down goes through."""
 _PHASES: Mapping[str, Phase] = {
@@ -94,6 +95,23 @@ def end_of(result: str, code: str, status: str) -> End | None:
     if code in ("2", "3", "killed", "dumped"):
         return End("signal", signal_name(status))
     return None
+
+
+def end_in_journal(entries: Iterable[Mapping[str, str]]) -> End | None:
+    """How a unit last ended by what systemd itself logged of it, oldest first; None when that does not say."""
+    result = code = status = ""
+    is_asked = False
+    for entry in entries:
+        if "EXIT_CODE" in entry:
+            result, code, status, is_asked = "", entry["EXIT_CODE"], entry.get("EXIT_STATUS", ""), False
+        result = entry.get("UNIT_RESULT", result)
+        is_asked = is_asked or _is_stopping(entry)
+    return End("asked") if is_asked else end_of(result, code, status)
+
+
+def _is_stopping(entry: Mapping[str, str]) -> bool:
+    # "Stopped", which has a result as well, is logged after a crash, too.
+    return entry.get("JOB_TYPE") in ("stop", "restart") and "JOB_RESULT" not in entry
 
 
 def signal_name(status: str) -> str:

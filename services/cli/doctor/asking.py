@@ -34,6 +34,7 @@ from shared.settings_sources import env_name
 if TYPE_CHECKING:
     import asyncpg
     from aiokafka.admin import AIOKafkaAdminClient
+    from asyncpg.types import ServerVersion
 
 _CONNECT_S, _SOURCE_WITHIN_S = 3, 20
 _HTTP_S = 5.0
@@ -143,6 +144,7 @@ async def _redis(settings: Settings) -> RedisFacts:
     from redis.exceptions import NoPermissionError, RedisError
 
     from services.cli.stores import read_streams
+    from services.consumer.sinks.redis_connection import reason
     from shared.clock import now_us
 
     url = settings.redis.url.get_secret_value()
@@ -156,7 +158,7 @@ async def _redis(settings: Settings) -> RedisFacts:
             except NoPermissionError:
                 return RedisFacts(None)
     except (RedisError, OSError, ValueError) as error:
-        raise TapewatchError(f"Redis: {error}; is TAPEWATCH_REDIS__URL right?") from None
+        raise TapewatchError(f"Redis: {reason(error)}; is TAPEWATCH_REDIS__URL right?") from None
     newest: dict[str, int] = {}
     for one in streams:
         newest[one.exchange] = max(newest.get(one.exchange, 0), one.newest_us)
@@ -177,13 +179,18 @@ async def _postgres(settings: Settings) -> PostgresFacts:
         raise TapewatchError(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
 
 
+def told_version(server: "ServerVersion") -> str:
+    """As people know it; asyncpg has 15.18 as 15, 0, 18."""
+    return f"{server.major}.{server.micro}"
+
+
 async def _postgres_facts(connection: "asyncpg.Connection[asyncpg.Record]", settings: Settings) -> PostgresFacts:
     import asyncpg
 
     asked_at = time.time()
     now = await connection.fetchval("SELECT clock_timestamp()")
     offset_s = now.timestamp() - (asked_at + time.time()) / 2
-    version = ".".join(map(str, connection.get_server_version()[:2]))
+    version = told_version(connection.get_server_version())
     try:
         migration = await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:

@@ -93,7 +93,9 @@ class Connection:
         try:
             await self._execute("PING")
         except AuthenticationError as error:
-            raise WrongUse(f"TAPEWATCH_REDIS__URL: Redis at {self.address} refuses user or password: {error}") from None
+            raise WrongUse(
+                f"TAPEWATCH_REDIS__URL: Redis at {self.address} refuses user or password: {reason(error)}"
+            ) from None
         except ResponseError as error:
             raise WrongUse(f"TAPEWATCH_REDIS__URL: Redis at {self.address} refuses us: {error}") from None
 
@@ -122,3 +124,8 @@ class Connection:
             ) from error
         except (RedisError, OSError) as error:
             raise StoreFailed(f"Redis at {self.address} failed: {type(error).__name__}: {error}") from error
+
+
+def reason(error: Exception) -> str:
+    """What Redis said. Of one that asks who is there in plain words: its own are about the protocol."""
+    return "it asks for a user and a password" if str(error).startswith("HELLO must be called") else str(error)

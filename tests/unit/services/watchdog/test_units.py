@@ -1,5 +1,5 @@
 from services.watchdog.observation import End, Observation
-from services.watchdog.units import end_of, is_ending, is_wanted, read_units, start_of
+from services.watchdog.units import end_in_journal, end_of, is_ending, is_wanted, read_units, start_of
 
 SHOWN = """\
 Id=tapewatch-consumer@redis.service
@@ -68,6 +68,25 @@ def test_ends_by_result_and_by_how_the_process_went() -> None:
     assert end_of("exit-code", "1", "3") == End("exit", "3")
     assert end_of("signal", "killed", "KILL") == End("signal", "KILL")
     assert end_of("success", "0", "0") is None
+
+
+STOPPING, STOPPED = {"JOB_TYPE": "stop"}, {"JOB_TYPE": "restart", "JOB_RESULT": "done"}
+STARTED = ({"JOB_TYPE": "start"}, {"JOB_TYPE": "start", "JOB_RESULT": "done"})
+KILLED = ({"EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}, {"UNIT_RESULT": "signal"}, STOPPED)
+
+
+def test_a_part_that_somebody_restarted_went_on_request() -> None:
+    assert end_in_journal((STOPPING, STOPPED, *STARTED)) == End("asked")
+    assert end_in_journal((*KILLED, *STARTED, STOPPING, STOPPED, *STARTED)) == End("asked")
+
+
+def test_a_part_that_was_killed_was_not_asked() -> None:
+    assert end_in_journal((*KILLED, *STARTED)) == End("signal", "KILL")
+    assert end_in_journal((STOPPING, STOPPED, *STARTED, *KILLED)) == End("signal", "KILL")
+    assert end_in_journal(
+        (STOPPING, {"EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}, {"UNIT_RESULT": "timeout"})
+    ) == End("timeout")
+    assert end_in_journal(STARTED) is None
 
 
 STARTS = """\

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from services.cli.doctor.asking import ask_all
+from asyncpg.types import ServerVersion
+
+from services.cli.doctor.asking import ask_all, told_version
 from services.cli.doctor.facts import SettingsFacts
 from shared.settings import load_with_origins
 
@@ -27,3 +29,7 @@ async def test_only_a_secret_that_all_may_read_is_exposed(tmp_path: Path) -> Non
     facts = (await ask_all(load_with_origins(environ), environ))["settings"]
     assert isinstance(facts, SettingsFacts)
     assert list(facts.open_files) == [str(files["token"])]
+
+
+def test_the_version_of_postgres_is_told_as_people_know_it() -> None:
+    assert told_version(ServerVersion(15, 0, 18, "final", 0)) == "15.18"
