@@ -19,6 +19,7 @@ secret() {
   case $given in *"TAPEWATCH_$1="* | *"TAPEWATCH_$1_FILE="*) return ;; esac
   [ ! -r "$etc/credentials/$2" ] || export "TAPEWATCH_$1_FILE=$etc/credentials/$2"
 }
+[ ! -e $etc/credentials ] || [ -x $etc/credentials ] || echo "tapewatch: without this machine's secrets, which root alone may read" >&2
 secret POSTGRES__DSN reader/dsn
 secret REDIS__URL reader/url
 secret KAFKA__SASL_PASSWORD kafka/sasl_password

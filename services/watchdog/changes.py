@@ -76,7 +76,8 @@ class _Look:
         self.has_restarted = bool(before.incarnation and seen.incarnation and seen.incarnation != before.incarnation)
         # Between two looks there may have been several; who keeps the process counts them all.
         count = max(seen.restarts - before.counted, int(self.has_restarted)) if before.incarnation else 0
-        restarts = before.restarts_at_us + (now_us,) * min(count, _RESTARTS_KEPT)
+        looped = 0 if seen.is_on_request else min(count, _RESTARTS_KEPT)
+        restarts = before.restarts_at_us + (now_us,) * looped
         is_up = seen.phase == "up"
         self.after = replace(
             before,

@@ -19,7 +19,10 @@ class End:
 
 @dataclass(frozen=True)
 class Observation:
-    """One part. `incarnation` is another one after every start; empty when nothing runs. `status` is its own word."""
+    """One part. `incarnation` is another one after every start; empty when nothing runs. `status` is its own word.
+
+    `is_on_request`: somebody started what runs; it was not started again because it had ended.
+    """
 
     part: str
     phase: Phase
@@ -27,3 +30,4 @@ class Observation:
     restarts: int = 0
     end: End | None = None
     status: str = ""
+    is_on_request: bool = False

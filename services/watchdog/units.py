@@ -75,14 +75,16 @@ def _observation(block: Mapping[str, str]) -> Observation:
     phase = _PHASES.get(block.get("ActiveState", ""), "down")
     if block.get("SubState") == "auto-restart":
         phase = "down"
-    restarts = block.get("NRestarts", "0")
+    restarts = block.get("NRestarts", "")
+    is_running = phase in ("up", "starting")
     return Observation(
         part=block["Id"],
         phase=phase,
-        incarnation=block.get("InvocationID", "") if phase in ("up", "starting") else "",
+        incarnation=block.get("InvocationID", "") if is_running else "",
         restarts=int(restarts) if restarts.isdigit() else 0,
         end=end_of(block.get("Result", ""), block.get("ExecMainCode", ""), block.get("ExecMainStatus", "")),
         status=block.get("StatusText", ""),
+        is_on_request=is_running and restarts == "0",  # systemd begins to count anew when it is told to start it
     )
 
 

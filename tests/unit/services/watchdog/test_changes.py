@@ -75,6 +75,15 @@ def test_what_is_away_for_long_between_its_restarts_loops_as_well() -> None:
     ]
 
 
+def test_a_part_that_somebody_restarts_again_and_again_does_not_loop() -> None:
+    part, heard = Part(), []
+    for second in range(0, 60, 10):
+        step = look(part, Observation("consumer", "up", f"run{second}", is_on_request=True), second * S)
+        part = step.part
+        heard += [step.change.kind] if step.change else []
+    assert heard == ["restarted"] * 5
+
+
 def test_restarts_that_nobody_saw_are_counted_by_who_keeps_the_process() -> None:
     part, kinds_told = Part(), []
     for second, restarts in enumerate((0, 0, 4)):

@@ -51,6 +51,17 @@ def test_services_are_read_and_ourselves_and_oneshots_left_out() -> None:
     ]
 
 
+def test_a_run_that_systemd_has_not_started_again_was_started_by_somebody() -> None:
+    running = (
+        "Id=a.service\nType=notify\nLoadState=loaded\nActiveState={state}\nNRestarts={restarts}\nInvocationID=0a\n"
+    )
+    for state, restarts, is_on_request in (("active", 0, True), ("activating", 0, True), ("active", 1, False)):
+        [seen] = read_units(running.format(state=state, restarts=restarts), "own.service", [])
+        assert seen.is_on_request is is_on_request
+    [stopped] = read_units(running.format(state="inactive", restarts=0), "own.service", [])
+    assert not stopped.is_on_request
+
+
 def test_a_unit_that_systemd_forgot_is_stopped() -> None:
     assert read_units("", "own.service", ["a.service"]) == [Observation("a.service", "stopped")]
 
