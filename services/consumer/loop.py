@@ -62,7 +62,7 @@ class Consumer:
         writing: asyncio.Task[None] | None = None
         try:
             while not stop.is_set():
-                while (older := self.refill.take()) is not None:
+                if (older := self.refill.take()) is not None:  # one at a time: what is live does not wait for all of it
                     if writing is not None:
                         await writing
                         writing = None
@@ -102,13 +102,13 @@ class Consumer:
     async def _fetch(self) -> dict[TopicPartition, list[ConsumerRecord]]:
         """The next records. While others are filled again, those that are live first come first, up to half of all."""
         self.refill.see(self.positions)
-        first = self.refill.first
+        first, wait_ms = self.refill.first, 0 if self.refill.is_waiting else _WAIT_MS
         if not first:
-            return await self.reader.batch(_WAIT_MS, self.batch_records)
+            return await self.reader.batch(wait_ms, self.batch_records)
         found = await self.reader.batch(0, self.batch_records // 2, only=first)
         rest = [partition for partition in self.positions if partition not in first]
         room = self.batch_records - sum(map(len, found.values()))
-        return found | await self.reader.batch(0 if found else _WAIT_MS, room, only=rest)
+        return found | await self.reader.batch(0 if found else wait_ms, room, only=rest)
 
     def _stop_at_flood(self, records: int, poison: list[Poison]) -> None:
         if self._flood.see(records, len(poison)):

@@ -68,6 +68,11 @@ class Refill:
         if self.first and all(positions[partition] >= at for partition, at in self._level_at.items()):
             self.first = ()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is a batch to take."""
+        return not self._waiting.empty()
+
     def take(self) -> Batch | None:
         """The next batch to write, if one waits."""
         return None if self._waiting.empty() else self._waiting.get_nowait()

@@ -175,10 +175,10 @@ def ticker(symbol: str, event_at_us: int) -> Ticker:
     return Ticker(exchange="upbit", symbol=symbol, base=symbol, quote="KRW", window="utc_day", **numbers, **times)
 
 
-async def send_every_moment(tape: Any, symbol: str) -> None:
+async def send_every_moment(tape: Any, symbol: str, moment_s: float = 0.3) -> None:
     for event_at_us in range(2, 10_000):
         await tape.send(ticker(symbol, event_at_us), TICKERS)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(moment_s)
 
 
 @pytest.mark.timeout(120)
@@ -206,6 +206,26 @@ async def test_an_empty_redis_has_live_prices_before_its_trades_and_the_quiet_on
     assert live[0] < trades[len(trades) // 2]
     stored = await cache.client.hgetall(f"position:{TICKERS.name}")
     assert stored[str(partition_of("upbit:QUIET", TICKERS.partitions)).encode()].split()[0] == b"1"
+
+
+@pytest.mark.timeout(120)
+async def test_an_empty_redis_stays_live_while_it_is_filled_again(
+    tape: Any, cache: Any, start_consumer: Start, tmp_path: Path
+) -> None:
+    """Many old tickers are read beside the loop, and a market that goes on does not wait for all of them."""
+    for number in range(20_000):
+        await tape.send(ticker(f"QUIET{number % 50}", 1 + number), TICKERS)
+    await tape.producer.flush()
+    await asyncio.sleep(LIVE_S + 0.5)
+    living = asyncio.create_task(send_every_moment(tape, "LIVE", 0.01))
+    start_consumer()
+    await cache.until_there(*(f"ticker:upbit:QUIET{number}" for number in range(50)))
+    living.cancel()
+
+    slices = [json.loads(line)["slices"] for line in (tmp_path / "journal").read_text().splitlines()]
+    older = [n for n, of_batch in enumerate(slices) if all(a == b for *_, a, b in of_batch)]
+    assert len(older) > 10
+    assert len(set(range(older[0], older[-1])) - set(older)) > len(older) // 4
 
 
 async def test_topics_made_anew_go_on_behind_the_old_entries(tape: Any, cache: Any, start_consumer: Start) -> None:
