@@ -4,9 +4,9 @@
 etc=/etc/tapewatch
 given=$(export -p)
 
-# Read as systemd reads it: no word of it is run.
+# Read as systemd reads it, but for escapes and lines that go on in the next: no word of it is run.
 if [ -r $etc/tapewatch.env ]; then
-  while IFS= read -r line || [ -n "$line" ]; do
+  while read -r line || [ -n "$line" ]; do
     name=${line%%=*} value=${line#*=}
     case $name in "$line" | "" | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
     case $value in \"*\" | \'*\') value=${value#?} value=${value%?} ;; esac

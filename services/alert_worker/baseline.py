@@ -128,6 +128,10 @@ class Baseline:
         """Whether `take_candle` would count a candle of this minute."""
         return self._is_below(minute) or self._is_above(minute)
 
+    def knows(self, minute: int) -> bool:
+        """Whether this minute lies in what is known, so that no candle of it will ever count."""
+        return bool(self._oldest) and minute >= self._oldest and not self._is_above(minute)
+
     def begin_minute(self, minute: int, close: int) -> None:
         """A trade falls into a new minute (since the epoch); `close` is the price just before it, 0 for none."""
         is_next = minute - self.minute == 1

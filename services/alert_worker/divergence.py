@@ -259,6 +259,11 @@ class Divergences:
         pair = self._pair(close.base)
         pair.past.hear(LEGS[close.exchange, close.quote], close.minute, close.price, pair.baseline)
 
+    def may_count(self, close: Close) -> bool:
+        """Whether a minute of the past can teach us anything."""
+        pair = self._pairs.get(close.base)
+        return pair is None or not pair.baseline.knows(close.minute)
+
     def look(self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS) -> list[Alert]:
         """What follows at a boundary, in the order of the coins' names."""
         for sample in samples:

@@ -174,7 +174,8 @@ class Partition:
     def _take_candle(self, exchange: Exchange, candle: Candle, tick: int) -> None:
         detector = exchange.detectors.get(candle.symbol) or self._detector(exchange, candle)
         detector.take_candle(candle)
-        if detector.is_leg and (price := float(candle.close)) > 0:
+        is_past = candle.opened_at_us <= candle.received_at_us  # one of the future would hide all that comes before it
+        if detector.is_leg and is_past and (price := float(candle.close)) > 0:
             minute = candle.opened_at_us // MINUTE_US
             self.closes.append(Close(tick, candle.exchange, candle.base, candle.quote, minute, price))
 

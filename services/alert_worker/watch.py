@@ -7,6 +7,7 @@ is merged when every partition has closed it, so that the order in which partiti
 
 import base64
 import zlib
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,9 @@ from services.alert_worker.rules.base import Reading
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.storms import Member, Storm
 from shared.events import Alert, Candle, Trade
+
+MOST_CLOSES = 20_000
+"""So many are saved in a few hundred KB."""
 
 MOST_WAIT_TICKS = 20
 """A partition that is further behind is not waited for, once everything was caught up with."""
@@ -46,8 +50,8 @@ class Watch:
         """Those that wait for all partitions, by tick and market."""
         self._reports: dict[int, dict[tuple[str, int], Report]] = {}
         """The same by exchange and partition."""
-        self._closes: list[Close] = []
-        """Minutes of the past that count at a later comparison."""
+        self._closes: deque[Close] = deque()
+        """Minutes of the past that count at a later comparison; the oldest of more than `MOST_CLOSES` at once."""
         self._compared = 0
         """The newest boundary at which prices were compared."""
         self._seen: dict[str, int] = {}
@@ -134,20 +138,19 @@ class Watch:
             {name: storm.packed() for name, storm in self._storms.items()},
             [[one.alert, one.delay_us] for one in self._pending.values()],
             self._seen,
-            zlib_text([self._divergences.packed(), self._halts.packed(), self._compared]),
+            zlib_text([self._divergences.packed(), self._halts.packed(), self._compared, list(self._closes)]),
             [sample for samples in self._samples.values() for sample in samples.values()],
             [(number, report) for of in self._reports.values() for (_, number), report in of.items()],
-            self._closes,
         ]
         return msgspec.json.encode(state).decode()
 
     def unpack(self, packed: str) -> None:
         """The inverse of `packed`."""
-        joining, storms, pending, self._seen, compared, samples, reports, closes = msgspec.json.decode(packed)
-        divergences, halts, self._compared = of_zlib_text(compared)
+        joining, storms, pending, self._seen, compared, samples, reports = msgspec.json.decode(packed)
+        divergences, halts, self._compared, closes = of_zlib_text(compared)
         self._halts.unpack(halts)
         self._divergences.unpack(divergences)
-        self._closes = [Close(*close) for close in closes]
+        self._closes = deque(Close(*close) for close in closes)
         for sample in samples:
             self._keep(Sample(*sample))
         for number, report in msgspec.convert(reports, list[tuple[int, Report]]):
@@ -171,8 +174,10 @@ class Watch:
         for close in partition.closes:
             if not close.tick:
                 self._divergences.hear(close)
-            elif not self._was_compared(close.tick):
+            elif not self._was_compared(close.tick) and self._divergences.may_count(close):
                 self._closes.append(close)
+                if len(self._closes) > MOST_CLOSES:
+                    self._divergences.hear(self._closes.popleft())
         partition.closes.clear()
 
     def _keep(self, sample: Sample) -> None:
@@ -193,7 +198,7 @@ class Watch:
         if not samples and not reports:
             return []
         if tick < self._compared:
-            self._divergences, self._halts, self._closes = Divergences(), Halts(), []
+            self._divergences, self._halts, self._closes = Divergences(), Halts(), deque()
         self._compared = tick
         self._learn_until(tick)
         alerts = self._divergences.look(tick, [samples[market] for market in sorted(samples)], self.rules)
@@ -201,11 +206,13 @@ class Watch:
         return [Decided(alert, self._delay_us()) for alert in alerts]
 
     def _learn_until(self, tick: int) -> None:
-        due = [close for close in self._closes if close.tick <= tick]
-        if due:
-            self._closes = [close for close in self._closes if close.tick > tick]
-        for close in due:
-            self._divergences.hear(close)
+        if not self._closes:
+            return
+        waiting = list(self._closes)
+        self._closes = deque(close for close in waiting if close.tick > tick)
+        for close in waiting:
+            if close.tick <= tick:
+                self._divergences.hear(close)
 
     def _is_new(self, tick: int, one: Decided) -> bool:
         if tick <= self._seen.get(name_of(one.alert), -1) and self._is_repeat(one):

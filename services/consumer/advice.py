@@ -1,7 +1,8 @@
 """Once a second: the stored positions committed to Kafka as advice.
 
 The commit is for lag monitors, of which one is our own, for the time when the store is away; and it shows at the next
-start whether the store still has what it had. No reading starts there, so its failure is logged and changes nothing.
+start whether the store still has what it had. No reading starts there, so a commit that fails is logged and changes
+nothing; whether we may commit at all was asked at the start.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ from shared.topics import INSTRUMENTS
 READ_NOW = "listed: read from now on"
 READ_LATER = "listed: read after the producer's next start, which has opened connections enough for new markets"
 NOT_READ = "listed: not read, the settings do not ask for it or choose by turnover at the start"
-GONE = "the exchange does not list it any more"
+GONE = "the exchange does not list it any more, or no longer trades it"
 log = structlog.get_logger(__name__)
 
 

@@ -1,7 +1,8 @@
 """What an exchange lists, and what a newer list of it changes. Pure.
 
 A market that is missing counts as gone when two lists in a row lack it: one that is cut short takes nothing away.
-One that was never a spot market while we looked is left out: it is neither listed nor halted.
+One that appears without a spot side is left out until it has one; the first list of all is taken whole, for what was
+switched off before we looked may come back.
 """
 
 from collections.abc import Sequence

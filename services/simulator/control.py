@@ -74,14 +74,15 @@ class Control:
 
     async def _list(self, request: web.Request) -> web.Response:
         """Change what an exchange's list says of a market, or at one moment of many, see `Lists.change`."""
+        done = []
         try:
             body = await request.json()
-            done = [self._lists.change(order) for order in (body if isinstance(body, list) else [body])]
+            for order in body if isinstance(body, list) else [body]:
+                done.append(one := self._lists.change(order))
+                if not one["listed"]:
+                    self._hub.forget(one["exchange"], one["symbol"])
         except ValueError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        for one in done:
-            if not one["listed"]:
-                self._hub.forget(one["exchange"], one["symbol"])
+            return web.json_response({"error": str(error), "done": done}, status=400)
         return web.json_response(done)
 
     async def _slack(self, _: web.Request) -> web.Response:

@@ -55,11 +55,13 @@ class Lists:
         exchange, symbol = str(order.get("exchange")), str(order.get("symbol"))
         if not any(listed.symbol == symbol for listed in self._source.listed(exchange)):
             raise ListError("no such market: exchange must be upbit or binance, symbol one of its markets")
-        change = self._changes.setdefault((exchange, symbol), _Change())
-        change.is_listed = _flag(order, "listed", change.is_listed) is not False
-        change.is_trading = _flag(order, "trading", change.is_trading)
-        change.warning = _flag(order, "warning", change.warning)
-        change.cautions = _cautions(order, change.cautions)
+        before = self._change_of(exchange, symbol)
+        change = self._changes[exchange, symbol] = _Change(
+            is_listed=_flag(order, "listed", before.is_listed) is not False,
+            is_trading=_flag(order, "trading", before.is_trading),
+            warning=_flag(order, "warning", before.warning),
+            cautions=_cautions(order, before.cautions),
+        )
         self._source.set_open(exchange, symbol, is_open=change.is_open)
         return {"exchange": exchange, "symbol": symbol, "listed": change.is_listed}
 

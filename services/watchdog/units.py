@@ -106,7 +106,8 @@ def end_in_journal(entries: Iterable[Mapping[str, str]]) -> End | None:
     for entry in entries:
         if "EXIT_CODE" in entry:
             result, code, status, is_asked = "", entry["EXIT_CODE"], entry.get("EXIT_STATUS", ""), False
-        result = entry.get("UNIT_RESULT", result)
+        if "UNIT_RESULT" in entry:  # a clean exit that systemd forced has no exit code of its own in the journal
+            result, is_asked = entry["UNIT_RESULT"], False
         is_asked = is_asked or _is_stopping(entry)
     return End("asked") if is_asked else end_of(result, code, status)
 

@@ -3,6 +3,7 @@
 A right that is taken away later ends the process at its next request; the start after that tells which it was.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -21,6 +22,7 @@ from shared.kafka.metadata import describe_topics
 from shared.rights import RIGHTS, Kind, Role, name_of, refused, sentence
 from shared.settings import KafkaSettings
 
+_TELL_WITHIN_S = 10.0
 log = structlog.get_logger(__name__)
 _Allowed = dict[tuple[Kind, str], frozenset[str]]
 
@@ -29,11 +31,12 @@ async def check_rights(settings: KafkaSettings, role: Role, groups: Sequence[str
     """Raise WrongUse with every right on topics that `role` needs and this login has not; or when it may not be in a
     group of `groups`.
 
-    What is not there yet is not known, nor is anything of a broker that does not tell: that is no reason to wait.
+    What is not there yet is not known, nor is anything of a broker that does not tell soon: that is no reason to wait.
     """
     try:
-        await _check(settings, role, groups)
-    except KafkaError as error:
+        async with asyncio.timeout(_TELL_WITHIN_S):
+            await _check(settings, role, groups)
+    except (KafkaError, TimeoutError) as error:
         log.warning("Kafka does not tell what we may do", reason=repr(error))
 
 

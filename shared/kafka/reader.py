@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
 from shared.kafka.clients import MAX_REQUEST_BYTES, client_options
 from shared.settings import KafkaSettings
+
+_KNOW_WITHIN_S = 5.0
 
 
 class PartitionReader:
@@ -112,4 +115,7 @@ class PartitionReader:
 async def know_topics(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
     """Ask for all topics at once, before their bounds: aiokafka asks one after the other, and rests before each."""
     client = consumer._client  # it has no public way
-    await asyncio.gather(*(client.add_topic(topic) for topic in {partition.topic for partition in partitions}))
+    topics = {partition.topic for partition in partitions}
+    with suppress(TimeoutError):  # then it asks in its own way
+        async with asyncio.timeout(_KNOW_WITHIN_S):
+            await asyncio.gather(*(client.add_topic(topic) for topic in topics))

@@ -54,7 +54,9 @@ def load(path: Path) -> dict[str, Row]:
     """The last row of each fault by its name; none when there is no record yet."""
     if not path.exists():
         return {}
-    rows = msgspec.json.Decoder(Row).decode_lines(path.read_bytes())
+    whole = path.read_bytes()
+    whole = whole[: whole.rfind(b"\n") + 1]  # who was killed may have left part of a line
+    rows = msgspec.json.Decoder(Row).decode_lines(whole)
     return {row.name: row for row in rows}
 
 

@@ -23,6 +23,7 @@ async def create_kafka_users(
         role: {
             "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": listener.address,
             "TAPEWATCH_KAFKA__SECURITY_PROTOCOL": listener.protocol,
+            "TAPEWATCH_KAFKA__SASL_MECHANISM": "SCRAM-SHA-512",
             "TAPEWATCH_KAFKA__SASL_USERNAME": user,
             "TAPEWATCH_KAFKA__SASL_PASSWORD_FILE": str(file),
         }

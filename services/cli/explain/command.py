@@ -88,7 +88,7 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
     said = verdicts.notices(records, found.market, span)
     alerts = sorted([*explained.alerts, *said], key=lambda alert: alert.event_at_us or alert.started_at_us)
     told = [tables.Told(alert, verdicts.verdict(alert, records, wishes)) for alert in alerts]
-    conclusion = verdicts.conclusion(explained, said)
+    conclusion = verdicts.conclusion(explained, said, found.unread)
     if as_json:
         whole = tables.as_object(explained, found.source, told, conclusion)
         typer.echo(json.dumps(whole, ensure_ascii=False, indent=1))
@@ -129,7 +129,8 @@ async def _of_stores(
         return await sources.of_postgres(in_force.postgres.dsn.get_secret_value(), market, span, warm_up_us), recorded
     except (Unreachable, WrongUse) as error:
         if verdicts.notices(recorded, market, span):
-            return sources.Found(market, TRADES.name, []), recorded
+            unread = f"the trades of that time could not be read: {fault}; {error}"
+            return sources.Found(market, TRADES.name, [], unread=unread), recorded
         if isinstance(error, Unreachable):
             raise fault from None
         if isinstance(error, sources.NotHeld):

@@ -45,12 +45,13 @@ _EXACT_US = 15 * 60 * _US
 @dataclass(frozen=True)
 class Found:
     """Trades in the order of their arrival, and what they were taken from; the exchange's own minutes, where that
-    holds them."""
+    holds them. `unread`: why there are no trades, where that is not because nobody traded."""
 
     market: Market
     source: str
     trades: list[Trade]
     candles: list[Candle] = field(default_factory=list)
+    unread: str = ""
 
 
 class NotHeld(WrongUse):

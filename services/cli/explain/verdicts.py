@@ -101,9 +101,11 @@ def _would(alert: Alert, wishes: Wishes) -> str:
     return "would be told"
 
 
-def conclusion(found: Explanation, said: Sequence[Alert] = ()) -> list[str]:
-    """In short: what it came to, and what the exchange `said` of the market meanwhile."""
-    return _of_trades(found) + [f"the exchange said: {what(notice, ENGLISH)}" for notice in said]
+def conclusion(found: Explanation, said: Sequence[Alert] = (), unread: str = "") -> list[str]:
+    """In short: what it came to, or why trades are `unread`, and what the exchange `said` of the market meanwhile."""
+    return ([unread] if unread else _of_trades(found)) + [
+        f"the exchange said: {what(notice, ENGLISH)}" for notice in said
+    ]
 
 
 def _of_trades(found: Explanation) -> list[str]:

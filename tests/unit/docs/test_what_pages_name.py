@@ -33,7 +33,7 @@ def _named(pattern: str) -> list[tuple[str, str]]:
 
 def _commands() -> Iterator[tuple[str, str]]:
     """Up to what stands for something else, such as `…` or a word in capitals."""
-    for page, command in _named(r"(?:`|^    (?:sudo )?)tapewatch ([a-z][^`#\n|;&]*)"):
+    for page, command in _named(r"(?:`|^ {4,}(?:[^`\n]*[ ;|(])?)tapewatch ([a-z][^`#\n|;&]*)"):
         words = command.split()
         ends = [at for at, word in enumerate(words) if re.match(r"…|[A-Z]+$|\[|\\\\|\(", word)]
         yield page, " ".join(words[: min(ends, default=len(words))])
@@ -63,7 +63,7 @@ def test_benchmarks(page: str, name: str) -> None:
     assert name in benchmarks(), page
 
 
-@pytest.mark.parametrize(("page", "name"), _named(r"\b([A-Z]+__[A-Z0-9_]+)\b"))
+@pytest.mark.parametrize(("page", "name"), _named(r"(?:\bTAPEWATCH_|\b)([A-Z]+__[A-Z0-9_]+)\b"))
 def test_settings(page: str, name: str) -> None:
     assert {name, name.removesuffix("_FILE")} & SETTINGS, page
 

@@ -13,8 +13,9 @@ from services.alert_worker import snapshot
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.divergence import Divergences
 from services.alert_worker.gap_past import MOST_MINUTES, WAIT_TICKS, Close, GapPast
-from services.alert_worker.watch import Watch
-from shared.events import Candle, DetectorSnapshot
+from services.alert_worker.watch import MOST_CLOSES, Watch
+from shared.events import Candle, DetectorSnapshot, Trade
+from shared.kafka import MAX_REQUEST_BYTES
 from shared.partitioning import partition_of, symbol_key
 from shared.wire import decode, encode
 
@@ -243,3 +244,37 @@ def test_it_is_saved_with_what_waits():
         divergences.look(1, [])
     assert one.packed() == other.packed()
     assert one.packed()["BTC"][3][0] == 49
+
+
+def one_trade(exchange, symbol, quote, at_us):
+    return Trade(
+        exchange=exchange, symbol=symbol, base="BTC", quote=quote, trade_id=str(at_us), price="100", quantity="1",
+        side="buy", traded_at_us=at_us, received_at_us=at_us + 1_000,
+    )  # fmt: skip
+
+
+def test_what_waits_while_partitions_are_apart_is_bounded_and_can_be_saved():
+    """One partition is read far ahead of the other, so that nothing is compared."""
+    watch = Watch(2)
+    watch.is_live = False
+    for second in range(8):
+        at_us = START_US + second * 1_000_000
+        watch.observe(one_trade("upbit", "KRW-BTC", "KRW", at_us), second, 0)
+        watch.observe(one_trade("binance", "BTCUSDT", "USDT", at_us), second, 1)
+    for number in range(5 * MOST_CLOSES):
+        at_us, market = START_US + 20_000_000 + number * 333, number % 900
+        price = f"{1 + number / 1e6:.6f}"
+        told = Candle(
+            exchange="binance", symbol=f"C{market}USDT", base=f"C{market}", quote="USDT", received_at_us=at_us,
+            opened_at_us=START_US - (number // 900 + 1) * MINUTE_US,
+            open=price, high=price, low=price, close=price, volume="1", turnover="1",
+        )  # fmt: skip
+        watch.hear(told, number, 1)
+        if number % 20_000 == 19_999:
+            for ahead_us in (5_000_000, 6_000_000):
+                watch.observe(one_trade("binance", "BTCUSDT", "USDT", at_us + ahead_us), number + ahead_us, 1)
+
+    _, record = snapshot.take_watch(watch, 1)
+
+    assert len(watch._closes) == MOST_CLOSES
+    assert len(encode(record)) < MAX_REQUEST_BYTES // 4

@@ -98,6 +98,8 @@ def test_a_part_that_was_killed_was_not_asked() -> None:
         (STOPPING, {"EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}, {"UNIT_RESULT": "timeout"})
     ) == End("timeout")
     assert end_in_journal(STARTED) is None
+    # Told to restart, and ended by systemd because it was not ready in time: its own clean exit is not in the journal.
+    assert end_in_journal((STOPPING, STOPPED, *STARTED, {"UNIT_RESULT": "timeout"})) == End("timeout")
 
 
 STARTS = """\
