@@ -71,7 +71,7 @@ _WEATHERS = {
 }
 
 
-def _of(link: str, *, makes_gap: bool = False) -> list[Fault]:
+def _of(link: str, *, bound_s: float = 5, makes_gap: bool = False) -> list[Fault]:
     """The faults of one link."""
     strikes = {
         **{name: (says, partial(bad_weather, link, weather)) for name, (says, weather) in _WEATHERS.items()},
@@ -80,7 +80,7 @@ def _of(link: str, *, makes_gap: bool = False) -> list[Fault]:
         "cut": ("reset and refused for 3 s", partial(cut, link)),
     }
     return [
-        Fault("F24", f"{link}-link-{name}", says, strike, bound_s=5, makes_gap=makes_gap, stage="proxied")
+        Fault("F24", f"{link}-link-{name}", says, strike, bound_s, makes_gap, stage="proxied")
         for name, (says, strike) in strikes.items()
     ]
 
@@ -95,7 +95,8 @@ FAULTS = [
     *_of("kafka"),
     *_of("redis"),
     *_of("postgres"),
-    *_of("exchanges", makes_gap=True),
+    # An exchange is called ever more seldom, lest it ban us: after some seconds of refusals a call may wait eight.
+    *_of("exchanges", bound_s=10, makes_gap=True),
     *(
         Fault(
             "F24", f"{link}-link-closes-slowly", "ends are told after 2 s", strike, 8, makes_gap=True, stage="proxied"
