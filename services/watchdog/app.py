@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from services.watchdog import deadman, outbox
-from services.watchdog.changes import Change
+from services.watchdog.changes import Change, with_end
 from services.watchdog.memory import Sight, observe
 from services.watchdog.message import Context, Message, render
 from services.watchdog.observation import End
@@ -132,9 +132,7 @@ class Watchdog:
 
     async def _message(self, change: Change) -> Message:
         if change.kind in ("down", "looping", "restarted"):
-            change = replace(
-                change, end=await self._host.last_end(change.part, change.since_us - _ENDED_WITHIN_US) or change.end
-            )
+            change = with_end(change, await self._host.last_end(change.part, change.since_us - _ENDED_WITHIN_US))
         lines = [without_secrets(line)[:300] for line in await self._host.last_lines(change.part, LOG_LINES)]
         change = replace(change, status=without_secrets(change.status))
         message = render(change, Context(self._name, self._host.advice(change.part), lines), self._wording)

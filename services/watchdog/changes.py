@@ -131,6 +131,15 @@ class _Look:
         return Step(self.after)
 
 
+def with_end(change: Change, recorded: End | None) -> Change:
+    """The change with how the part ended by its keeper's records, which may be a moment behind.
+
+    They are where they say that what is down, or loops, was asked to end.
+    """
+    is_behind = recorded is not None and recorded.kind == "asked" and change.kind != "restarted"
+    return change if recorded is None or is_behind else replace(change, end=recorded)
+
+
 def look(before: Part, seen: Observation, now_us: int) -> Step:
     """Compare what is seen now with what people know."""
     return _RULES[before.told](_Look(seen, now_us, before))

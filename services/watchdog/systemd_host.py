@@ -39,9 +39,11 @@ class SystemdHost:
 
     async def last_end(self, unit: str, since_us: int) -> End | None:
         """How the unit last ended by the journal, which knows it after the next start as well."""
-        what = ("_PID=1", f"UNIT={unit}", f"--since=@{since_us // 1_000_000}", "-n", _ENDS_LOOKED_AT, "-q")
+        # Without --reverse, systemd 252 takes the first of them.
+        newest = ("--reverse", "-n", _ENDS_LOOKED_AT)
+        what = ("_PID=1", f"UNIT={unit}", f"--since=@{since_us // 1_000_000}", *newest, "-q")
         said = await _output("journalctl", *what, "-o", "json", f"--output-fields={','.join(JOURNAL_FIELDS)}")
-        return end_in_journal(json.loads(line) for line in said.splitlines())
+        return end_in_journal(json.loads(line) for line in reversed(said.splitlines()))
 
     async def last_lines(self, unit: str, count: int) -> list[str]:
         """The last lines that the unit itself logged."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from services.watchdog.changes import Change, Part, look
+from services.watchdog.changes import Change, Part, look, with_end
 from services.watchdog.observation import End, Observation, Phase
 
 S = 1_000_000
@@ -82,6 +82,14 @@ def test_a_part_that_somebody_restarts_again_and_again_does_not_loop() -> None:
         part = step.part
         heard += [step.change.kind] if step.change else []
     assert heard == ["restarted"] * 5
+
+
+def test_how_it_ended_is_taken_from_records_unless_they_are_behind() -> None:
+    restarted, looping = (Change("consumer", kind, S, 0, KILLED) for kind in ("restarted", "looping"))
+    assert with_end(restarted, End("asked")).end == End("asked")
+    assert with_end(looping, End("asked")).end == KILLED
+    assert with_end(looping, End("exit", "2")).end == End("exit", "2")
+    assert with_end(restarted, None).end == KILLED
 
 
 def test_restarts_that_nobody_saw_are_counted_by_who_keeps_the_process() -> None:
