@@ -22,6 +22,8 @@ _CALM_AFTER_S = 1.5
 _CALM_AFTER_A_GAP_S = 4.0
 """Until every market has told its ticker and book anew: newest wins, and no gap excuses a last one that is missing."""
 _GIVE_UP_AFTER_S = 90.0
+_LATE_S = 15.0
+"""More than a comparison takes, and less than anybody should wait for a trade."""
 _POLL_S = 0.02
 _AWAY = (OSError, TimeoutError, KafkaError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -49,8 +51,9 @@ class Strikes:
         await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
         told = await world.gaps() - gaps  # in the pause an exchange is silent, and no producer can know why
         await world.market.pause()
-        await world.at_rest()
-        before, self.total = self.total, Totals.of(await world.count())
+        before, late_s = self.total, await self._count()
+        if late_s > _LATE_S:
+            struck.broken.append(f"something that was published was in the stores {late_s:.0f} s later")
         published_before, self.published = self.published, await world.market.published()
         outcome = Outcome(
             fault,
@@ -62,6 +65,18 @@ class Strikes:
             self.published - published_before,
         )
         return judge(outcome, struck, self.first_files, self.patience)
+
+    async def _count(self) -> float:
+        """Compare everything, again while something is missing: a producer may still hold what Kafka did not take.
+
+        Returns the seconds from the first comparison to the last.
+        """
+        first_s, lost = monotonic(), self.total.lost
+        while True:
+            await self.world.at_rest()
+            counted_s, self.total = monotonic(), Totals.of(await self.world.count())
+            if self.total.lost <= lost or counted_s - first_s > _GIVE_UP_AFTER_S:
+                return counted_s - first_s
 
 
 @asynccontextmanager
