@@ -22,21 +22,22 @@ _CALM_AFTER_S = 1.5
 _CALM_AFTER_A_GAP_S = 4.0
 """Until every market has told its ticker and book anew: newest wins, and no gap excuses a last one that is missing."""
 _GIVE_UP_AFTER_S = 90.0
-_LATE_S = 15.0
-"""More than a comparison takes, and less than anybody should wait for a trade."""
+_LATE_S = 10.0
+"""More than a comparison takes, and as long as anybody should wait for a trade."""
 _POLL_S = 0.02
 _AWAY = (OSError, TimeoutError, KafkaError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass
 class Strikes:
-    """A world and what it has been through so far."""
+    """A world and what it has been through so far. What is not in the stores after `lost_after_s` is lost."""
 
     world: World
     patience: float
     total: Totals
     first_files: dict[str, int]
     published: int = 0
+    lost_after_s: float = 30.0
 
     async def strike(self, planned: Planned) -> Outcome:
         """One fault from the calm before it to the count after it."""
@@ -52,7 +53,7 @@ class Strikes:
         told = await world.gaps() - gaps  # in the pause an exchange is silent, and no producer can know why
         await world.market.pause()
         before, late_s = self.total, await self._count()
-        if late_s > _LATE_S:
+        if late_s > _LATE_S and self.total.lost <= before.lost:
             struck.broken.append(f"something that was published was in the stores {late_s:.0f} s later")
         published_before, self.published = self.published, await world.market.published()
         outcome = Outcome(
@@ -75,7 +76,7 @@ class Strikes:
         while True:
             await self.world.at_rest()
             counted_s, self.total = monotonic(), Totals.of(await self.world.count())
-            if self.total.lost <= lost or counted_s - first_s > _GIVE_UP_AFTER_S:
+            if self.total.lost <= lost or counted_s - first_s >= self.lost_after_s:
                 return counted_s - first_s
 
 
