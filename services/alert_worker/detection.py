@@ -49,6 +49,7 @@ STALE_AFTER_US = 600_000_000
 _PUBLISHED_KEPT = 20_000
 """Ids of alerts that a restart would repeat: those since the oldest snapshot, which is minutes."""
 
+_SAVE_TOLD_EVERY_S = 1.0
 _READ_MS = 20
 _PROVE_EVERY_S, _PROVE_WITHIN_S = 5.0, 3.0
 _MOST_RECORDS = 2_000
@@ -82,6 +83,8 @@ class Detection:
         self._candle_partitions = partitions_of(CANDLES)
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
+        self._told_in: dict[TopicPartition, None] = {}
+        """Partitions of which something became a record since they were saved, oldest first."""
 
     def change_rules(self, rules: Ruleset) -> None:
         """Judge by other rules as soon as all state is saved: a restart must not judge again what the old ones did."""
@@ -171,7 +174,7 @@ class Detection:
 
     async def _go_on(self, stop: asyncio.Event) -> None:
         turns = self._partitions
-        turn, next_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns)
+        turn, next_save, next_told_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns), 0.0
         while not stop.is_set():
             if self._rules is not self._watch.rules:
                 rules = self._rules
@@ -187,7 +190,10 @@ class Detection:
             await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))
             # One partition at a time, so that no decision waits for all of them.
-            if monotonic() >= next_save:
+            if self._told_in and monotonic() >= next_told_save:
+                await self._save([next(iter(self._told_in))])
+                next_told_save = monotonic() + _SAVE_TOLD_EVERY_S
+            elif monotonic() >= next_save:
                 await self._save([turns[turn]])
                 await self._save_notices()
                 turn = (turn + 1) % len(turns)
@@ -261,6 +267,7 @@ class Detection:
                 ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
             )
             self._published.append(record.alert_id)
+            self._told_in[_partition_of(record)] = None
             ALERTS.labels(record.state, record.kind).inc()
             log.info(
                 "alert", state=record.state, symbol=record.symbol, change_pct=record.change_pct, id=record.alert_id
@@ -283,9 +290,13 @@ class Detection:
 
         What concerns several symbols goes first: then it knows at least what the partitions have said, and what
         they say again after a restart is not new to it.
+
+        What was just told is saved at once: a restart that judges it again may know more of the market by then, and
+        would tell the same move as another.
         """
         for partition in partitions:
             number = partition.partition
+            self._told_in.pop(partition, None)
             *symbols, mark = snapshot.take(self._watch.partitions[number], number, self._now())
             await (await self._send_snapshot(0, *snapshot.take_watch(self._watch, self._now())))
             sent = [await self._send_snapshot(number, key, record) for key, record in symbols]
@@ -301,3 +312,9 @@ class Detection:
             headers=HEADERS_OF_EVENT[DetectorSnapshot],
         )  # fmt: skip
         return future
+
+
+def _partition_of(alert: Alert) -> TopicPartition:
+    """Where its market's trades lie; what is of several markets is saved with any."""
+    number = partition_of(symbol_key(alert.exchange or "", alert.symbol or ""), TRADES.partitions)
+    return TopicPartition(TRADES.name, number)

@@ -159,3 +159,21 @@ async def test_a_fresh_worker_knows_from_candles_what_is_usual_and_killed_it_rep
     assert len({alert.episode_id for alert in records}) == 1
     assert len({alert.alert_id for alert in records}) == len(records)
     assert len(slack.parents) == 1
+
+
+async def test_killed_it_goes_on_with_what_it_told_though_it_knows_more_of_the_market_by_then(
+    worker, publish, publish_candles, crash, alerts, slack, eventually
+) -> None:
+    """With the past that comes too late the same fall would have been told earlier, as another one."""
+    began_us = now_us() - 4_000_000
+    await worker.start()
+    await publish(crash(began_us, until_s=4.0))
+    await eventually(lambda: any("DANGER" in message.text for message in slack.parents))
+    await asyncio.sleep(1)  # what was told is saved at once, and everything in turn only after some seconds
+    await worker.kill()
+    await publish_candles(began_us)
+    await publish(crash(began_us, from_s=4.0))
+    await worker.start()
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert {alert.episode_id for alert in await alerts()} == {(await alerts())[0].episode_id}
+    assert len(slack.parents) == 1
