@@ -24,8 +24,8 @@ from services.reconcile.kafka_reader import read_alerts
 from services.reconcile.latency import percentiles
 
 RATE = 5_000
-MOVE_EVERY_S = 10
-MOVES = 9
+MOVE_EVERY_S = 20
+MOVES = 8
 BARS_MS = {"received → decided (200 ms of it the lateness)": 400, "decided → in Slack": 500}
 _ALERT_WORKER = Service("alert-worker", ("alert-worker",))
 
