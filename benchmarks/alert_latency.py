@@ -1,7 +1,7 @@
 """From a trade received to the decision, and from there to Slack's answer, in ms. `python -m benchmarks.alert_latency`.
 
 The real producer, both consumers and the alert worker with all servers on this machine's cores, under 5,000 trades a
-second. One market after the other moves by 8 %, up and down in turn and seldom enough that none of it is a storm.
+second. One market after the other moves by 8 %, up and down in turn, in a market without a past. Ends with 1 when fewer were told than moved.
 Slack is the simulated one, which answers at once.
 """
 
@@ -72,6 +72,9 @@ def main() -> int:
         held.append(well)
         table.add_row(*cells)
     Console(width=120).print(table)
+    if len(in_slack) < MOVES:  # figures of some say nothing of all
+        print(f"only {len(in_slack)} of {MOVES} moves were told", file=sys.stderr)
+        return 1
     return int(not all(held))
 
 

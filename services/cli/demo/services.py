@@ -117,11 +117,9 @@ def journal(directory: Path, sink: str) -> Path:
     return directory / f"journal-{sink}.jsonl"
 
 
-def _consumer(sink: str, directory: Path, *told: Mapping[str, str]) -> Service:
-    environment = {"TAPEWATCH_LOG__BATCH_JOURNAL": str(journal(directory, sink))}
-    for settings in told:
-        environment |= settings
-    return Service(f"consumer-{sink}", ("consumer", sink), environment)
+def _consumer(sink: str, directory: Path, store: Mapping[str, str], kafka: Mapping[str, str]) -> Service:
+    told = {"TAPEWATCH_LOG__BATCH_JOURNAL": str(journal(directory, sink)), **store, **kafka}
+    return Service(f"consumer-{sink}", ("consumer", sink), told)
 
 
 def shared_environment(
