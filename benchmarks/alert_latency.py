@@ -1,8 +1,8 @@
 """From a trade received to the decision, and from there to Slack's answer, in ms. `python -m benchmarks.alert_latency`.
 
 The real producer, both consumers and the alert worker with all servers on this machine's cores, under 5,000 trades a
-second. One market after the other moves by 8 %, up and down in turn, in a market without a past. Ends with 1 when fewer were told than moved.
-Slack is the simulated one, which answers at once.
+second. One market after the other moves by 8 %, up and down in turn, in a market without a past. Slack is the simulated
+one, which answers at once. Ends with 1 when fewer were told than moved.
 """
 
 import asyncio
