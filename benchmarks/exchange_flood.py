@@ -14,12 +14,13 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TextIO
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CHUNK = 200
+_PING = 0x9
 
 
 def symbols(count: int) -> list[str]:
@@ -78,6 +79,25 @@ async def _answer(writer: asyncio.StreamWriter, said: object) -> None:
     writer.close()
 
 
+async def _read_frame(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """(opcode, payload) of a frame of a client, which masks it (RFC 6455, section 5.2)."""
+    first, second = await reader.readexactly(2)
+    size = second & 0x7F
+    if size == 126:
+        size = int.from_bytes(await reader.readexactly(2), "big")
+    mask, payload = await reader.readexactly(4), await reader.readexactly(size)
+    return first & 0x0F, bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+
+
+async def _answer_pings(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until the client hangs up: without an answer it takes us for dead."""
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            opcode, payload = await _read_frame(reader)
+            if opcode == _PING:
+                writer.write(struct.pack("!BB", 0x8A, len(payload)) + payload)
+
+
 async def _accept(request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     fields = dict(line.split(b": ", 1) for line in request.split(b"\r\n")[1:] if b": " in line)
     key = {name.lower(): value for name, value in fields.items()}[b"sec-websocket-key"]
@@ -86,7 +106,7 @@ async def _accept(request: bytes, reader: asyncio.StreamReader, writer: asyncio.
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + answer + b"\r\n\r\n"
     )
-    await reader.read(1)  # the subscription has come
+    await _read_frame(reader)  # the subscription
     writer.write(_frame('{"result":null,"id":1}'))
     await writer.drain()
 
@@ -101,6 +121,7 @@ async def _serve(count: int, names: list[str], rate: int, level: Level, truth: T
         if b"sec-websocket-key" not in request.lower():  # candles: there are none
             return await _answer(writer, [])
         await _accept(request, reader, writer)
+        answering = asyncio.create_task(_answer_pings(reader, writer))
         began_s, sent = time.perf_counter(), 0
         while sent < count:
             due = min(count, int((time.perf_counter() - began_s) * rate) if rate else sent + _CHUNK)
@@ -113,7 +134,7 @@ async def _serve(count: int, names: list[str], rate: int, level: Level, truth: T
                 await asyncio.sleep(0.001)
         if truth:
             truth.flush()
-        await reader.read()
+        await answering
         return done.set()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
