@@ -2,6 +2,7 @@
 
 Upbit: ``/market/all`` and ``/ticker/all`` (a market that is gone simply disappears). Binance: ``exchangeInfo`` and
 ``ticker/24hr``; a market there that is not ``TRADING``, or whose spot side is switched off, is halted and not gone.
+One that had nothing but a spot side is left out of the list then, and is still told by name.
 Anything that cannot be read raises InvalidList.
 """
 
@@ -50,6 +51,9 @@ class Catalogue:
     read_markets: Callable[[bytes], list[Market]]
     turnovers_path: str
     read_turnovers: Callable[[bytes], dict[str, Decimal]]
+    market_path: str | None = None
+    """Where a market is asked for by its symbol, also one that the list leaves out; HTTP 400 says that there is none.
+    None: the list leaves nothing out."""
 
 
 def instrument(market: Market, exchange: str, at_us: int, *, is_gone: bool = False) -> Instrument:
@@ -176,5 +180,6 @@ CATALOGUES: Mapping[str, Catalogue] = {
         _binance_markets,
         "/api/v3/ticker/24hr?type=MINI",
         _binance_turnovers,
+        "/api/v3/exchangeInfo?symbol={symbol}&showPermissionSets=false",
     ),
 }

@@ -32,7 +32,7 @@ async def watch_list(
     while True:
         await asyncio.sleep(pause_s(every_s, refusals, random.random()))
         try:
-            fresh = await rest.markets()
+            fresh = await rest.markets(known.markets)
         except ListUnavailable as error:
             refusals += 1
             LISTS.labels(rest.exchange, "refused").inc()

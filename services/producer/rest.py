@@ -1,14 +1,20 @@
 """Asks an exchange over REST; what its answers mean is the business of `catalogue` and `candles`."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 
 from services.producer.catalogue import CATALOGUES, InvalidList, Market
 
 MAX_BODY_BYTES = 64 << 20
+MOST_BY_NAME = 50
+"""So many markets are asked for one by one after a list: a sixth of what Binance answers in a minute."""
+
+_NO_SUCH_MARKET = 400
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 T = TypeVar("T")
 
@@ -33,22 +39,43 @@ class Rest:
         self.exchange = exchange
         self.url = url.rstrip("/")
 
-    async def markets(self) -> list[Market]:
-        """Everything that the exchange lists. Raises ListUnavailable."""
+    async def markets(self, known: Iterable[Market] = ()) -> list[Market]:
+        """Everything that the exchange lists. Raises ListUnavailable.
+
+        One of `known` that the list lacks is asked for by name, where an exchange's list leaves out what is switched
+        off. There is no time for more than `MOST_BY_NAME`: the others, by lot, stay as they are known.
+        """
         catalogue = CATALOGUES[self.exchange]
-        return await self._fetch(catalogue.markets_path, catalogue.read_markets)
+        found = await self._fetch(catalogue.markets_path, catalogue.read_markets)
+        if catalogue.market_path is None:
+            return found
+        names = {market.symbol for market in found}
+        missing = [market for market in known if market.symbol not in names]
+        random.shuffle(missing)
+        for market in missing[:MOST_BY_NAME]:
+            path = catalogue.market_path.format(symbol=quote(market.symbol))
+            found += await self._by_name(path, catalogue.read_markets)
+        return found + missing[MOST_BY_NAME:]
 
     async def turnovers(self) -> dict[str, Decimal]:
         """Turnover of the last 24 hours in the quote currency, by symbol. Raises ListUnavailable."""
         catalogue = CATALOGUES[self.exchange]
         return await self._fetch(catalogue.turnovers_path, catalogue.read_turnovers)
 
+    async def _by_name(self, path: str, read: Callable[[bytes], list[Market]]) -> list[Market]:
+        try:
+            return await self._fetch(path, read)
+        except ListUnavailable as error:
+            if isinstance(error.__cause__, NoAnswer) and error.__cause__.status == _NO_SUCH_MARKET:
+                return []
+            raise
+
     async def _fetch(self, path: str, read: Callable[[bytes], T]) -> T:
         try:
             async with make_session() as session:
                 return read(await fetch(session, self.url, path, MAX_BODY_BYTES))
         except NoAnswer as error:
-            raise ListUnavailable(str(error)) from None
+            raise ListUnavailable(str(error)) from error
         except InvalidList as error:
             raise ListUnavailable(f"{self.url} sent a list that cannot be read: {error}") from None
 

@@ -110,7 +110,7 @@ async def select(  # noqa: PLR0913, PLR0917  # the settings that decide it, and 
 
 async def _lists(own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: int, last_good: Kept | None) -> Kept:
     async def fetch() -> Kept:
-        markets = await own.markets()
+        markets = await own.markets(last_good.markets if last_good else ())
         turnovers = await own.turnovers() if needs_turnovers(selectors) else {}
         others = await other.markets() if needs_other_exchange(selectors) else []
         return Kept(markets, turnovers, sorted({market.base for market in others if market.trading}))

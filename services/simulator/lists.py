@@ -22,13 +22,14 @@ class ListError(ValueError):
 class _Change:
     is_listed: bool = True
     is_trading: bool | None = None
+    is_spot: bool | None = None
     warning: bool | None = None
     cautions: frozenset[str] | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether anything is to be heard of the market."""
-        return self.is_listed and self.is_trading is not False
+        return self.is_listed and self.is_trading is not False and self.is_spot is not False
 
 
 class Lists:
@@ -47,8 +48,8 @@ class Lists:
         ]
 
     def change(self, order: object) -> dict[str, Any]:
-        """Obey ``{"exchange", "symbol"}`` with any of ``listed``, ``trading``, ``warning`` (true or false) and
-        ``cautions`` (all that hold). Raises ListError with one line that names what is wrong.
+        """Obey ``{"exchange", "symbol"}`` with any of ``listed``, ``trading``, ``spot``, ``warning`` (true or false)
+        and ``cautions`` (all that hold). Raises ListError with one line that names what is wrong.
         """
         if not isinstance(order, dict):
             raise ListError("an object with exchange and symbol is wanted")
@@ -59,6 +60,7 @@ class Lists:
         change = self._changes[exchange, symbol] = _Change(
             is_listed=_flag(order, "listed", before.is_listed) is not False,
             is_trading=_flag(order, "trading", before.is_trading),
+            is_spot=_flag(order, "spot", before.is_spot),
             warning=_flag(order, "warning", before.warning),
             cautions=_cautions(order, before.cautions),
         )
@@ -70,6 +72,7 @@ class Lists:
         return replace(
             listed,
             is_trading=listed.is_trading if change.is_trading is None else change.is_trading,
+            is_spot=listed.is_spot if change.is_spot is None else change.is_spot,
             warning=listed.warning if change.warning is None else change.warning,
             cautions=listed.cautions if change.cautions is None else change.cautions,
         )

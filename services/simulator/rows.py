@@ -19,6 +19,8 @@ class Listed:
     tick_size: str = "0.00000001"
     step_size: str = "0.00000001"
     is_trading: bool = True
+    is_spot: bool = True
+    """Binance: whether its spot side is switched on; it has no other, so without it the list leaves it out."""
     warning: bool = False
     cautions: frozenset[str] = frozenset()
 

@@ -153,7 +153,7 @@ class BinanceRest:
         listed = self._lists.listed(EXCHANGE)
         names = _names(request)
         if names is None:
-            return listed
+            return [row for row in listed if row.is_spot or "permissions" not in request.query]
         by_symbol = {row.symbol: row for row in listed}
         if any(name not in by_symbol for name in names):
             raise Wrong(-1121, "Invalid symbol.")
@@ -248,7 +248,7 @@ def _symbol_info(listed: Listed) -> dict[str, Any]:
         "quoteAsset": listed.quote,
         "quoteAssetPrecision": 8,
         "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-        "isSpotTradingAllowed": listed.is_trading,
+        "isSpotTradingAllowed": listed.is_spot,
         "isMarginTradingAllowed": False,
         "filters": [
             {"filterType": "PRICE_FILTER", "tickSize": _eight(listed.tick_size)},

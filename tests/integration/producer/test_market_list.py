@@ -1,5 +1,9 @@
 """The exchange's list changes while a producer runs: published, told, and what is new is read without a restart."""
 
+import asyncio
+
+import pytest
+
 from shared.topics import FEED, INSTRUMENTS, TRADES
 
 OFTEN = {"UPBIT__LIST_EVERY_S": "1"}
@@ -40,7 +44,10 @@ async def test_flags_listings_and_leaving_are_published_and_a_new_market_is_read
     assert "before it was subscribed" in gap.reason
 
 
-async def test_a_market_whose_spot_trading_is_switched_off_is_halted_and_not_gone(ground, end_of):
+@pytest.mark.parametrize("switch", ["trading", "spot"])
+async def test_a_market_that_stands_still_or_has_its_spot_side_switched_off_is_halted_and_not_gone(
+    ground, end_of, switch
+):
     market = await ground.market(symbols=2, expect=0)
     producer = await ground.producer("binance", BINANCE__LIST_EVERY_S="1")
     await ground.until_more(20, "binance")
@@ -49,12 +56,27 @@ async def test_a_market_whose_spot_trading_is_switched_off_is_halted_and_not_gon
         told = [one.event.status for one in await ground.held(INSTRUMENTS) if one.event.symbol == "ETHUSDT"]
         return told == list(statuses)
 
-    await market.control("list", exchange="binance", symbol="ETHUSDT", trading=False)
+    await market.control("list", exchange="binance", symbol="ETHUSDT", **{switch: False})
     await ground.until(lambda: is_told("trading", "halted"))
-    await market.control("list", exchange="binance", symbol="ETHUSDT", trading=True)
+    await asyncio.sleep(2.5)  # two more lists that lack it
+    await market.control("list", exchange="binance", symbol="ETHUSDT", **{switch: True})
     await ground.until(lambda: is_told("trading", "halted", "trading"))
     assert await end_of(producer) == 0
     assert not [one for one in await ground.held(FEED) if one.event.kind == "gone"]
+
+
+async def test_a_market_of_binance_that_is_taken_off_is_gone(ground, end_of):
+    market = await ground.market(symbols=2, expect=0)
+    producer = await ground.producer("binance", BINANCE__LIST_EVERY_S="1")
+    await ground.until_more(20, "binance")
+    await market.control("list", exchange="binance", symbol="ETHUSDT", listed=False)
+
+    async def is_gone():
+        return "gone" in {one.event.status for one in await ground.held(INSTRUMENTS) if one.event.symbol == "ETHUSDT"}
+
+    await ground.until(is_gone)
+    assert await end_of(producer) == 0
+    assert [one.event.symbols for one in await ground.held(FEED) if one.event.kind == "gone"] == [["ETHUSDT"]]
 
 
 async def test_a_list_that_is_refused_is_counted_and_the_tape_goes_on(ground, end_of):
