@@ -6,6 +6,7 @@ version that this machine has. A test that kills servers starts its own (see `de
 
 import asyncio
 import itertools
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from pydantic import SecretStr
 
@@ -68,6 +70,18 @@ def no_secrets_of_other_tests() -> None:
     """What an earlier test gave as a password is a word like any other in the next."""
     redaction._known.clear()
     redaction._given.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_logging_of_other_tests() -> Iterator[None]:
+    """A command that a test runs in this process sets up logging for all of it, and would for the next test, too."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")
