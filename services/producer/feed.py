@@ -44,6 +44,8 @@ class Feed:
         self._session: Session | None = None
         self._stop = asyncio.Event()
         self._is_up = False
+        self.last_ending = ""
+        """Why its last connection ended, or could not be made."""
 
     @property
     def is_up(self) -> bool:
@@ -63,6 +65,7 @@ class Feed:
             began_s = self._means.seconds()
             ending, heard = await self._line()
             self._is_up = False
+            self.last_ending = ending.reason
             if self._stop.is_set():
                 return
             data_for_s = self._means.seconds() - began_s if heard else 0.0

@@ -7,6 +7,7 @@ then no more, until it has stayed up for a minute.
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from services.watchdog.absences import Absences
 from services.watchdog.observation import End, Observation
 
 Told = Literal["unseen", "up", "down", "looping", "stopped"]
@@ -26,7 +27,10 @@ _RESTARTS_KEPT = 20
 
 @dataclass(frozen=True)
 class Change:
-    """What people are told. `since_us`: when the state that ended, or began, began. `down_us`: how long it was away."""
+    """What people are told. `since_us`: when the state that ended, or began, began. `down_us`: how long it was away.
+
+    `absences`: where nobody watched meanwhile, this time and those of the same night.
+    """
 
     part: str
     kind: ChangeKind
@@ -36,6 +40,7 @@ class Change:
     restarts: int = 0
     down_us: int | None = None
     status: str = ""
+    absences: Absences | None = None
 
 
 @dataclass(frozen=True)

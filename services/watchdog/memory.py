@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.watchdog import canaries
+from services.watchdog.absences import Absences
 from services.watchdog.changes import START_GRACE_US, Change, ChangeKind, Part, look
 from services.watchdog.observation import Observation
 
@@ -37,6 +38,7 @@ class Memory:
     gone_since_us: int = 0
     overdue: Mapping[str, int] = field(default_factory=dict)
     """Parts whose canary people know to be overdue: since when."""
+    absences: Absences = field(default_factory=Absences)
 
 
 def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Change]]:
@@ -63,7 +65,9 @@ def _after_absence(memory: Memory, sight: Sight, now_us: int, changes: list[Chan
         return replace(memory, coming_since_us=now_us, gone_since_us=memory.looked_at_us)
     away_us = now_us - memory.looked_at_us
     if away_us > AWAY_US:
-        changes.append(Change("watchdog", "watchdog_back", now_us, memory.looked_at_us, down_us=away_us))
+        memory = replace(memory, absences=memory.absences.and_one(now_us))
+        since_us, absences = memory.looked_at_us, memory.absences
+        changes.append(Change("watchdog", "watchdog_back", now_us, since_us, down_us=away_us, absences=absences))
     return memory
 
 
@@ -88,12 +92,16 @@ def _together(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) 
     missing = [seen for seen in sight.parts if seen.phase != "up"]
     if missing and now_us - since_us < START_GRACE_US:
         return replace(memory, coming_since_us=since_us)
-    kind: ChangeKind = "rebooted" if memory.all_stopped_since_us is None else "all_started"
-    gone_us = memory.gone_since_us if memory.all_stopped_since_us is None else memory.all_stopped_since_us
+    kind: ChangeKind = "all_started"
+    gone_us, absences = memory.all_stopped_since_us, None
+    if gone_us is None:
+        kind, gone_us, absences = "rebooted", memory.gone_since_us, memory.absences.and_one(now_us)
     status = ", ".join(f"{seen.part} not up: {seen.status or seen.phase}" for seen in missing)
-    changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=now_us - gone_us, status=status))
+    away_us = now_us - gone_us
+    changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=away_us, status=status, absences=absences))
     fresh = {seen.part: _as_it_is(seen, now_us) for seen in sight.parts}
-    return replace(memory, parts=fresh, all_stopped_since_us=None, coming_since_us=None)
+    memory = replace(memory, parts=fresh, all_stopped_since_us=None, coming_since_us=None)
+    return memory if absences is None else replace(memory, absences=absences)
 
 
 def _as_it_is(seen: Observation, now_us: int) -> Part:

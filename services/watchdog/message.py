@@ -24,13 +24,17 @@ _EMOJI = {
 
 @dataclass(frozen=True)
 class Message:
-    """`text` says it all in a line. It is about `part`; `opens` begins an incident, `closes` ends it."""
+    """`text` says it all in a line. It is about `part`; `opens` begins an incident, `closes` ends it.
+
+    `anew`: what was told of `part` before is another story.
+    """
 
     part: str
     text: str
     blocks: list[dict[str, Any]]
     opens: bool
     closes: bool
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,19 +58,29 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
         blocks.append(_section(f"*{wording.log}*\n```{text}```"))
     if change.kind in OPENS and context.command:
         blocks.append(_section(wording.next.format(command=escape(context.command))))
+    anew = change.absences is not None and change.absences.count == 1
+    return Message(_about(change), escape(line), blocks, change.kind in OPENS or anew, change.kind in CLOSES, anew)
+
+
+def _about(change: Change) -> str:
+    if change.absences is not None:
+        return "absences"
     # A worker that goes down while nothing gets through is another story, with a thread of its own.
-    about = f"canary of {change.part}" if change.kind in ("canary_overdue", "canary_back") else change.part
-    return Message(about, escape(line), blocks, change.kind in OPENS, change.kind in CLOSES)
+    return f"canary of {change.part}" if change.kind in ("canary_overdue", "canary_back") else change.part
 
 
 def _headline(change: Change, context: Context, wording: Wording) -> str:
-    return wording.headlines[change.kind].format(
+    headline = wording.headlines[change.kind].format(
         part=change.part,
         host=context.host,
         why=_why(change, wording),
         away=duration(change.down_us or 0, wording),
         status=change.status or "?",
     )
+    one = change.absences
+    if one is None or one.count == 1:
+        return headline
+    return headline + wording.again.format(count=one.count, span=duration(one.last_at_us - one.first_at_us, wording))
 
 
 def _facts(change: Change, context: Context, wording: Wording) -> list[tuple[str, str]]:
@@ -84,6 +98,8 @@ def _facts(change: Change, context: Context, wording: Wording) -> list[tuple[str
 
 def _why(change: Change, wording: Wording) -> str:
     end = change.end
+    if end is None and change.status:
+        return wording.unready.format(status=change.status)
     return wording.ends["unknown"] if end is None else wording.ends[end.kind].format(detail=end.detail).strip()
 
 

@@ -42,7 +42,7 @@ def first(outbox: Outbox, given_up: str) -> Message:
 
 def thread_of(outbox: Outbox, message: Message) -> str | None:
     """The thread that the message belongs to; None when it stands by itself."""
-    return outbox.threads.get(message.part)
+    return None if message.anew else outbox.threads.get(message.part)
 
 
 def told(outbox: Outbox, ts: str | None) -> Outbox:
@@ -50,6 +50,6 @@ def told(outbox: Outbox, ts: str | None) -> Outbox:
     message, threads = outbox.waiting[0], dict(outbox.threads)
     if message.closes:
         threads.pop(message.part, None)
-    elif message.opens and ts is not None:
-        threads.setdefault(message.part, ts)
+    elif message.opens and ts is not None and (message.anew or message.part not in threads):
+        threads[message.part] = ts
     return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=0)

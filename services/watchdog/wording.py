@@ -25,6 +25,8 @@ class Wording:
     minutes: str
     hours: str
     given_up: str
+    unready: str
+    again: str
 
 
 ENGLISH = Wording(
@@ -65,6 +67,8 @@ ENGLISH = Wording(
     minutes="{} min",
     hours="{} h",
     given_up="(before it {} messages were given up)",
+    unready="not ready, it says: {status}",
+    again=" ({count} times in {span})",
 )
 
 KOREAN = Wording(
@@ -105,6 +109,8 @@ KOREAN = Wording(
     minutes="{}분",
     hours="{}시간",
     given_up="(그 전에 메시지 {}건을 보내지 못했습니다)",
+    unready="준비되지 않음, 마지막 상태: {status}",
+    again=" ({span} 동안 {count}번째)",
 )
 
 WORDINGS: Mapping[str, Wording] = {"en": ENGLISH, "ko": KOREAN}

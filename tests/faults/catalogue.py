@@ -13,6 +13,7 @@ from tests.faults import (
     stores,
     transactions,
     upgrade,
+    whole_host,
 )
 
 FAULTS = (
@@ -21,6 +22,7 @@ FAULTS = (
     *broker.FAULTS,
     *stores.FAULTS,
     *alone.FAULTS,
+    *whole_host.FAULTS,
     *transactions.FAULTS,
     *exchanges.FAULTS,
     *network.FAULTS,

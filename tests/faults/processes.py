@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -68,6 +68,11 @@ class Processes(Supervisor):
         await within(_BACK_WITHIN_S, strikes, f"{name} to run")
         return pid
 
+    def go_on(self, pids: Iterable[int]) -> None:
+        """Wake what was frozen."""
+        for pid in pids:
+            _sent(pid, signal.SIGCONT)
+
     async def ended(self, pid: int, within_s: float) -> float | None:
         """Seconds until that process was gone; None when it still is there after `within_s`."""
         began_s = monotonic()
@@ -129,8 +134,7 @@ class Processes(Supervisor):
         """End copies and services; those that are frozen as well."""
         for copy in self._copies:
             await copy.stop(signal.SIGKILL)
-        for pid in (await self.pids()).values():
-            _sent(pid, signal.SIGCONT)
+        self.go_on((await self.pids()).values())
         await super().close()
 
 

@@ -69,6 +69,25 @@ async def test_what_happened_while_it_was_stopped_is_told_after_the_next_start(
     assert len(slack.parents) == 1
 
 
+async def test_after_a_long_sleep_what_was_abnormal_then_is_on_record_and_nobody_is_woken(
+    worker, publish, crash, alerts, slack, eventually
+) -> None:
+    fell_us = now_us() - 15 * 60_000_000
+    await worker.start()
+    await publish(crash(fell_us, until_s=1.0))
+    await worker.watching()
+    assert await worker.stop() == 0  # and the host sleeps
+    await publish(crash(fell_us, from_s=1.0))
+    await worker.start()
+    await eventually(lambda: any(b'"event": "alert"' in line for line in worker.log))
+    await worker.watching()
+    records = await alerts()
+    assert records
+    assert {alert.data_quality for alert in records} == {"stale"}
+    assert await worker.stop() == 0
+    assert slack.parents == []
+
+
 async def test_killed_while_slack_takes_the_message_it_looks_before_it_posts_again(
     worker, publish, crash, alerts, slack, eventually
 ) -> None:

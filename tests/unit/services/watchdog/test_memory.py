@@ -78,3 +78,28 @@ def test_a_watchdog_that_was_away_says_so() -> None:
     host.second += 60
     host.goes(10, "up")
     assert host.told() == [("watchdog", "watchdog_back")]
+
+
+def test_a_host_that_goes_four_times_in_a_night_is_one_story_and_the_next_night_another() -> None:
+    host = Host()
+    for _ in range(2):
+        for asleep_s in (600, 1_200, 60, 3_000):
+            host.goes(10, "up", "up")
+            host.second += asleep_s
+        host.goes(13 * 3_600, "up", "up")
+
+    assert [change.absences.count for change in host.heard if change.absences] == [1, 2, 3, 4] * 2
+    assert len(host.heard) == 8
+
+
+def test_a_sleep_and_a_reboot_of_one_night_are_told_together() -> None:
+    host = Host()
+    host.goes(10, "up")
+    host.second += 600
+    host.goes(10, "up")
+    host.second += 30
+    host.goes(10, "up", run="b", boot="second")
+    assert [(change.kind, change.absences and change.absences.count) for change in host.heard] == [
+        ("watchdog_back", 1),
+        ("rebooted", 2),
+    ]

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from services.simulator.slack.validate import check_message
+from services.watchdog import outbox
+from services.watchdog.absences import Absences
 from services.watchdog.changes import Change
 from services.watchdog.message import Context, render
 from services.watchdog.observation import End
@@ -22,6 +24,28 @@ def test_one_line_says_what_where_and_why() -> None:
     back = render(Change("consumer", "back", AT_US, AT_US, down_us=90 * S), CONTEXT, ENGLISH)
     assert back.text == "✅ BACK · consumer on vm1 after 90 s"
     assert (back.opens, back.closes) == (False, True)
+
+
+def test_what_does_not_get_ready_is_told_with_its_own_word() -> None:
+    change = Change("producer", "down", AT_US, AT_US, status="0 of 2 connections up")
+    assert (
+        render(change, CONTEXT, ENGLISH).text == "🔴 DOWN · producer on vm1: not ready, it says: 0 of 2 connections up"
+    )
+
+
+def test_absences_of_one_night_share_a_thread_and_say_how_many_there_were() -> None:
+    box, threads, absences = outbox.Outbox(), [], Absences()
+    nights = (0, 1, 3, 4, 30)
+    for ts, hour in enumerate(nights):
+        absences = absences.and_one(AT_US + hour * 3_600 * S)
+        change = Change("watchdog", "watchdog_back", AT_US, AT_US, down_us=600 * S, absences=absences)
+        message = render(change, CONTEXT, ENGLISH)
+        threads.append(outbox.thread_of(box, message))
+        box = outbox.told(outbox.add(box, [message]), f"ts{ts}")
+        if hour == 4:
+            assert message.text == "🟡 WATCHDOG IS BACK · nobody watched vm1 for 10 min (4 times in 4 h)"
+    assert threads == [None, "ts0", "ts0", "ts0", None]
+    assert box.threads == {"absences": "ts4"}
 
 
 @pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
