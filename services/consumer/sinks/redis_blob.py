@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from services.consumer.batch import Batch, Slice
-from services.consumer.sinks.recent_trades import RecentTrades
+from services.consumer.sinks.recent_trades import LeftBehind, RecentTrades
 from services.consumer.sinks.redis_positions import Position, position_key
 from shared.events import Event, OrderBook, Ticker, Trade
 from shared.partitioning import symbol_key
@@ -34,6 +34,7 @@ class _Symbol:
     """What a batch holds of one symbol, packed."""
 
     trades: list[str] | None = None
+    displaced: list[str] | None = None
     ticker: tuple[tuple[int, int, int, int], Ticker] | None = None
     book: tuple[tuple[int, int, int, int], OrderBook] | None = None
 
@@ -76,21 +77,22 @@ def pack(batch: Batch, stored: Mapping[tuple[str, int], Position], recent: Mappi
         packed.positions.append((position_key(piece.topic), str(piece.partition), str(before), str(after)))
         packed.after[piece.topic, piece.partition] = after
         gather = _GATHER[piece.topic]
-        kept = gather(piece, after.generation, found, recent)
+        kept = gather(piece, after, found, recent)
         packed.repeated[piece.topic] = packed.repeated.get(piece.topic, 0) + len(piece.events) - kept
     packed.symbols = [_symbol_parts(key, one) for key, one in found.items()]
     return packed
 
 
 def _gather_trades(
-    piece: Slice, generation: int, found: dict[SymbolKey, _Symbol], recent: Mapping[SymbolKey, RecentTrades]
+    piece: Slice, after: Position, found: dict[SymbolKey, _Symbol], recent: Mapping[SymbolKey, RecentTrades]
 ) -> int:
-    kept = 0
+    generation, kept = after.generation, 0
     event: Trade
     for offset, event in zip(piece.offsets, piece.events, strict=True):  # type: ignore[assignment]
         key = (event.exchange, event.symbol)
         seen = recent[key]
-        if not seen.admits(event):
+        early = seen.moves(event, offset) if seen.left_behind else None
+        if early is None and not seen.admits(event):
             continue
         kept += 1
         one = found.get(key)
@@ -98,6 +100,9 @@ def _gather_trades(
             one = found[key] = _Symbol()
         if one.trades is None:
             one.trades = [trades_key(*key)]
+        if early is not None:
+            one.displaced = one.displaced or []
+            one.displaced.append(f"{after.begun - 1}-{early}")
         one.trades += (
             f"{generation}-{offset}",
             event.trade_id,
@@ -110,25 +115,25 @@ def _gather_trades(
     return kept
 
 
-def _gather_tickers(piece: Slice, generation: int, found: dict[SymbolKey, _Symbol], _: object) -> int:
+def _gather_tickers(piece: Slice, after: Position, found: dict[SymbolKey, _Symbol], _: object) -> int:
     kept = 0
     event: Ticker
     for offset, event in zip(piece.offsets, piece.events, strict=True):  # type: ignore[assignment]
         one = found.setdefault((event.exchange, event.symbol), _Symbol())
-        version = (event.event_at_us, 0, generation, offset)
+        version = (event.event_at_us, 0, after.generation, offset)
         if one.ticker is None or version >= one.ticker[0]:
             kept += one.ticker is None
             one.ticker = (version, event)
     return kept
 
 
-def _gather_books(piece: Slice, generation: int, found: dict[SymbolKey, _Symbol], _: object) -> int:
+def _gather_books(piece: Slice, after: Position, found: dict[SymbolKey, _Symbol], _: object) -> int:
     kept = 0
     event: OrderBook
     for offset, event in zip(piece.offsets, piece.events, strict=True):  # type: ignore[assignment]
         one = found.setdefault((event.exchange, event.symbol), _Symbol())
         at_us = event.received_at_us if event.event_at_us is None else event.event_at_us
-        version = (at_us, event.sequence or 0, generation, offset)
+        version = (at_us, event.sequence or 0, after.generation, offset)
         if one.book is None or version >= one.book[0]:
             kept += one.book is None
             one.book = (version, event)
@@ -146,7 +151,7 @@ def _symbol_parts(key: SymbolKey, one: _Symbol) -> tuple[Any, ...]:
     name = symbol_key(*key)
     ticker = one.ticker and (f"ticker:{name}", _version(one.ticker[0]), _flat(ticker_fields(one.ticker[1])))
     book = one.book and (f"orderbook:{name}", _version(one.book[0]), _flat(book_fields(one.book[1])))
-    return (*key, one.trades or False, ticker or False, book or False)
+    return (*key, one.trades or False, ticker or False, book or False, one.displaced or False)
 
 
 def _version(version: tuple[int, int, int, int]) -> str:
@@ -195,8 +200,25 @@ def unchanged(stored: Mapping[tuple[str, int], Position]) -> list[tuple[str, str
     return [(position_key(topic), str(p), str(at), str(at)) for (topic, p), at in stored.items()]
 
 
-def recent_trades(tail: Sequence[bytes], generation: int) -> RecentTrades:
+def left_behind_from(position: Position) -> tuple[str, str]:
+    """First and last entry id of what may have been written early; two empty texts when the topic is the first one.
+
+    What was read since the topic was made anew stands in its place.
+    """
+    if not position.begun:
+        return "", ""
+    return f"{position.begun - 1}-{position.next_offset or 0}", str(position.begun - 1)
+
+
+def recent_trades(tail: Sequence[bytes], position: Position) -> RecentTrades:
     """What to remember of a symbol from ``redis_tail.lua``'s answer about its stream."""
-    ids, traded_at_us, received_at_us, last_entry_id = tail
-    is_older_generation = int(last_entry_id.split(b"-")[0]) < generation
-    return RecentTrades(map(int, ids.split()), int(traded_at_us), int(received_at_us) if is_older_generation else -1)
+    ids, traded_at_us, received_at_us, last_entry_id, *early = tail
+    newest = int(last_entry_id.split(b"-")[0])
+    is_read_again = position.begun <= newest < position.generation
+    left_behind = list(zip(*(map(int, column.split()) for column in early), strict=True))
+    return RecentTrades(
+        map(int, ids.split()),
+        int(traded_at_us),
+        int(received_at_us) if is_read_again else -1,
+        LeftBehind(left_behind) if left_behind else None,
+    )

@@ -14,17 +14,24 @@ OWNER_KEY = "position:owner:"
 """Followed by the token: a key that lives as long as its owner refreshes it."""
 TALLY_KEY = "position:batches"
 """Hash of how many batches were acknowledged and how many perhaps not, by the first partition of who wrote them."""
+BEGUN_KEY = "position:begun"
+"""Hash of the generation with which the topic of now began, by partition; without a field it is the first topic."""
 TALLY_KINDS = ACKNOWLEDGED, UNACKNOWLEDGED = "acknowledged:", "unacknowledged:"
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where one partition stands in Redis. `next_offset` is None before the first batch."""
+    """Where one partition stands in Redis. `next_offset` is None before the first batch.
+
+    `begun` is the generation with which the topic was made anew, 0 when it never was. It is kept beside (`BEGUN_KEY`),
+    because a generation begins as well where Kafka lost its log's end, and there nothing was written early.
+    """
 
     next_offset: int | None
     generation: int
     topic_id: str
     owner: str
+    begun: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Position":

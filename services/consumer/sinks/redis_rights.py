@@ -9,7 +9,7 @@ from typing import Literal
 Role = Literal["writer", "reader"]
 _KEYS = "resetkeys ~trades:* ~ticker:* ~orderbook:* ~position:*"
 RIGHTS: dict[Role, str] = {
-    "writer": f"{_KEYS} resetchannels &updates:* -@all +ping +evalsha +script|load +xadd +xrevrange +expire"
+    "writer": f"{_KEYS} resetchannels &updates:* -@all +ping +evalsha +script|load +xadd +xdel +xrevrange +expire"
     " +hset +hget +hincrby +publish +set +get +del",
     "reader": f"{_KEYS} resetchannels &updates:* -@all +@read +@connection -@dangerous"
     " +subscribe +unsubscribe +psubscribe +punsubscribe",

@@ -20,6 +20,7 @@ from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
 from services.consumer.sinks.redis_blob import (
     Packed,
     SymbolKey,
+    left_behind_from,
     pack,
     recent_trades,
     refusal,
@@ -30,6 +31,7 @@ from services.consumer.sinks.redis_blob import (
 from services.consumer.sinks.redis_connection import Connection, Script
 from services.consumer.sinks.redis_positions import (
     ACKNOWLEDGED,
+    BEGUN_KEY,
     OWNER_KEY,
     TALLY_KEY,
     UNACKNOWLEDGED,
@@ -100,14 +102,19 @@ class RedisSink:
     async def _take(self, topic_ids: Mapping[TopicPartition, str]) -> str | None:
         """Take all partitions, or return the token of the live owner of one of them."""
         gone: list[str] = []
-        partitions = [(position_key(topic), str(p), topic_id) for (topic, p), topic_id in topic_ids.items()]
+        partitions = [
+            (position_key(topic), str(p), topic_id, f"{topic}/{p}") for (topic, p), topic_id in topic_ids.items()
+        ]
         while True:
             tally = TALLY_KEY, *self._tally_fields
-            verdict, *found = await self._connection.run(_TAKE, (self._token, LEASE_MS, gone, partitions, tally))
+            verdict, *found = await self._connection.run(
+                _TAKE, (self._token, LEASE_MS, gone, partitions, tally, BEGUN_KEY)
+            )
             if verdict == b"taken":
                 self.tally = Tally(*map(int, found[:2]))
                 self._positions |= {
-                    p: Position.parse(text.decode()) for p, text in zip(topic_ids, found[2:], strict=True)
+                    p: replace(Position.parse(text.decode()), begun=int(begun))
+                    for p, text, begun in zip(topic_ids, found[2::2], found[3::2], strict=True)
                 }
                 return None
             owner = found[0].decode()
@@ -155,11 +162,11 @@ class RedisSink:
         unknown = [key for key in symbols if key not in self._recent]
         for i in range(0, len(unknown), _TAILS_AT_ONCE):
             keys = unknown[i : i + _TAILS_AT_ONCE]
-            streams = [trades_key(*key) for key in keys]
+            stand = [self._positions[TRADES.name, symbols[key]] for key in keys]
+            streams = [(trades_key(*key), *left_behind_from(at)) for key, at in zip(keys, stand, strict=True)]
             tails = await self._connection.run(_TAIL, (REMEMBERED, streams))
-            for key, tail in zip(keys, tails, strict=True):
-                generation = self._positions[TRADES.name, symbols[key]].generation
-                self._recent[key] = recent_trades(tail, generation)
+            for key, at, tail in zip(keys, stand, tails, strict=True):
+                self._recent[key] = recent_trades(tail, at)
         for key in list(self._recent)[: max(0, len(self._recent) - _MOST_SYMBOLS)]:
             if key not in symbols:
                 del self._recent[key]

@@ -1,19 +1,21 @@
 -- Takes partitions for one owner, all of them or none.
 --
--- ARGV[1]: msgpack of {token, lease_ms, gone, partitions, tally}
+-- ARGV[1]: msgpack of {token, lease_ms, gone, partitions, tally, begun key}
 --   gone: tokens whose process is known to be dead though their key may live still
---   partitions: {key, field, topic id}, …
+--   partitions: {key, field, topic id, field of the begun key}, …
 --   tally: {key, field of batches acknowledged, field of those that were not}
--- Answer: {"held", token of the live owner}, or {"taken", acknowledged, unacknowledged, position, …} in the order of
--- `partitions`
+--   begun key: hash of the generation with which a topic that was made anew began
+-- Answer: {"held", token of the live owner}, or {"taken", acknowledged, unacknowledged, position, begun, …} in the order
+-- of `partitions`
 -- A position is "<next offset> <generation> <topic id> <owner token>"; the token is "-" when it was given up in good
 -- order. Else a batch of that owner was perhaps never acknowledged, and counts as one that was not.
-local token, lease_ms, gone, partitions, tally = unpack(cmsgpack.unpack(ARGV[1]))
+local token, lease_ms, gone, partitions, tally, begun_key = unpack(cmsgpack.unpack(ARGV[1]))
 
 local is_gone = {[token] = true}
 for _, dead in ipairs(gone) do is_gone[dead] = true end
 
 local positions = {}
+local begun = {}
 local left_behind = false
 for i, partition in ipairs(partitions) do
   local key, field, topic_id = partition[1], partition[2], partition[3]
@@ -31,6 +33,7 @@ for i, partition in ipairs(partitions) do
     next_offset, generation = stored_offset, tonumber(stored_generation)
     if stored_topic_id ~= topic_id then
       next_offset, generation = '-', generation + 1
+      begun[i] = generation
     end
   end
   positions[i] = next_offset .. ' ' .. generation .. ' ' .. topic_id .. ' ' .. token
@@ -39,6 +42,13 @@ end
 redis.call('SET', 'position:owner:' .. token, '1', 'PX', lease_ms)
 for i, partition in ipairs(partitions) do
   redis.call('HSET', partition[1], partition[2], positions[i])
+  if begun[i] then redis.call('HSET', begun_key, partition[4], begun[i]) end
 end
 if left_behind then redis.call('HINCRBY', tally[1], tally[3], 1) end
-return {'taken', redis.call('HGET', tally[1], tally[2]) or '0', redis.call('HGET', tally[1], tally[3]) or '0', unpack(positions)}
+
+local answer = {'taken', redis.call('HGET', tally[1], tally[2]) or '0', redis.call('HGET', tally[1], tally[3]) or '0'}
+for i, partition in ipairs(partitions) do
+  answer[#answer + 1] = positions[i]
+  answer[#answer + 1] = redis.call('HGET', begun_key, partition[4]) or '0'
+end
+return answer

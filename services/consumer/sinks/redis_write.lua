@@ -3,9 +3,10 @@
 --
 -- ARGV[1]: msgpack of {token, lease_ms, cap, expire_s, positions, symbols, counted}
 --   positions: {key, field, expected, new}, …        compared and set as text
---   symbols: {exchange, symbol, trades, ticker, book}, …
+--   symbols: {exchange, symbol, trades, ticker, book, displaced}, …
 --     trades: false, or {key, entry id, 6 values, entry id, 6 values, …}
 --     ticker, book: false, or {key, version, {field, value, …}}
+--     displaced: false, or entry ids of those of the trades that were written early and move to their place now
 --   counted: false, or {key, field} of the number of batches
 -- Answer: {"moved", key, field, found}, or {"written", trades new, held, tickers new, held, books new, held}
 local token, lease_ms, cap, expire_s, positions, symbols, counted = unpack(cmsgpack.unpack(ARGV[1]))
@@ -23,9 +24,10 @@ local new = {0, 0, 0}
 local held = {0, 0, 0}
 
 -- Only "equal or smaller" means that the entry is there already; any other refusal is returned as it is.
-local function add_trades(trades)
+local function add_trades(trades, displaced)
   local key, last = trades[1], #trades - 6
   local added = 0
+  local moved = displaced and redis.call('XDEL', key, unpack(displaced)) or 0
   for i = 2, last, 7 do
     local answer
     if i == last then
@@ -44,7 +46,8 @@ local function add_trades(trades)
     end
   end
   redis.call('EXPIRE', key, expire_s)
-  new[1] = new[1] + added
+  new[1] = new[1] + added - moved
+  held[1] = held[1] + moved
   return added > 0
 end
 
@@ -75,10 +78,10 @@ local function set_newest(kind, hash)
 end
 
 for _, one in ipairs(symbols) do
-  local exchange, symbol, trades, ticker, book = one[1], one[2], one[3], one[4], one[5]
+  local exchange, symbol, trades, ticker, book, displaced = unpack(one)
   local changed = {}
   if trades then
-    local added, refusal = add_trades(trades)
+    local added, refusal = add_trades(trades, displaced)
     if refusal then return refusal end
     if added then changed[#changed + 1] = '"trade"' end
   end

@@ -1,7 +1,7 @@
 """What a batch leaves in Redis, whatever happens on the way."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,8 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch, Slice
 from services.consumer.sinks.base import PositionMoved, StoreFailed
+from services.consumer.sinks.recent_trades import REMEMBERED
+from services.consumer.sinks.redis_sink import RedisSink
 from shared.events import OrderBook, Ticker, Trade
 from shared.topics import ORDERBOOKS, TICKERS, TRADES
 
@@ -142,7 +144,9 @@ async def test_entries_that_are_there_already_are_passed_over(
 ) -> None:
     await cache.client.xadd("trades:binance:BTCUSDT", {"trade_id": 1, **dict.fromkeys("abcde", 0)}, id="1-0")
     sink = await cache.opened()
-    sink._recent["binance", "BTCUSDT"] = type("Forgetful", (), {"admits": lambda _self, _trade: True})()
+    sink._recent["binance", "BTCUSDT"] = type(
+        "Forgetful", (), {"admits": lambda _self, _trade: True, "left_behind": None}
+    )()
 
     written = await sink.write(make_batch([make_trade(1), make_trade(2)]))
 
@@ -187,6 +191,46 @@ async def test_a_topic_made_anew_begins_a_generation_whose_entries_follow(
 
     assert await cache.entry_ids() == ["1-500", "1-501", "2-0"]
     assert await cache.position() == "1 2 second"
+
+
+async def made_anew_early(cache: Any, make_batch: MakeBatch, make_trade: MakeTrade, early: Sequence[int]) -> RedisSink:
+    """Old trades 1 and 2; the topic is made anew, and what reads on at offset 5 writes `early`; the next owner."""
+    sink = await cache.opened()
+    await sink.write(make_batch([make_trade(1), make_trade(2)], first=3))
+    await sink.write(make_batch(list(map(make_trade, early)), first=5))
+    await sink.close()
+    return await cache.opened(topic_id="second")
+
+
+async def test_what_was_written_early_of_a_topic_made_anew_moves_behind_what_came_first(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade
+) -> None:
+    """Whatever the next owner has written when it is killed, the one after it goes on with the rest."""
+    sink = await made_anew_early(cache, make_batch, make_trade, [7, 8])
+    await sink.write(make_batch([make_trade(3), make_trade(4)], first=0))
+    await sink.close()
+    assert await cache.trade_ids() == [1, 2, 7, 8, 3, 4]
+
+    sink = await cache.opened(topic_id="second")
+    written = await sink.write(make_batch([make_trade(i) for i in (2, 5, 6, 7)], first=2))
+    assert (written.new[TRADES.name], written.repeated[TRADES.name]) == (2, 2)
+    await sink.close()
+    sink = await cache.opened(topic_id="second")
+    await sink.write(make_batch([make_trade(8), make_trade(9)], first=6))
+
+    assert await cache.trade_ids() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert (await cache.entry_ids())[:4] == ["1-3", "1-4", "2-0", "2-1"]
+
+
+async def test_more_than_is_remembered_may_have_been_written_early(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade
+) -> None:
+    sink = await made_anew_early(cache, make_batch, make_trade, range(8, 8 + REMEMBERED + 500))
+    await sink.write(make_batch(list(map(make_trade, range(3, 600))), first=0))
+    await sink.write(make_batch(list(map(make_trade, range(600, 2200))), first=597))
+
+    assert (kept := await cache.trade_ids()) == list(range(kept[0], 2200))
+    assert len(kept) >= 2000
 
 
 async def test_a_log_read_again_after_kafka_lost_its_end_adds_only_what_is_new(

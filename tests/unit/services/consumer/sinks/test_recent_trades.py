@@ -1,10 +1,11 @@
 from collections import deque
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
+from services.consumer.sinks.recent_trades import REMEMBERED, LeftBehind, RecentTrades
 from shared.events import Trade
 
 AT_US = 1_790_000_000_000_000
@@ -55,8 +56,35 @@ def test_backfill_is_measured_against_the_newest_not_the_last(make_trade: Callab
     assert not recent.admits(make_trade(4, origin="backfill"))
 
 
-def test_what_was_received_before_the_topic_was_made_anew_is_there_already(make_trade: Callable[..., Trade]) -> None:
+def test_what_was_received_before_the_log_is_read_again_is_there_already(make_trade: Callable[..., Trade]) -> None:
     recent = RecentTrades([5], AT_US + 5, seen_until_us=make_trade(5).received_at_us)
 
     assert not recent.admits(make_trade(4))
     assert recent.admits(make_trade(6))
+
+
+@given(st.dictionaries(st.integers(0, 50), st.integers(10, 99), max_size=30, min_size=1), st.lists(st.integers(0, 50)))
+def test_each_early_entry_gives_way_once(early: dict[int, int], ids: list[int]) -> None:
+    left_behind = LeftBehind((trade_id, offset, AT_US) for trade_id, offset in early.items())
+
+    for trade_id in ids:
+        assert left_behind.take(trade_id, early.get(trade_id, 0), AT_US) == early.pop(trade_id, None)
+
+
+@pytest.mark.parametrize(
+    ("offset", "received_later_us", "gives_way"),
+    [(40, 0, True), (40, -1, True), (12, 1, True), (12, 0, False), (12, -1, False), (41, 1, False)],
+    ids=["the same", "the same", "a later copy", "sent again", "a repeat of an earlier one", "of the old log"],
+)
+def test_what_gives_way(make_trade: Callable[..., Trade], offset: int, received_later_us: int, gives_way: bool) -> None:
+    trade = make_trade(5)
+    recent = RecentTrades([5], left_behind=LeftBehind([(5, 40, trade.received_at_us + received_later_us)]))
+
+    assert (recent.moves(trade, offset) == 40) == gives_way
+
+
+def test_backfill_that_was_written_early_stays_where_it_is(make_trade: Callable[..., Trade]) -> None:
+    recent = RecentTrades([5, 9], newest_traded_at_us=AT_US + 9, left_behind=LeftBehind([(5, 3, AT_US)]))
+
+    assert recent.moves(make_trade(5, origin="backfill"), 3) is None
+    assert not recent.admits(make_trade(5, origin="backfill"))

@@ -1,14 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from services.consumer.batch import Batch, Slice
-from services.consumer.sinks.recent_trades import RecentTrades
-from services.consumer.sinks.redis_blob import pack, recent_trades, refusal, traded_symbols
+from services.consumer.sinks.recent_trades import LeftBehind, RecentTrades
+from services.consumer.sinks.redis_blob import left_behind_from, pack, recent_trades, refusal, traded_symbols
 from services.consumer.sinks.redis_positions import Position
 from shared.events import Event, OrderBook, Ticker, Trade
 from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
 
+AT_US = 1_790_000_000_000_000
 BTC = ("binance", "BTCUSDT")
 
 
@@ -26,8 +28,8 @@ def test_trades_are_six_fields_behind_the_generation_and_the_offset(make_trade: 
 
     packed = pack(batch, at(TRADES, generation=3), {BTC: RecentTrades()})
 
-    ((exchange, symbol, trades, ticker, book),) = packed.symbols
-    assert (exchange, symbol, ticker, book) == ("binance", "BTCUSDT", False, False)
+    ((exchange, symbol, trades, ticker, book, displaced),) = packed.symbols
+    assert (exchange, symbol, ticker, book, displaced) == ("binance", "BTCUSDT", False, False, False)
     assert trades == [
         "trades:binance:BTCUSDT",
         *("3-100", "1", "60000.10", "0.00100", "buy", "1790000000000001", "1790000000000006"),
@@ -43,6 +45,18 @@ def test_a_repeat_is_counted_and_left_out(make_trade: Callable[..., Trade]) -> N
     packed = pack(batch, at(TRADES), {BTC: RecentTrades([3])})
 
     assert packed.symbols[0][2][1::7] == ["1-100", "1-101"]
+    assert packed.repeated == {TRADES.name: 2}
+
+
+def test_what_was_written_early_moves_to_its_place(make_trade: Callable[..., Trade]) -> None:
+    """Trades 3 and 4 were written at the old position, 101 and 102, before the log was known to be another one."""
+    stored = {key: replace(position, begun=2) for key, position in at(TRADES, generation=2).items()}
+    recent = RecentTrades([1, 3, 4], left_behind=LeftBehind([(1, 107, AT_US), (3, 102, AT_US), (4, 103, AT_US)]))
+
+    packed = pack(one_slice(TRADES, *map(make_trade, (1, 2, 3, 4, 3))), stored, {BTC: recent})
+
+    assert packed.symbols[0][2][1::7] == ["2-101", "2-102", "2-103"]
+    assert packed.symbols[0][-1] == ["1-102", "1-103"]
     assert packed.repeated == {TRADES.name: 2}
 
 
@@ -108,14 +122,49 @@ def test_a_sequence_that_lua_cannot_count_is_refused(make_book: Callable[..., Or
 
 
 def test_a_streams_tail_is_remembered(make_trade: Callable[..., Trade]) -> None:
-    recent = recent_trades((b"5 7", b"1790000000000007", b"1790000000000012", b"2-40"), generation=2)
+    recent = recent_trades(
+        (b"5 7", b"1790000000000007", b"1790000000000012", b"2-40", b"", b"", b""), Position(41, 2, "id", "me")
+    )
 
     assert [recent.is_new(trade_id) for trade_id in (5, 6, 7)] == [False, True, False]
     assert recent.admits(make_trade(4))
 
 
+def test_a_topic_made_anew_has_seen_nothing_and_gives_way_to_what_comes_again(make_trade: Callable[..., Trade]) -> None:
+    tail = (b"5 7", b"1790000000000007", b"1790000000000012", b"1-40", b"7 5", b"40 38", b"12 12")
+    recent = recent_trades(tail, Position(None, 2, "id", "me", begun=2))
+
+    assert recent.admits(make_trade(4))
+    at = ((5, 37), (5, 38), (5, 39), (6, 40), (7, 40), (7, 40))
+    assert [recent.moves(make_trade(trade_id), offset) for trade_id, offset in at] == [None, 38, None, None, 40, None]
+
+
+def test_a_log_read_again_after_the_topic_was_made_anew_has_seen_what_was_received(
+    make_trade: Callable[..., Trade],
+) -> None:
+    tail = (b"5 7", b"1790000000000007", b"1790000000000012", b"2-40", b"", b"", b"")
+
+    assert not recent_trades(tail, Position(30, 3, "id", "me", begun=2)).admits(make_trade(4))
+
+
+@pytest.mark.parametrize(
+    ("position", "span"),
+    [
+        (Position(7, 1, "id", "me"), ("", "")),
+        (Position(None, 2, "id", "me", begun=2), ("1-0", "1")),
+        (Position(9, 3, "id", "me", begun=2), ("1-9", "1")),
+    ],
+)
+def test_written_early_is_what_stands_behind_the_position_one_generation_before(
+    position: Position, span: tuple[str, str]
+) -> None:
+    assert left_behind_from(position) == span
+
+
 def test_a_tail_of_an_older_generation_has_seen_what_was_received_before(make_trade: Callable[..., Trade]) -> None:
-    recent = recent_trades((b"5 7", b"1790000000000007", b"1790000000000012", b"1-40"), generation=2)
+    recent = recent_trades(
+        (b"5 7", b"1790000000000007", b"1790000000000012", b"1-40", b"", b"", b""), Position(41, 2, "id", "me")
+    )
 
     assert not recent.admits(make_trade(4))
     assert recent.admits(make_trade(8))
