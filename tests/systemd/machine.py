@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, sleep
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapewatch" / "systemd"
@@ -160,3 +161,23 @@ def build_wheels(repository: Path, directory: Path) -> Path:
     wanted = ["--only-binary=:all:", "--python-version", "3.11", "--require-hashes", "-d", str(wheels)]
     subprocess.run([*pip, "download", *wanted, "-r", str(repository / "requirements" / "demo.txt")], check=True)
     return wheels
+
+
+def refusal() -> str:
+    """Why no systemd can be booted here, in a line; nothing when one can. Takes a second once the root is there."""
+    missing = [name for name in ("systemd-nspawn", "debootstrap") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        return f"it takes root and {' and '.join(missing) or 'nothing else'}"
+    with TemporaryDirectory(prefix="tapewatch-systemd-") as directory:
+        machine = Machine(Path(directory), {})
+        try:
+            machine.boot()
+        except AssertionError as error:
+            return f"{error}; its console ends with {(Path(directory) / 'console.log').read_text()[-300:]!r}"
+        finally:
+            machine.close()
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(refusal() or 0)

@@ -18,6 +18,7 @@ REDIS = "tapewatch-consumer@redis"
 HOST_GOES = 4
 
 
+@pytest.mark.core
 def test_status_lines_say_what_each_is_at(installed: Installed) -> None:
     for unit in DATA[:-1]:  # all but the alert worker
         installed.machine.until(
@@ -39,6 +40,7 @@ def test_the_command_sees_what_the_services_are_given(installed: Installed) -> N
     assert "TAPEWATCH_SLACK__BOT_TOKEN\t***\tsecret file" in said
 
 
+@pytest.mark.core
 def test_a_crash_is_told_within_seconds_as_one_or_as_down_and_back(installed: Installed, before: int) -> None:
     """How long the start takes is the machine's matter: news of a part that is back at once is one message."""
     at_once, down = (f"{what} · {REDIS}.service on vm1: killed by signal KILL" for what in ("🟡 RESTARTED", "🔴 DOWN"))
@@ -53,12 +55,14 @@ def test_a_crash_is_told_within_seconds_as_one_or_as_down_and_back(installed: In
     assert len(installed.told(before)) == 1 + told["text"].startswith(down)
 
 
+@pytest.mark.core
 def test_a_hang_is_ended_by_the_watchdog_and_told_as_one(installed: Installed, before: int) -> None:
     installed.machine.kill(REDIS, signal.SIGSTOP)
     took_s = installed.until_told(before, "🟡 RESTARTED · tapewatch-consumer@redis.service on vm1: hung")
     assert took_s < TOLD_WITHIN_S
 
 
+@pytest.mark.core
 def test_stopped_by_a_person_and_started_again(installed: Installed, before: int) -> None:
     began = monotonic()
     installed.machine.run("systemctl", "stop", REDIS)

@@ -33,7 +33,7 @@ class LeftBehind:
         at = bisect_left(self._ids, trade_id)
         if at == len(self._ids) or self._ids[at] != trade_id:
             return None
-        early = self._offsets[at]
+        early: int = self._offsets[at]
         if early != offset and not (early > offset and self._received_at_us[at] > received_at_us):
             return None
         self._offsets[at] = _TAKEN
