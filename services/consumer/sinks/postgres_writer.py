@@ -13,6 +13,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from services.consumer.batch import Batch
 from services.consumer.sinks import postgres_rows
 from services.consumer.sinks.base import PositionMoved, Tally, Written
+from services.consumer.sinks.postgres_anew import AnewGaps, made_anew
 from services.consumer.sinks.postgres_days import Days
 from services.consumer.sinks.postgres_session import Session
 from services.consumer.sinks.ticker_minutes import Passing, TickerMinutes
@@ -54,6 +55,7 @@ class Writer:
         self._ids: dict[tuple[str, str], int] = {}
         self._positions: dict[TopicPartition, int | None] = {}
         self._minutes = TickerMinutes()
+        self._anew = AnewGaps()
         self._unanswered = False
         self.tally = Tally()
         self._market: PreparedStatement[asyncpg.Record] | None = None
@@ -61,18 +63,22 @@ class Writer:
     async def take_over(self, topic_ids: Mapping[TopicPartition, str]) -> dict[TopicPartition, int | None]:
         """Write the owner into the positions, waiting for what the last one is still committing; return them."""
         partitions = sorted(topic_ids)
-        records = await self._session.fetch(
-            _SQL["own_positions"],
-            [p.topic for p in partitions],
-            [p.partition for p in partitions],
-            [topic_ids[p] for p in partitions],
-            self._owner,
-        )
+        await self._learn_ids()
+        async with self._session.transaction():
+            stored = await self._session.fetch("SELECT topic, partition, topic_id FROM sink_position")
+            before = {TopicPartition(r["topic"], r["partition"]): r["topic_id"] for r in stored}
+            records = await self._session.fetch(
+                _SQL["own_positions"],
+                [p.topic for p in partitions],
+                [p.partition for p in partitions],
+                [topic_ids[p] for p in partitions],
+                self._owner,
+            )
+            await self._anew.begin(self._session, made_anew(before, topic_ids), self._ids)
         self._positions = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in records}
         self.tally = Tally(sum(r["batches"] for r in records), sum(r["unacknowledged"] for r in records))
         self._market = await self._session.prepare(_SQL["write_market"])
         await self._days.make_ahead(self._session)
-        await self._learn_ids()
         newest = await self._session.fetch(_SQL["newest_ticker_minutes"])
         self._minutes.remember((r["exchange"], r["symbol"], r["minute"]) for r in newest)
         return dict(self._positions)
@@ -84,17 +90,20 @@ class Writer:
         await self._prepare_for(trades, tickers)
         rare = _rare_rows(batch)
         passing = self._minutes.look(batch.slices, self._ids)
-        if rare or passing.spans:
+        ends = await self._anew.look(self._session, trades, self._ids)
+        if rare or passing.spans or ends:
             async with self._session.transaction():
                 new_trades = await self._write_market(batch, trades, tickers)
                 new = {table.topic.name: await self._write_rare(table, rows) for table, rows in rare}
                 await self._carry(passing)
+                await self._anew.write(self._session, ends)
         else:
             # Alone, the statement is its own transaction: one round trip a batch.
             new_trades, new = await self._write_market(batch, trades, tickers), {}
         self._unanswered = False
         self.tally = replace(self.tally, acknowledged=self.tally.acknowledged + 1)
         self._minutes.passed(passing)
+        self._anew.passed(ends)
         self._positions |= {TopicPartition(s.topic, s.partition): s.next_offset for s in batch.slices}
         repeated = {table.topic.name: len(rows) - new[table.topic.name] for table, rows in rare}
         return Written(

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
 
 from shared.events import Event, Ticker, Trade
-from shared.kafka import PartitionReader, make_producer
+from shared.kafka import PartitionReader, create_topics, make_producer
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings, RedisSettings
 from shared.topics import TOPIC_BY_NAME, TRADES, Topic
@@ -58,6 +59,19 @@ class Tape:
         headers = [] if schema is None else [("schema", schema)]
         sent = await self.producer.send_and_wait(TRADES.name, value, partition=partition, headers=headers)
         return int(sent.offset)
+
+    async def make_anew(self) -> None:
+        """Delete the topic of trades with all that is on it, and make it again."""
+        await self.producer.flush()
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap_servers)
+        await admin.start()
+        try:
+            await admin.delete_topics([TRADES.name])
+            while TRADES.name in await admin.list_topics():
+                pass
+            await create_topics(self.kafka)
+        finally:
+            await admin.close()
 
     async def until_committed(self, group: str) -> None:
         """Return once Kafka was told that all trades are stored."""

@@ -18,7 +18,7 @@ from devstack.server import Server
 from services.cli.demo.database import create_user
 from services.consumer.migrate import migrate
 from shared.settings import PostgresSettings
-from shared.topics import FEED
+from shared.topics import FEED, TRADES
 
 RECOMPUTED = """
 SELECT instrument_id, date_trunc('minute', traded_at), (array_agg(price ORDER BY traded_at, trade_id))[1], max(price),
@@ -29,6 +29,12 @@ FROM trade GROUP BY 1, 2 ORDER BY 1, 2
 KEPT = """
 SELECT instrument_id, opened_at, open, high, low, close, volume, turnover, trades FROM candle_1m ORDER BY 1, 2
 """
+
+GAPS = """
+SELECT exchange, symbols, (extract(epoch FROM from_at) * 1000000)::bigint, (extract(epoch FROM to_at) * 1000000)::bigint
+FROM gap WHERE reason LIKE '%tape.trades.v1 was made anew%'
+"""
+AT_US = 1_790_000_000_000_000
 
 
 class Store:
@@ -156,6 +162,45 @@ async def test_a_second_copy_takes_over_from_a_killed_one(
     assert await store.held() == tape.published
     second.kill(signal.SIGTERM)
     assert await second.ended() == 0
+
+
+@pytest.mark.timeout(120)
+async def test_topics_made_anew_and_a_database_of_yesterday_are_a_gap_of_every_market(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    async def stored_and_stopped() -> dict[tuple[str, str], list[int]]:
+        consumer = start_postgres_consumer()
+        await tape.trades(600)
+        await store.until_holding(tape.published)
+        consumer.kill(signal.SIGTERM)
+        assert await consumer.ended() == 0
+        await asyncio.to_thread(store.server.stop)
+        return {market: list(ids) for market, ids in tape.published.items()}
+
+    data, back_up = store.server.recipe.root / "data", store.server.recipe.root / "back-up"
+    yesterday = await stored_and_stopped()
+    await asyncio.to_thread(subprocess.run, ["cp", "-a", data, back_up], check=True)
+    await asyncio.to_thread(store.server.start)
+    lost = {market: ids[len(yesterday[market]) :] for market, ids in (await stored_and_stopped()).items()}
+    shutil.rmtree(data)
+    back_up.rename(data)
+    await asyncio.to_thread(store.server.start)
+    await tape.make_anew()
+    await tape.trades(600)
+    consumer = start_postgres_consumer()
+    held = {market: [i for i in ids if i not in lost[market]] for market, ids in tape.published.items()}
+    await store.until_holding(held)
+
+    assert await store.held() == held
+    gaps = await store.rows(GAPS)
+    spans = {(exchange, symbols[0]): (first, last) for exchange, symbols, first, last in gaps if symbols}
+    assert spans == {
+        market: (AT_US + yesterday[market][-1], AT_US + tape.published[market][len(yesterday[market] + ids)])
+        for market, ids in lost.items()
+    }
+    ((_, _, first, last),) = [gap for gap in gaps if gap[0] == "*"]
+    assert first <= AT_US + 600 < last
+    assert (await consumer.until_said("gap: a topic was made anew"))["topic"] == TRADES.name
 
 
 async def test_a_database_restored_from_a_back_up_is_told_and_has_all_in_the_end(

@@ -13,7 +13,6 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.refill import LIVE_S
 from shared.events import Ticker
-from shared.kafka import create_topics
 from shared.partitioning import partition_of
 from shared.topics import DEAD_LETTERS, FEED, TICKERS, TRADES
 
@@ -234,8 +233,7 @@ async def test_topics_made_anew_go_on_behind_the_old_entries(tape: Any, cache: A
     await cache.until_holding(tape.published)
     first.kill(signal.SIGTERM)
     await first.ended()
-    await tape.producer.flush()
-    await make_anew(tape)
+    await tape.make_anew()
     await tape.trades(60)
 
     start_consumer()
@@ -250,8 +248,7 @@ async def test_a_topic_made_anew_while_it_runs_is_noticed_and_read_from_its_star
     await tape.trades(60)
     first = start_consumer()
     await cache.until_holding(tape.published)
-    await tape.producer.flush()
-    await make_anew(tape)
+    await tape.make_anew()
     await tape.trades(600)
 
     assert await first.ended() == 1
@@ -282,19 +279,7 @@ async def test_partitions_that_somebody_adds_end_it_before_order_breaks(
         assert refusal in one.said()[-1]["event"]
     held = await cache.held()
     assert {key: ids[: len(held[key])] for key, ids in tape.published.items()} == held
-    await make_anew(tape)  # partitions are never taken away again
-
-
-async def make_anew(tape: Any) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.delete_topics([TRADES.name])
-        while TRADES.name in await admin.list_topics():
-            pass
-        await create_topics(tape.kafka)
-    finally:
-        await admin.close()
+    await tape.make_anew()  # partitions are never taken away again
 
 
 async def test_what_is_away_at_the_start_is_told_in_one_line(
