@@ -107,3 +107,9 @@ def sentence(lacking: Sequence[Right], user: str | None, role: Role) -> str:
         f"Kafka does not let {name_of(user)} do what this needs: {listed}. "
         f"Type as Kafka's administrator: tapewatch topics grant {role}{name}"
     )
+
+
+def roles_within(held: Iterable[Right], role: Role) -> list[Role]:
+    """The other roles that `held` covers, without those that `role` covers by itself."""
+    has, own = set(held), set(RIGHTS[role])
+    return [other for other, rights in RIGHTS.items() if has.issuperset(rights) and not own.issuperset(rights)]

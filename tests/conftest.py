@@ -2,16 +2,21 @@
 
 Ask for `fresh_database`, `fresh_redis`, `fresh_topics`; for `each_database` and `each_redis` to run once against every
 version that this machine has. A test that kills servers starts its own (see `devstack.server`).
+
+With ``TAPEWATCH_TEST_SERVERS=containers`` they are those that docker-compose.yaml names, in containers, and each is one
+version.
 """
 
 import asyncio
 import itertools
 import logging
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from services.consumer.sinks.redis_rights import Role
+    from tests.containers import Containers
 
 # No property depends on how fast this machine is.
 hypothesis.settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +50,8 @@ hypothesis.settings.load_profile("any speed")
 _TOPIC_NAMES = frozenset(TOPIC_BY_NAME)
 _SERVER_FIXTURES = frozenset({"stack", "postgres_version", "redis_version"})
 _numbers = itertools.count(1)
+_IMAGES_WITHIN_S = 600  # the first test waits until images are there
+_IN_CONTAINERS = {"": False, "containers": True}[os.environ.get("TAPEWATCH_TEST_SERVERS", "")]
 
 
 # A shell's background job ignores SIGINT, and so would every process that a test starts there and ends by Ctrl-C.
@@ -55,14 +63,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("servers")
+            if _IN_CONTAINERS and item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(_IMAGES_WITHIN_S))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture, installed in (("postgres_version", postgres_servers), ("redis_version", redis_servers)):
         if fixture in metafunc.fixturenames:
-            found = installed()
-            ids = [one.name for one in found]
+            found = [None] if _IN_CONTAINERS else installed()
+            ids = [one.name if one else "container" for one in found]
             metafunc.parametrize(fixture, found, ids=ids, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def services_do_not_see_our_own_variable() -> None:
+    """To them it is a setting that there is none of."""
+    os.environ.pop("TAPEWATCH_TEST_SERVERS", None)
 
 
 @pytest.fixture(autouse=True)
@@ -85,10 +101,31 @@ def no_logging_of_other_tests() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """Kafka, PostgreSQL and Valkey of this run. Never those of the settings: tests empty what they are given."""
-    with Stack(given=ServerAddresses()) as running:
+def containers() -> Iterator["Containers | None"]:
+    """The servers in containers, where they are asked for."""
+    if not _IN_CONTAINERS:
+        yield None
+        return
+    from tests.containers import Containers
+
+    with Containers() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stack(containers: "Containers | None") -> Iterator[Stack]:
+    """Kafka, PostgreSQL and Valkey of this run. Never those of the settings: tests empty what they are given."""
+    with Stack(given=containers.addresses if containers else ServerAddresses()) as running:
+        yield running
+
+
+@pytest.fixture
+def kafka_frozen(stack: Stack, containers: "Containers | None") -> Callable[[], AbstractContextManager[None]]:
+    """``with kafka_frozen():`` Kafka does nothing meanwhile, and its connections stay open."""
+    if containers:
+        return containers.kafka_frozen
+    assert stack.kafka is not None
+    return partial(_stopped, stack.kafka)
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +135,7 @@ def kafka(stack: Stack) -> KafkaSettings:
 
 
 @pytest.fixture
-async def fresh_topics(stack: Stack, kafka: KafkaSettings) -> KafkaSettings:
+async def fresh_topics(stack: Stack, containers: "Containers | None", kafka: KafkaSettings) -> KafkaSettings:
     """Settings that lead to Kafka with all of our topics, empty, and no others; consumer groups are gone as well."""
     from aiokafka import AIOKafkaConsumer
     from aiokafka.admin import AIOKafkaAdminClient
@@ -119,7 +156,8 @@ async def fresh_topics(stack: Stack, kafka: KafkaSettings) -> KafkaSettings:
         used = there - _TOPIC_NAMES | await _with_records(consumer, there & _TOPIC_NAMES)
         if used:
             await admin.delete_topics(list(used))
-            await asyncio.to_thread(_wait_until_gone, stack.root / "kafka" / "data", used)
+            there_still = containers.kafka_logs if containers else partial(_logs_below, stack.root / "kafka" / "data")
+            await asyncio.to_thread(_wait_until_gone, there_still, used)
         await create_topics(kafka)
         assert not await _with_records(consumer, _TOPIC_NAMES)  # and waits until each partition has a leader
     finally:
@@ -136,10 +174,23 @@ async def _with_records(consumer: "AIOKafkaConsumer", names: AbstractSet[str]) -
     return {partition.topic for partition, end in ends.items() if end}
 
 
-def _wait_until_gone(kafka_data: Path, names: AbstractSet[str]) -> None:
+def _wait_until_gone(logs: Callable[[], AbstractSet[str]], names: AbstractSet[str]) -> None:
     """Wait for the logs themselves: the broker forgets a topic's name first and takes records for it a while longer."""
-    while any(path for name in names for path in kafka_data.glob(f"{name}-[0-9]")):
+    while names & {log.rpartition("-")[0] for log in logs()}:
         time.sleep(0.01)
+
+
+def _logs_below(kafka_data: Path) -> set[str]:
+    return {path.name for path in kafka_data.glob("*-[0-9]")}
+
+
+@contextmanager
+def _stopped(server: Server) -> Iterator[None]:
+    server.kill(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.kill(signal.SIGCONT)
 
 
 CreateDatabase = Callable[..., Awaitable[str]]
@@ -185,7 +236,10 @@ def redis_user() -> Callable[[RedisSettings, "Role"], Awaitable[RedisSettings]]:
 @pytest.fixture(scope="session")
 def postgres_version(request: pytest.FixtureRequest) -> Iterator[str]:
     """DSN of the owner on a PostgreSQL of each version that is installed."""
-    installed: Installed = request.param
+    installed: Installed | None = request.param
+    if installed is None:
+        yield request.getfixturevalue("stack").postgres_dsn
+        return
     with _running(lambda root: Postgres(root / "postgres", programs=installed.path)) as server:
         yield server.address
 
@@ -193,7 +247,10 @@ def postgres_version(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def redis_version(request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a Valkey or Redis of each version that is installed."""
-    installed: Installed = request.param
+    installed: Installed | None = request.param
+    if installed is None:
+        yield request.getfixturevalue("stack").redis_url
+        return
     with _running(lambda root: Valkey(root / "valkey", program=installed.path)) as server:
         yield server.address
 

@@ -16,11 +16,12 @@ from services.alert_worker.rules_keeper import RulesKeeper
 from services.alert_worker.scribe import Scribe
 from services.alert_worker.telling import Telling
 from services.alert_worker.wishes import keep_mutes, read_mutes
-from shared import lifecycle
+from shared import lifecycle, metrics
 from shared.clock import now_us
 from shared.kafka import check_rights, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.settings import Settings
+from shared.topics import TRADES
 
 
 def run() -> int:
@@ -34,6 +35,8 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     keeper.listen()
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
     await check_rights(settings.kafka, "alert-worker")
+    calls = [(metrics.SLACK_CALLS, (outcome,)) for outcome in ("told", "limited", "unanswered", "refused")]
+    metrics.count_from_zero(*calls, (metrics.DEAD_LETTERS, ("alert-worker", TRADES.name)))
     producer = make_producer(settings.kafka, "alert-worker")
     await producer.start()
     wording, board = WORDINGS[settings.alerts.language], Board()

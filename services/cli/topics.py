@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.login import UserName, login
-from shared.rights import RIGHTS, Right, Role
+from shared.rights import RIGHTS, Right, Role, roles_within
 
 app = typer.Typer(
     no_args_is_help=True, help="The Kafka topics that the services meet on, and who may do what with them."
@@ -88,9 +88,10 @@ def grant(
             held = await users.rights(name)
             given = [right for right in RIGHTS[role] if right not in held]
             await users.allow(name, given)
-        return given, [right for right in held if right not in RIGHTS[role]]
+        return given, list(held)
 
-    given, beyond = asyncio.run(wait_and_grant())
+    given, held = asyncio.run(wait_and_grant())
+    beyond = [right for right in held if right not in RIGHTS[role]]
     if as_json:
         told = {"user": name, "password": password is not None, "given": given, "beyond": beyond}
         typer.echo(json.dumps(told, default=str))
@@ -99,5 +100,10 @@ def grant(
         typer.echo(f"{name}\tpassword set")
     for right in RIGHTS[role]:
         typer.echo(f"{right}\t{'given' if right in given else 'is there'}")
+    others = roles_within(held, role)
+    for other in others:
+        typer.echo(f"{other}\tits rights are there as well")
+    known = {right for other in others for right in RIGHTS[other]}
     for right in beyond:
-        typer.echo(f"{right}\tis there, and {role} does not need it")
+        if right not in known:
+            typer.echo(f"{right}\tis there, and {role} does not need it")

@@ -18,7 +18,7 @@ from services.consumer.progress import tell_progress
 from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
 from services.consumer.start import find_starts, open_sink, plan_refill, until_made_anew
-from shared import lifecycle
+from shared import lifecycle, metrics
 from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.kafka import PartitionReader, check_rights, make_producer, wait_until_reachable
@@ -88,6 +88,7 @@ async def serve(
     """
     row, name = SINKS[sink_name], f"consumer-{sink_name}"
     sink = row.make(settings)
+    metrics.count_from_zero(*((metrics.DEAD_LETTERS, (name, topic.name)) for topic in sink.topics))
     async with AsyncExitStack() as at_end:
         at_end.push_async_callback(sink.close)
         watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)

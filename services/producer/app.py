@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import get_args
 
 import structlog
 
 from services.producer.candle_filling import CandleFilling
 from services.producer.catalogue import Market
+from services.producer.endings import EndingKind
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing
 from services.producer.feed import Feed
@@ -25,7 +27,7 @@ from services.producer.selection import Selection, select
 from services.producer.session import Means
 from services.producer.tail import read_tail, unheard
 from services.producer.tokens import Budget
-from shared import kafka, lifecycle
+from shared import kafka, lifecycle, metrics
 from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.liveness import Liveness
@@ -56,6 +58,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     adapter = make_adapter(selection.markets)
     make_plan = partial(_plan, adapter, own, shard)
     plan = make_plan(selection.symbols, selection.book_symbols)
+    _count_from_zero(adapter)
     publisher = _publisher(settings, f"producer-{exchange}-{shard.index}", adapter.trade_exchange)
     _publish_instruments(publisher, selection, plan)
     await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s))
@@ -96,6 +99,13 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
             log.error("Kafka did not take everything in time; the next start writes a gap for it")
         publishing.cancel()
         telling.cancel()
+
+
+def _count_from_zero(adapter: ExchangeAdapter) -> None:
+    heard = [(counter, (adapter.exchange,)) for counter in (metrics.FRAMES, metrics.INVALID_FRAMES)]
+    lost = [(counter, (adapter.trade_exchange,)) for counter in (metrics.TRADES_DROPPED, metrics.GAPS)]
+    ended = [(metrics.CONNECTIONS_LOST, (adapter.exchange, kind)) for kind in get_args(EndingKind)]
+    metrics.count_from_zero(*heard, *lost, *ended)
 
 
 def _publisher(settings: Settings, client_id: str, trade_exchange: str) -> Publisher:

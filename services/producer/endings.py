@@ -1,6 +1,6 @@
 """Why a connection ended, in words that people and metrics can use, and whether trying again soon makes sense."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
@@ -14,10 +14,13 @@ class Stale(Exception):
     """A connection that went silent."""
 
 
-class Ending(NamedTuple):
-    """`kind` is one of a few words, for metrics. `permanent`: the same attempt would fail the same way."""
+EndingKind = Literal["closed", "handshake", "limited", "lost", "network", "refused", "stalled", "timeout"]
 
-    kind: str
+
+class Ending(NamedTuple):
+    """`kind` is for metrics. `permanent`: the same attempt would fail the same way."""
+
+    kind: EndingKind
     reason: str
     permanent: bool = False
     wait_at_least_s: float = 0.0

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = "tapewatch-drill"
-PORTS = ("KAFKA_PORT", "POSTGRES_PORT", "REDIS_PORT", "SIMULATOR_PORT")
+PORTS = ("KAFKA_PORT", "POSTGRES_PORT", "REDIS_PORT", "SIMULATOR_PORT", "PROMETHEUS_PORT")
 UP_WITHIN_S = 600
 
 

@@ -16,7 +16,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from services.cli.doctor.checks import Away, Source
+from services.cli.doctor.checks import Away, Elsewhere, Source
 from services.cli.doctor.facts import (
     ExchangeFacts,
     KafkaFacts,
@@ -27,7 +27,7 @@ from services.cli.doctor.facts import (
     TopicFacts,
 )
 from services.consumer.retention import Lag
-from shared.errors import TapewatchError
+from shared.errors import TapewatchError, WrongUse
 from shared.settings import Loaded, Settings
 from shared.settings_sources import env_name
 
@@ -54,8 +54,8 @@ async def ask_all(loaded: Loaded, environ: Mapping[str, str]) -> dict[Source, ob
     asks: dict[Source, Callable[[], Awaitable[object]]] = {
         "settings": partial(_settings, loaded, environ),
         "kafka": partial(_kafka, settings),
-        "redis": partial(_redis, settings),
-        "postgres": partial(_postgres, settings),
+        "redis": partial(_store, partial(_redis, settings), "redis.url" in loaded.origins),
+        "postgres": partial(_store, partial(_postgres, settings), "postgres.dsn" in loaded.origins),
         "upbit": partial(_exchange, "upbit", settings.upbit.rest_url),
         "binance": partial(_exchange, "binance", settings.binance.rest_url),
         "slack": partial(_slack, settings),
@@ -81,6 +81,16 @@ async def _within(ask: Callable[[], Awaitable[object]]) -> object:
         return Away(f"this needs the package {error.name}", f"pip install 'tapewatch[{extra}]'")
 
 
+async def _store(ask: Callable[[], Awaitable[object]], is_named: bool) -> object:
+    """A host that has neither a store's client nor its address runs nothing that needs the store."""
+    try:
+        return await ask()
+    except ModuleNotFoundError:
+        if is_named:
+            raise
+        return Elsewhere("no part on this host needs it: neither client nor address is here")
+
+
 async def _settings(loaded: Loaded, environ: Mapping[str, str]) -> SettingsFacts:
     read = [key.split(".") for key, origin in loaded.origins.items() if origin == "secret file"]
     named = [environ[f"{env_name(section, key)}_FILE"] for section, key in read]
@@ -92,20 +102,26 @@ async def _kafka(settings: Settings) -> KafkaFacts:
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
 
-    from shared.kafka import client_options, wait_until_reachable
+    from services.consumer.app import advice_group
+    from shared.kafka import check_rights, client_options, wait_until_reachable
 
     await wait_until_reachable(settings.kafka, _CONNECT_S)
     admin = AIOKafkaAdminClient(**client_options(settings.kafka, "doctor"))
     try:
         await admin.start()
         cluster = await admin.describe_cluster()
+        brokers, wanted = len(cluster["brokers"]), settings.kafka.replication_factor
+        try:
+            await check_rights(settings.kafka, "reader", [advice_group("redis")])
+        except WrongUse:
+            return KafkaFacts(brokers, wanted, {}, {}, refused=settings.kafka.sasl_username or "ANONYMOUS")
         topics = await _topics(admin)
         lags = {sink: found for sink in ("redis", "postgres") if (found := await _lags(settings, sink))}
     except KafkaError as error:
         raise TapewatchError(f"Kafka: {error!r}") from None
     finally:
         await admin.close()
-    return KafkaFacts(len(cluster["brokers"]), settings.kafka.replication_factor, topics, lags)
+    return KafkaFacts(brokers, wanted, topics, lags)
 
 
 async def _topics(admin: "AIOKafkaAdminClient") -> dict[str, TopicFacts]:

@@ -44,12 +44,21 @@ class Away(NamedTuple):
     next: str
 
 
+class Elsewhere(NamedTuple):
+    """A store that nothing on this host is to reach."""
+
+    reason: str
+
+
 def judge(source: Source, answer: object) -> Iterator[Finding]:
-    """What all checks of a source find; one finding that names them all where it is away."""
+    """What all checks of a source find; one finding that names them all where it is away or not ours."""
     own = [check for check in CHECKS if check.source == source]
     if isinstance(answer, Away):
         missed = ", ".join(check.name for check in own if check.name != source)
         yield Finding(source, "away", answer.reason + (f" (not looked at: {missed})" if missed else ""), answer.next)
+        return
+    if isinstance(answer, Elsewhere):
+        yield Finding(source, "well", answer.reason)
         return
     for check in own:
         yield from check.judge(answer)

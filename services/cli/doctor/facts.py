@@ -28,12 +28,16 @@ class TopicFacts:
 
 @dataclass(frozen=True)
 class KafkaFacts:
-    """`lags` by sink and topic, from the positions that consumers left in Kafka; a sink that left none is absent."""
+    """`lags` by sink and topic, from the positions that consumers left in Kafka; a sink that left none is absent.
+
+    `refused` is the login's name where it may not look at topics and lags; then both are empty.
+    """
 
     brokers: int
     replication_factor: int
     topics: Mapping[str, TopicFacts]
     lags: Mapping[str, Mapping[str, Lag]]
+    refused: str = ""
 
 
 @dataclass(frozen=True)

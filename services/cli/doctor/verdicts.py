@@ -64,6 +64,12 @@ def brokers(facts: KafkaFacts) -> Iterator[Finding]:
 
 def topics(facts: KafkaFacts) -> Iterator[Finding]:
     """Every topic is there with its partitions, and is kept as long as it should be."""
+    if facts.refused:
+        yield Finding(
+            "topics", "warning", f"not looked at, nor lag: Kafka does not let {facts.refused} do that",
+            f"tapewatch topics grant reader --user {facts.refused}",
+        )  # fmt: skip
+        return
     amiss = [finding for topic in TOPICS for finding in _topic(topic, facts)]
     yield from amiss
     if not amiss:
@@ -105,7 +111,7 @@ def _set_otherwise(topic: Topic, found: TopicFacts) -> Iterator[tuple[str, str, 
 
 def lag(facts: KafkaFacts) -> Iterator[Finding]:
     """How near what a store has not taken is to being deleted."""
-    if not facts.lags:
+    if not facts.lags and not facts.refused:
         yield Finding("lag", "warning", "no consumer ever left a position in Kafka", "tapewatch consumer redis")
     for sink, of_topic in sorted(facts.lags.items()):
         worst = max(of_topic.values(), key=lambda lag: (lag.ratio, lag.records))

@@ -1,7 +1,6 @@
 """What waits for Kafka arrives, in order, whatever happens to the client or to Kafka on the way."""
 
 import asyncio
-import signal
 from contextlib import asynccontextmanager
 
 import pytest
@@ -151,13 +150,12 @@ async def test_news_of_a_feed_goes_first_also_when_it_comes_while_trades_are_han
     assert steps[after:].count(("sent", TRADES.name)) == 2
 
 
-async def test_at_its_bounds_trades_end_in_a_gap_and_books_in_their_newest(ground, stack):
+async def test_at_its_bounds_trades_end_in_a_gap_and_books_in_their_newest(ground, kafka_frozen):
     lanes = Lanes(max_trade_bytes=100_000, max_newest_bytes=20_000)
     async with _publishing(ground.kafka, lanes) as (publisher, _, _):
         publisher.publish([_trade(0), _trade(1), _trade(2), _book(0), _book(1), _book(2)])
         assert await publisher.drain(10)
-        stack.kafka.kill(signal.SIGSTOP)
-        try:
+        with kafka_frozen():
             before_us = now_us()
             for number in range(3, 3000):
                 publisher.publish([_trade(number), _book(number)])
@@ -165,8 +163,6 @@ async def test_at_its_bounds_trades_end_in_a_gap_and_books_in_their_newest(groun
                     await asyncio.sleep(0.001)
             after_us = now_us()
             assert sum(len(lane.waiting) for lane in lanes.of(Trade)) < 600
-        finally:
-            stack.kafka.kill(signal.SIGCONT)
         assert await publisher.drain(30)
         await asyncio.sleep(0.1)
         publisher.publish([_trade(number) for number in (3000, 3001, 3002)])

@@ -1,6 +1,6 @@
 from services.consumer.sinks import SINKS
 from services.producer.publisher import TOPICS_WRITTEN
-from shared.rights import RIGHTS, Operation, Right, Role, refused, sentence
+from shared.rights import RIGHTS, Operation, Right, Role, refused, roles_within, sentence
 from shared.settings import Settings
 
 
@@ -35,3 +35,9 @@ def test_one_line_names_who_what_and_the_remedy() -> None:
         "Kafka does not let ann do what this needs: Write topic tape.trades.v1. "
         "Type as Kafka's administrator: tapewatch topics grant producer --user ann"
     )
+
+
+def test_of_what_a_user_may_beyond_a_role_whole_roles_are_named() -> None:
+    held = [*RIGHTS["setup"], *RIGHTS["consumer-redis"], Right("topic", "another", "Read")]
+    assert roles_within(held, "consumer-redis") == ["setup"]
+    assert roles_within(RIGHTS["operator"], "operator") == []

@@ -1,10 +1,13 @@
 """What is asked of the settings, while nothing else answers."""
 
+import sys
 from pathlib import Path
 
+import pytest
 from asyncpg.types import ServerVersion
 
 from services.cli.doctor.asking import ask_all, told_version
+from services.cli.doctor.checks import Away, judge
 from services.cli.doctor.facts import SettingsFacts
 from shared.settings import load_with_origins
 
@@ -29,6 +32,18 @@ async def test_only_a_secret_that_all_may_read_is_exposed(tmp_path: Path) -> Non
     facts = (await ask_all(load_with_origins(environ), environ))["settings"]
     assert isinstance(facts, SettingsFacts)
     assert list(facts.open_files) == [str(files["token"])]
+
+
+async def test_a_store_without_client_and_address_is_not_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("redis.asyncio", "asyncpg"):
+        monkeypatch.setitem(sys.modules, package, None)
+    nowhere = "http://127.0.0.1:1"
+    environ = {f"TAPEWATCH_{exchange}__REST_URL": nowhere for exchange in ("UPBIT", "BINANCE")}
+    environ |= {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "TAPEWATCH_REDIS__URL": "redis://127.0.0.1:1/0"}
+    answers = await ask_all(load_with_origins(environ), environ)
+    assert answers["redis"] == Away("this needs the package redis.asyncio", "pip install 'tapewatch[consumer]'")
+    [told] = judge("postgres", answers["postgres"])
+    assert (told.verdict, told.told) == ("well", "no part on this host needs it: neither client nor address is here")
 
 
 def test_the_version_of_postgres_is_told_as_people_know_it() -> None:

@@ -181,3 +181,9 @@ def test_slack_says_who_we_are_or_why_not() -> None:
         ("wrong", "Slack refuses the token: invalid_auth")
     ]
     assert of(verdicts.slack(SlackFacts("webhook"))) == []
+
+
+def test_a_login_that_may_not_look_at_topics_is_one_warning() -> None:
+    findings = list(judge("kafka", KafkaFacts(1, 1, {}, {}, refused="exchanges")))
+    assert told(findings) == [("warning", "not looked at, nor lag: Kafka does not let exchanges do that")]
+    assert findings[-1].next == "tapewatch topics grant reader --user exchanges"
