@@ -26,6 +26,8 @@ MAX_FEED_BYTES = 16 << 20
 
 Record = tuple[bytes, bytes]
 """Key and value."""
+Place = tuple[str, int]
+"""Topic and partition."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Lane:
     partition: int
     waiting: list[Record] = field(default_factory=list)
     in_flight: list[Record] = field(default_factory=list)
+    batches: int = 0
+    """How many were on their way so far."""
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -45,6 +49,7 @@ class Lane:
     def take(self, count: int) -> None:
         """The first `count` that wait are on their way."""
         self.in_flight = self.waiting[:count]
+        self.batches += 1
         del self.waiting[:count]
 
     def give_back(self) -> None:
@@ -70,7 +75,7 @@ class Lanes:
         max_newest_bytes: int = MAX_NEWEST_BYTES,
         max_feed_bytes: int = MAX_FEED_BYTES,
     ) -> None:
-        self.lanes: dict[tuple[str, int], Lane] = {}
+        self.lanes: dict[Place, Lane] = {}
         self.dropped = Dropped()
         self.conflated: Counter[str] = Counter()
         self.dropped_trades = 0

@@ -24,7 +24,7 @@ from aiokafka.errors import (
 )
 
 from services.producer.gaps import gap_event
-from services.producer.lanes import Lane, Lanes
+from services.producer.lanes import Lane, Lanes, Place
 from services.producer.pace import Pace
 from shared import metrics
 from shared.clock import NowMicros
@@ -109,6 +109,11 @@ class Publisher:
     def is_away(self) -> bool:
         """Whether there is no client that Kafka answers."""
         return self._client is None
+
+    @property
+    def on_the_way(self) -> dict[Place, int]:
+        """The number of the batch that is on its way, by partition; sent again by another client it has another one."""
+        return {place: lane.batches for place, lane in self._lanes.lanes.items() if lane.in_flight}
 
     @property
     def is_idle(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
@@ -20,6 +20,12 @@ class Sent:
     acknowledged: int = 0
     is_idle: bool = True
     is_away: bool = False
+    on_the_way: dict[tuple[str, int], int] = field(default_factory=dict)
+    given_up: list[str] = field(default_factory=list)
+
+    def give_up_client(self, reason: str) -> None:
+        self.given_up.append(reason)
+        self.on_the_way = {}
 
 
 @dataclass
@@ -55,6 +61,30 @@ async def test_what_it_says_itself_makes_no_producer_ready_that_hears_nothing() 
 
     lines[0].is_up = True
     assert (await _told(sent, lines, instruments)).is_ready
+
+
+async def test_a_client_that_holds_one_partitions_batch_is_given_up_though_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(progress, "_CLIENT_GETS_S", 0.05)
+    sent = Sent(is_idle=False, on_the_way={("tape.trades.v1", 3): 7, ("tape.trades.v1", 4): 1})
+
+    def the_other_goes_on() -> None:
+        sent.acknowledged += 1
+        if sent.on_the_way:
+            sent.on_the_way["tape.trades.v1", 4] += 1
+
+    await _told(sent, [], the_other_goes_on)
+    assert sent.given_up == ["a batch was not acknowledged for 0 s: tape.trades.v1/3"]
+
+
+def test_a_batch_is_as_old_as_the_looks_that_saw_it() -> None:
+    looks, here, there = progress.Looks(), ("a", 1), ("b", 2)
+
+    seen = [
+        looks.look(on_the_way) for on_the_way in ({here: 5}, {here: 5, there: 1}, {here: 6, there: 1}, {}, {here: 6})
+    ]
+    assert seen == [{here: 0}, {here: 1, there: 0}, {here: 0, there: 1}, {}, {here: 0}]
 
 
 @pytest.mark.parametrize("records", [0, 1])
