@@ -128,7 +128,9 @@ class _Look:
         change = Change(
             self.seen.part, kind, self.now_us, began_us, self.after.end, self.after.restarts, down_us, self.seen.status
         )
-        after = replace(self.after, told=told, since_us=began_us, known=self.after.incarnation)
+        # How the one before ended is told by now, and does not say why this one will be away.
+        end = None if told == "up" else self.after.end
+        after = replace(self.after, told=told, since_us=began_us, known=self.after.incarnation, end=end)
         # A loop that is over is forgotten, or its last restarts would make it a new one at once.
         return Step(replace(after, restarts_at_us=()) if self.before.told == "looping" else after, change)
 
@@ -139,9 +141,11 @@ class _Look:
 def with_end(change: Change, recorded: End | None) -> Change:
     """The change with how the part ended by its keeper's records, which may be a moment behind.
 
-    They are where they say that what is down, or loops, was asked to end.
+    They are where they say that what is down, or loops, was asked to end, although it was seen to end otherwise. What
+    was asked to start again and is not ready says better itself what it waits for.
     """
-    is_behind = recorded is not None and recorded.kind == "asked" and change.kind != "restarted"
+    is_known = change.end is not None or bool(change.status)
+    is_behind = recorded is not None and recorded.kind == "asked" and change.kind != "restarted" and is_known
     return change if recorded is None or is_behind else replace(change, end=recorded)
 
 

@@ -8,7 +8,9 @@ PROPERTIES = (
     "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
     "InvocationID", "StatusText", "Job",
 )  # fmt: skip
-JOURNAL_FIELDS = ("UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "JOB_TYPE", "JOB_RESULT")
+JOURNAL_FIELDS = ("MESSAGE_ID", "UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "JOB_TYPE", "JOB_RESULT")
+_ENDED_WELL = "7ad2d189f7e94e70a38c781354912448"
+"""The message “Deactivated successfully”, which says no more than that; `SD_MESSAGE_UNIT_SUCCESS` of sd-messages.h."""
 BASICS, SHUTDOWN = "sysinit.target", "shutdown.target"
 """Reached once in a start of systemd; and what every way down goes through."""
 _PHASES: Mapping[str, Phase] = {
@@ -102,13 +104,16 @@ def end_of(result: str, code: str, status: str) -> End | None:
 def end_in_journal(entries: Iterable[Mapping[str, str]]) -> End | None:
     """How a unit last ended by what systemd itself logged of it, oldest first; None when that does not say."""
     result = code = status = ""
-    is_asked = False
+    is_asked = is_stopping = False
     for entry in entries:
         if "EXIT_CODE" in entry:
             result, code, status, is_asked = "", entry["EXIT_CODE"], entry.get("EXIT_STATUS", ""), False
         if "UNIT_RESULT" in entry:  # a clean exit that systemd forced has no exit code of its own in the journal
             result, is_asked = entry["UNIT_RESULT"], False
-        is_asked = is_asked or _is_stopping(entry)
+        if entry.get("MESSAGE_ID") == _ENDED_WELL:
+            result, code, status, is_asked, is_stopping = "", "exited", "0", is_stopping, False
+        if _is_stopping(entry):
+            is_asked = is_stopping = True
     return End("asked") if is_asked else end_of(result, code, status)
 
 

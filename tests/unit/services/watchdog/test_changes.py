@@ -1,6 +1,7 @@
 """Stories of one part, a look a second: what happens to it, and what people hear."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from services.watchdog.changes import Change, Part, look, with_end
 from services.watchdog.observation import End, Observation, Phase
@@ -90,6 +91,14 @@ def test_how_it_ended_is_taken_from_records_unless_they_are_behind() -> None:
     assert with_end(looping, End("asked")).end == KILLED
     assert with_end(looping, End("exit", "2")).end == End("exit", "2")
     assert with_end(restarted, None).end == KILLED
+
+
+def test_a_restart_on_request_that_takes_long_does_not_tell_how_the_one_before_ended() -> None:
+    story = told((3, "up", "a"), (2, "down", "", KILLED), (70, "up", "b"), (7, "starting", "c"))
+    [_, (_, down)] = story
+    assert (down.kind, down.end) == ("down", None)
+    assert with_end(down, End("asked")).end == End("asked")
+    assert with_end(replace(down, status="waiting for Kafka"), End("asked")).end is None
 
 
 def test_restarts_that_nobody_saw_are_counted_by_who_keeps_the_process() -> None:

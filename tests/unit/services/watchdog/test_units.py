@@ -98,6 +98,11 @@ def test_a_part_that_was_killed_was_not_asked() -> None:
         (STOPPING, {"EXIT_CODE": "killed", "EXIT_STATUS": "KILL"}, {"UNIT_RESULT": "timeout"})
     ) == End("timeout")
     assert end_in_journal(STARTED) is None
+    # Somebody sent it SIGTERM: it ends well, and nobody asked systemd for it.
+    ended_well = {"MESSAGE_ID": "7ad2d189f7e94e70a38c781354912448"}
+    assert end_in_journal((ended_well, *STARTED)) == End("exit", "0")
+    assert end_in_journal((STOPPING, ended_well, STOPPED, *STARTED)) == End("asked")
+    assert end_in_journal((STOPPING, ended_well, STOPPED, *STARTED, ended_well, *STARTED)) == End("exit", "0")
     # Told to restart, and ended by systemd because it was not ready in time: its own clean exit is not in the journal.
     assert end_in_journal((STOPPING, STOPPED, *STARTED, {"UNIT_RESULT": "timeout"})) == End("timeout")
 
