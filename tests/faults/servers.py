@@ -82,7 +82,7 @@ def servers_of(stage: StageName, root: Path) -> Servers:
     postgres, redis = Server(Postgres(root / "postgres")), Server(Valkey(root / "valkey"))
     if stage == "three brokers":
         replicated = {"TAPEWATCH_KAFKA__REPLICATION_FACTOR": "3"}
-        return Servers(kafka_cluster(root / "kafka", extra=_LEADERS_MOVE), postgres, redis, replicated)
+        return Servers(kafka_cluster(root / "kafka", extra=_LEADERS_MOVE | _PATIENT), postgres, redis, replicated)
     if stage == "proxied":
         kafka, link = _kafka_behind_a_proxy(root / "kafka")
         return Servers([kafka], postgres, redis, kafka_link=link)
@@ -95,6 +95,11 @@ def servers_of(stage: StageName, root: Path) -> Servers:
 
 # A partition is led by the first of its replicas, a second after that can be.
 _LEADERS_MOVE = {"leader.imbalance.check.interval.seconds": "1", "leader.imbalance.per.broker.percentage": "0"}
+
+
+# On a busy machine a broker that is well lets a second pass without a sign. The controller then fences it beside the
+# one that was killed, and what the last leads is refused for want of replicas. Less than what any fault is away for.
+_PATIENT = {"broker.session.timeout.ms": "3000"}
 
 
 def _kafka_behind_a_proxy(root: Path) -> tuple[Server, Link]:
