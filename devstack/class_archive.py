@@ -52,7 +52,9 @@ def _whole_lists(archive: Path) -> list[Path]:
 
 
 def _make(archive: Path, listed: Path, java: str, class_path: Sequence[Path], progress: Progress) -> None:
-    """Make the archive unless it is there; a list that the JVM cannot use makes none. The list is gone after that."""
+    """Make the archive unless it is there; a list that the JVM cannot use, or not in time, makes none. The list is gone
+    after that.
+    """
     lock = try_lock(archive.with_suffix(".lock"))
     if lock is None:  # another process is making it: this start does without
         return
@@ -70,10 +72,15 @@ def _dump(archive: Path, listed: bytes, java: str, class_path: Sequence[Path]) -
     whole.write_bytes(listed[: listed.rfind(b"\n") + 1])  # the JVM holds back the end while it runs
     dump = ["-XX:+UseSerialGC", "-Xshare:dump", f"-XX:SharedClassListFile={whole}"]
     where = [f"-XX:SharedArchiveFile={unfinished}", "-Xlog:disable", "-cp", ":".join(map(str, class_path))]
-    made = subprocess.run(
-        [java, *dump, *where], env=server_environment(), capture_output=True, timeout=_LIMIT_S, check=False
-    )
-    whole.unlink()
+    try:
+        made = subprocess.run(
+            [java, *dump, *where], env=server_environment(), capture_output=True, timeout=_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:  # a machine that is too busy: the next broker lists anew
+        unfinished.unlink(missing_ok=True)
+        return
+    finally:
+        whole.unlink()
     if made.returncode == 0:
         unfinished.replace(archive)
         _keep_newest(archive.parent)

@@ -92,7 +92,9 @@ def told() -> Iterator[None]:
     except RedisError as error:
         raise Unreachable(f"Redis: {reason(error)}; is TAPEWATCH_REDIS__URL right?") from None
     except (OSError, ValueError, asyncpg.PostgresError) as error:
-        raise Unreachable(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
+        raise Unreachable(
+            f"PostgreSQL: {str(error) or 'no answer in time'}; is TAPEWATCH_POSTGRES__DSN right?"
+        ) from None
 
 
 class Stores:

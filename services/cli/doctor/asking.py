@@ -192,7 +192,9 @@ async def _postgres(settings: Settings) -> PostgresFacts:
         finally:
             await connection.close()
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise TapewatchError(f"PostgreSQL: {error}; is TAPEWATCH_POSTGRES__DSN right?") from None
+        raise TapewatchError(
+            f"PostgreSQL: {str(error) or 'no answer in time'}; is TAPEWATCH_POSTGRES__DSN right?"
+        ) from None
 
 
 def told_version(server: "ServerVersion") -> str:

@@ -56,12 +56,27 @@ def test_a_broker_lists_a_later_one_reads_the_archive_and_a_broken_one_is_done_w
     server.start()
 
 
-def test_a_list_of_nonsense_makes_no_archive_and_is_gone(cache: Path) -> None:
-    jars = class_path(cache, silent)
-    [listing] = class_archive.listing(cache / "kafka", java(), jars)
+def old_list(cache: Path, text: str) -> Path:
+    """What a broker that is gone listed."""
+    [listing] = class_archive.listing(cache / "kafka", java(), class_path(cache, silent))
     listed = Path(listing.partition("=")[2].replace("%p", "pid1"))
-    listed.write_text("java/lang/Object id: 0\njava/lang/Object id: 0\n")
+    listed.write_text(text)
     grow_old(listed)
+    return listed
+
+
+def test_a_list_of_nonsense_makes_no_archive_and_is_gone(cache: Path) -> None:
+    listed = old_list(cache, "java/lang/Object id: 0\njava/lang/Object id: 0\n")
+    jars = class_path(cache, silent)
     class_archive.make_if_listed(cache / "kafka", java(), jars, silent)
     assert class_archive.reading(cache / "kafka", java(), jars) == []
     assert not listed.exists()
+
+
+def test_where_no_time_is_left_to_make_it_kafka_starts_without(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_archive, "_LIMIT_S", 0.001)
+    old_list(cache, "java/lang/Object id: 0\n")
+    jars = class_path(cache, silent)
+    class_archive.make_if_listed(cache / "kafka", java(), jars, silent)
+    assert class_archive.reading(cache / "kafka", java(), jars) == []
+    assert {left.suffix for left in (cache / "kafka").glob("classes-*")} == {".lock"}
