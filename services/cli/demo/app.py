@@ -94,6 +94,7 @@ async def _play_and_reckon(options: DemoOptions, screen: Screen, stack: Stack, i
             title=_title(options),
             seconds=options.seconds,
             slack_page=stage.simulated.addresses["slack_page_url"],
+            look=stage.look,
             not_played=stage.simulated.not_played(),
         )
         monitor = Monitor(stage, picture, screen.on_alert)

@@ -118,6 +118,7 @@ class Picture:
     seconds: float | None = None
     market_s: float = 0.0
     slack_page: str = ""
+    look: str = ""
     not_played: list[str] = field(default_factory=list)
     services: list[ServiceRow] = field(default_factory=list)
     flows: dict[str, Flow] = field(default_factory=lambda: {channel: Flow() for channel in CHANNELS})

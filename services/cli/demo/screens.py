@@ -103,8 +103,9 @@ class PlainScreen:
         self.say(f"{clock(alert.decided_at_us)} alert {alert.state} {alert.severity}: {where}{change}")
 
     def showing(self, picture: Picture) -> AbstractContextManager[object]:
-        """Say where Slack is."""
+        """Say where Slack is, and how to look from elsewhere."""
         self.say(f"Slack channel: {picture.slack_page}")
+        self.say(f"in another shell: {picture.look} tapewatch status")
         if picture.not_played:
             self.say(f"in the recording and not played: {', '.join(picture.not_played)}")
         return nullcontext()

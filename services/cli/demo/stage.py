@@ -11,6 +11,7 @@ from pathlib import Path
 from devstack.stack import POSTGRES_KEY, REDIS_KEY, Options, Stack
 from services.cli.demo.database import bring_up_to_date, create_user, write_secret
 from services.cli.demo.kafka_users import create_kafka_users
+from services.cli.demo.looking import write_settings
 from services.cli.demo.options import DemoOptions
 from services.cli.demo.redis_users import create_redis_user
 from services.cli.demo.screens import Screen
@@ -26,6 +27,7 @@ from shared.rights import Role
 from shared.settings import Settings, load_settings
 
 _WAIT_S = 10
+_LOOK = "look.toml"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Stage:
     supervisor: Supervisor
     stores: Stores
     wanted: Subscriptions
+
+    @property
+    def look(self) -> str:
+        """What a person types before a command that looks at all this."""
+        return f"TAPEWATCH_CONFIG={self.directory / _LOOK}"
 
 
 @asynccontextmanager
@@ -79,7 +86,9 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
             users = group.create_task(_prepare_kafka(stack, settings, directory))
         settings = _looking(stack, directory, users.result())
         wanted = LIVE if options.live else subscriptions(await simulated.offer(), recorded=bool(options.recordings))
-        supervisor = _supervisor(stack, simulated, wanted, users.result())
+        shared = _shared(stack, simulated, wanted)
+        _write_look(directory, shared, users.result())
+        supervisor = _supervisor(directory, shared, wanted, users.result())
         async with Stores.connect(settings) as stores:
             screen.say("starting the services")
             try:
@@ -126,13 +135,18 @@ def _looking(stack: Stack, directory: Path, kafka: _KafkaUsers) -> Settings:
     return load_settings({**os.environ, **told})
 
 
-def _supervisor(stack: Stack, simulated: Simulated, wanted: Subscriptions, kafka: _KafkaUsers) -> Supervisor:
-    directory = demo_directory(stack)
+def _write_look(directory: Path, shared: Mapping[str, str], kafka: _KafkaUsers) -> None:
+    logins = _logins(directory, "reader")
+    stores = {f"{POSTGRES_KEY}_FILE": str(logins.postgres_dsn), f"{REDIS_KEY}_FILE": str(logins.redis_url)}
+    write_settings(directory / _LOOK, shared, kafka.get("reader", {}), stores)
+
+
+def _shared(stack: Stack, simulated: Simulated, wanted: Subscriptions) -> dict[str, str]:
+    addresses = {key: value for key, value in stack.environment().items() if key not in (POSTGRES_KEY, REDIS_KEY)}
+    return shared_environment(os.environ, addresses, simulated.addresses, wanted)
+
+
+def _supervisor(directory: Path, shared: Mapping[str, str], wanted: Subscriptions, kafka: _KafkaUsers) -> Supervisor:
     for exchange in wanted.selectors:
         (directory / "state" / exchange).mkdir(parents=True, exist_ok=True)
-    stores = POSTGRES_KEY, REDIS_KEY
-    addresses = {key: value for key, value in stack.environment().items() if key not in stores}
-    environment = shared_environment(os.environ, addresses, simulated.addresses, wanted)
-    return Supervisor(
-        directory, services(wanted.selectors, directory, _logins(directory, "writer", kafka)), environment
-    )
+    return Supervisor(directory, services(wanted.selectors, directory, _logins(directory, "writer", kafka)), shared)

@@ -41,7 +41,8 @@ def _header(picture: Picture) -> RenderableType:
     link = Text.assemble(
         "Slack channel in your browser: ", (picture.slack_page, f"underline link {picture.slack_page}")
     )
-    lines = [line, link, Text("Ctrl-C stops the market and checks every trade", style="dim")]
+    elsewhere = Text(f"in another shell: {picture.look} tapewatch status --watch", style="dim", overflow="fold")
+    lines = [line, link, elsewhere, Text("Ctrl-C stops the market and checks every trade", style="dim")]
     if picture.not_played:
         lines.append(Text(f"in the recording and not played: {', '.join(picture.not_played)}", style="dim"))
     return Panel(Group(*lines), box=box.ROUNDED, border_style="cyan")
