@@ -1,7 +1,8 @@
 """What a trade costs the detectors with every market of both exchanges loaded, and what a market's state takes.
 
 `python -m benchmarks.detector`. Trades fall on the markets as in a real market: the busiest has a tenth of them. They
-come at 5,000 a second of event time, out of order as exchanges send them; nothing but the watch itself is timed.
+come at 5,000 a second of event time, out of order as exchanges send them; nothing but the watch itself is timed. Memory
+counts after five minutes, when windows and comparisons of exchanges are full.
 """
 
 import gc
@@ -10,19 +11,36 @@ import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 
-from benchmarks.redis_memory import markets
 from services.alert_worker import snapshot
+from services.alert_worker.rules.tiers import A_DOLLAR
 from services.alert_worker.watch import Watch
 from shared.events import Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TRADES
 
 RATE, BEGAN_US = 5_000, 1_790_000_000_000_000
-WARM_S, TIMED_S, ROUNDS = 60, 60, 3
+WARM_S, WARM_RATE = 330, 1_000
+TIMED_S, ROUNDS = 60, 3
 BATCH = 500
 MOST_CPU_US, MOST_STATE_BYTES = 5.0, 2_048
+UPBIT = {"KRW": 270, "BTC": 200, "USDT": 230}
+BINANCE = {"USDT": 430, "USDC": 270, "FDUSD": 200, "BTC": 300, "TRY": 300}
+"""Markets by currency, roughly as the exchanges list them; those for KRW and for USDT are compared with each other."""
+
+PAIRED = 220
+"""Coins that both exchanges trade."""
+
 Placed = tuple[int, Trade]
 """A trade and its partition."""
+
+
+def markets() -> list[tuple[str, str, str, str]]:
+    """(exchange, symbol, base, quote) of every market of both exchanges."""
+    upbit = [("upbit", f"{quote}-C{i}", f"C{i}", quote) for quote, count in UPBIT.items() for i in range(count)]
+    bases = [i if i < PAIRED else i + UPBIT["KRW"] for i in range(max(BINANCE.values()))]
+    return upbit + [
+        ("binance", f"C{i}{quote}", f"C{i}", quote) for quote, count in BINANCE.items() for i in bases[:count]
+    ]
 
 
 def weights(count: int) -> list[float]:
@@ -30,20 +48,36 @@ def weights(count: int) -> list[float]:
     return [1 / (n + 1) for n in range(count)]
 
 
-def tape(rng: random.Random, first_s: int, seconds: int, prices: dict[tuple[str, str], float]) -> list[Placed]:
+def first_prices(rng: random.Random) -> dict[tuple[str, str], float]:
+    """A coin costs the same in every currency."""
+    dollars = dict[str, float]()
+    return {
+        (exchange, symbol): dollars.setdefault(base, rng.uniform(1, 90_000)) * A_DOLLAR[quote]
+        for exchange, symbol, base, quote in markets()
+    }
+
+
+def _decimals(price: float) -> int:
+    """Seven digits, as exchanges print them; eight behind the point at most."""
+    return max(0, 7 - len(str(int(price)))) if price >= 1 else 8
+
+
+def tape(
+    rng: random.Random, first_s: int, seconds: int, prices: dict[tuple[str, str], float], rate: int = RATE
+) -> list[Placed]:
     """Trades of `seconds`; the prices walk on."""
-    chosen = markets(1)
+    chosen = markets()
     rng_markets = random.Random(3)
     rng_markets.shuffle(chosen)
-    picked = rng.choices(chosen, weights(len(chosen)), k=seconds * RATE)
+    picked = rng.choices(chosen, weights(len(chosen)), k=seconds * rate)
     found = []
     for n, (exchange, symbol, base, quote) in enumerate(picked):
-        at_us = BEGAN_US + first_s * 1_000_000 + n * 1_000_000 // RATE
+        at_us = BEGAN_US + first_s * 1_000_000 + n * 1_000_000 // rate
         key = exchange, symbol
-        price = prices[key] = prices.setdefault(key, rng.uniform(1, 90_000)) * (1 + rng.gauss(0, 0.00005))
+        price = prices[key] = prices[key] * (1 + rng.gauss(0, 0.00002))
         trade = Trade(
             exchange=exchange, symbol=symbol, base=base, quote=quote, trade_id=str(first_s * RATE + n),
-            price=f"{price:.4f}", quantity=f"{rng.expovariate(10):.6f}1", side="buy",
+            price=f"{price:.{_decimals(price)}f}", quantity=f"{rng.expovariate(10):.6f}1", side="buy",
             traded_at_us=at_us - rng.randrange(0, 150_000), received_at_us=at_us,
         )  # fmt: skip
         found.append((partition_of(symbol_key(exchange, symbol), TRADES.partitions), trade))
@@ -51,7 +85,7 @@ def tape(rng: random.Random, first_s: int, seconds: int, prices: dict[tuple[str,
 
 
 def batches(trades: Sequence[Placed]) -> Iterator[dict[int, list[Trade]]]:
-    """What a reader is given at once, by partition: what came within a tenth of a second."""
+    """What a reader is given at once, by partition: what comes within a tenth of a second."""
     for first in range(0, len(trades), BATCH):
         batch: dict[int, list[Trade]] = {}
         for partition, trade in trades[first : first + BATCH]:
@@ -77,8 +111,9 @@ def state_bytes(watch: Watch) -> list[int]:
 
 
 def main() -> int:
-    rng, prices = random.Random(7), dict[tuple[str, str], float]()
-    warm = tape(rng, 0, WARM_S, prices)
+    rng = random.Random(7)
+    prices = first_prices(rng)
+    warm = tape(rng, 0, WARM_S, prices, WARM_RATE)
     rounds = [tape(rng, WARM_S + n * TIMED_S, TIMED_S, prices) for n in range(ROUNDS)]
     gc.collect()
     tracemalloc.start()

@@ -33,8 +33,8 @@ class Detector:
 
     __slots__ = (
         "baseline", "episode", "era", "is_changed", "is_drifting", "is_leg", "last_id", "last_tick", "last_us",
-        "market", "next_offset", "odd_since_us", "over", "prices", "received_at_us", "rules", "scale", "suspicion",
-        "window",
+        "market", "newer", "next_offset", "odd_since_us", "older", "over", "received_at_us", "rules", "scale",
+        "suspicion", "window",
     )  # fmt: skip
 
     def __init__(self, market: Market, rules: Ruleset = DEFAULTS) -> None:
@@ -58,7 +58,8 @@ class Detector:
         """Whether the rule for slow moves has a say, although the window is quiet; renewed every minute."""
         self.episode: Episode | None = None
         self.last_tick = 0
-        self.prices: list[int] = []
+        self.older = self.newer = 0
+        """The last two prints; 0 for none."""
         self.scale = 0
         self.last_us = self.last_id = self.received_at_us = self.odd_since_us = 0
         self.suspicion: tuple[int, int] | None = None
@@ -73,15 +74,16 @@ class Detector:
             return False
         self.is_changed = True
         text = trade.price
-        price, scale = read_price(text)
-        if scale != self.scale or price >= MAX_PRICE:
-            rescaled = self._scaled(price, scale)
+        whole, _, fraction = text.partition(".")
+        price = int(whole + fraction) if len(fraction) == self.scale else MAX_PRICE
+        if price >= MAX_PRICE:
+            rescaled = self._scaled(*read_price(text))
             if rescaled is None:
                 return None
             price = rescaled
-        prices, baseline, window = self.prices, self.baseline, self.window
+        baseline, window = self.baseline, self.window
         if traded_at_us - last_us >= _HOLE_US:
-            prices.clear()
+            self.older = self.newer = 0
         self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
         usual = window.last
         if usual and not usual < price * ODD_TIMES < usual * _ODD_SQUARE:
@@ -94,14 +96,13 @@ class Detector:
             self.is_drifting = baseline.trend.longest().total >= self.rules.least_drift
         baseline.trades += 1
         baseline.spent += float(text) * float(trade.quantity)
-        if len(prices) < 2:
-            prices.append(price)
+        low, high = self.older, self.newer
+        self.older, self.newer = high, price
+        if not low:
             return True
-        first, second = prices
-        prices[0], prices[1] = second, price
-        if first > second:
-            first, second = second, first
-        window.add(traded_at_us, first if price < first else second if price > second else price)
+        if low > high:
+            low, high = high, low
+        window.add(traded_at_us, low if price < low else high if price > high else price)
         return True
 
     def _is_odd(self, traded_at_us: int) -> bool:
@@ -184,7 +185,7 @@ class Detector:
 
     def _stands(self, finding: Finding) -> bool:
         """Say whether the newest print itself is beyond half of the move: the median lags behind a return by one."""
-        return finding.direction * (self.prices[-1] / finding.before - 1) > abs(finding.change) / 2
+        return finding.direction * (self.newer / finding.before - 1) > abs(finding.change) / 2
 
     def _open(self, findings: list[Finding], since: int, tick: int) -> Alert:
         self.suspicion = None
@@ -289,10 +290,10 @@ class Detector:
 
     def _rescale(self, scale: int) -> bool:
         factor = 10 ** (scale - self.scale)
-        if max(self.window.high, *self.prices, 0) * factor >= MAX_PRICE:
+        if max(self.window.high, self.older, self.newer) * factor >= MAX_PRICE:
             return False
         self.scale = scale
-        self.prices = [price * factor for price in self.prices]
+        self.older, self.newer = self.older * factor, self.newer * factor
         self.window.multiply(factor)
         self.baseline.multiply(factor)
         if self.episode is not None:

@@ -67,17 +67,22 @@ class Sample(NamedTuple):
         return self.price / float(10**self.scale)
 
 
-class Both(msgspec.Struct, array_like=True, frozen=True):
-    """Both prices at a tick, exactly: (digits, scale) of each side."""
+class Both(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Both prices at a tick, exactly: digits and scale of each side. Flat, because every pair keeps thirty."""
 
     tick: int
-    here: tuple[int, int]
-    there: tuple[int, int]
+    here: int
+    here_scale: int
+    there: int
+    there_scale: int
+    gap: float
+    """Logarithm of the ratio."""
 
-    @property
-    def gap(self) -> float:
-        """Logarithm of the ratio."""
-        return math.log(self.here[0] / self.there[0]) + (self.there[1] - self.here[1]) * math.log(10)
+    @classmethod
+    def of(cls, tick: int, here: Sample, there: Sample) -> "Both":
+        """Two samples side by side."""
+        gap = math.log(here.price / there.price) + (there.scale - here.scale) * math.log(10)
+        return cls(tick, here.price, here.scale, there.price, there.scale, gap)
 
 
 class Going(msgspec.Struct, array_like=True):
@@ -143,8 +148,7 @@ class Pair:
         if any(abs(tick * GRID_US - leg.traded_at_us) > FRESH_US for leg in self.legs.values()):
             self.suspicion = None
             return None
-        here, there = self.legs[0], self.legs[1]
-        now = Both(tick, (here.price, here.scale), (there.price, there.scale))
+        now = Both.of(tick, self.legs[0], self.legs[1])
         minute = tick // _MINUTE_TICKS
         if minute != self.baseline.minute:
             self.baseline.begin_minute(minute, round(math.exp(now.gap) * 1e9))
@@ -212,8 +216,7 @@ class Pair:
         return any(abs(tick - leg.traded_at_us // GRID_US) >= SILENT_TICKS for leg in self.legs.values())
 
     def _end(self, going: Going, tick: int) -> Alert:
-        here, there = self.legs[0], self.legs[1]
-        now = Both(tick, (here.price, here.scale), (there.price, there.scale))
+        now = Both.of(tick, self.legs[0], self.legs[1])
         self.going, self.history = None, [now]
         return self._record(going, "resolve", now)
 
@@ -306,7 +309,7 @@ def _is_same_coin(pair: Pair, ratios: list[float]) -> bool:
 
 
 def _side(both: Both, side: int) -> tuple[int, int]:
-    return both.there if side else both.here
+    return (both.there, both.there_scale) if side else (both.here, both.here_scale)
 
 
 def _change(before: Both, now: Both, side: int) -> float:

@@ -25,7 +25,7 @@ from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
 
-STATE_VERSION = f"{RULE_VERSION} state/7"
+STATE_VERSION = f"{RULE_VERSION} state/8"
 """Another one is not read. Numbers of the rules file are not part of it: changing them forgets nothing."""
 
 MARK = "-"
@@ -157,7 +157,7 @@ def pack(detector: Detector) -> list[Any]:
             detector.odd_since_us,
             detector.is_drifting,
         ],
-        [detector.scale, detector.prices, detector.suspicion],
+        [detector.scale, [print_ for print_ in (detector.older, detector.newer) if print_], detector.suspicion],
         detector.baseline.packed(),
         [window.head, window.last, base64.b64encode(zlib.compress(window.packed(), 1)).decode()],
         None if detector.episode is None else detector.episode.packed(),
@@ -173,7 +173,8 @@ def _detector(record: DetectorSnapshot, rules: Ruleset) -> Detector:
         detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us,
         detector.odd_since_us, detector.is_drifting,
     ) = times  # fmt: skip
-    detector.scale, detector.prices = prices[:2]
+    detector.scale, prints = prices[:2]
+    detector.older, detector.newer = [0, 0, *prints][-2:]
     (suspicion,) = prices[2:]
     detector.suspicion = None if suspicion is None else tuple(suspicion)
     detector.baseline = Baseline.unpacked(baseline)

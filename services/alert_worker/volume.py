@@ -54,7 +54,7 @@ class Volume:
             return
         value, hour = math.log(money), minute // 60 % _HOURS
         if self._centres is None or self._counts is None:
-            self._centres, self._counts = array("f", bytes(4 * _HOURS)), array("B", bytes(_HOURS))
+            self._centres, self._counts = array("f", [0]) * _HOURS, array("B", [0]) * _HOURS
             self._all = value
         known = self._counts[hour]
         self._minutes = min(self._minutes + 1, _REMEMBERED)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 BUCKET_US = 5_000_000
 BUCKETS = 60
 SPAN_S = BUCKETS * BUCKET_US // 1_000_000
+_EMPTY = array("i", [0]) * BUCKETS
 _NARROW = (1 << 31) - 1
 """What four bytes hold: the prices of nearly every market, whose digits are few."""
 
@@ -147,7 +148,7 @@ class Window:
         self.low = min(self._lows) or min(low for low in self._lows if low)
 
     def _clear(self) -> None:
-        self._highs, self._lows = array("i", bytes(4 * BUCKETS)), array("i", bytes(4 * BUCKETS))
+        self._highs, self._lows = _EMPTY[:], _EMPTY[:]
 
     def _fit(self, price: int) -> None:
         """Make room for a price with many digits."""
