@@ -1,7 +1,9 @@
 """The demo while its parts are killed, and when it is killed itself."""
 
+import json
 import os
 import signal
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,6 +22,14 @@ def kill_and_wait_for_the_next(demo: Demo, victim: str) -> None:
     demo.until(lambda: demo.services().get(victim, before) != before, f"restart of {victim}")
 
 
+def said_in_slack(demo: Demo) -> list[str]:
+    """The text of every message in the simulated Slack, replies in threads included."""
+    [address] = [line.split()[-1] for line in demo.output.splitlines() if line.startswith("Slack channel: ")]
+    with urllib.request.urlopen(address.removesuffix("/slack") + "/control/slack", timeout=30) as answer:
+        channels = json.load(answer)["channels"]
+    return [message["text"] for messages in channels.values() for message in messages]
+
+
 def test_every_service_may_be_killed(start_demo: StartDemo) -> None:
     demo = start_demo("--seconds", "30", "--scenario", "flash-crash")
     demo.until(demo.market_is_open, "open market")
@@ -32,6 +42,8 @@ def test_every_service_may_be_killed(start_demo: StartDemo) -> None:
     ):
         demo.until(lambda text=after: text in demo.output, after)
         kill_and_wait_for_the_next(demo, victim)
+    demo.until(lambda: any("RESOLVED" in text for text in said_in_slack(demo)), "end of the alert in Slack")
+    said = said_in_slack(demo)
     assert demo.wait() == 0, demo.output
     report = demo.report()
     assert report["restarts"] == dict.fromkeys(report["restarts"], 1)
@@ -43,6 +55,7 @@ def test_every_service_may_be_killed(start_demo: StartDemo) -> None:
     assert missed == report["unheard"]["trade"] > 0
     assert report["gaps"]["open"] >= 2
     assert len(report["alerts"]) == 1
+    assert len(said) == len(set(said)) == report["slack"]["messages"]
     assert report["faults"] == []
 
 
