@@ -15,7 +15,9 @@ from services.alert_worker.backtest.scoring import OURS
 from services.alert_worker.backtest.series import Seen
 from services.alert_worker.backtest.shocks import OVER_S, SIZES, Power, power, quiet_stretches
 from services.alert_worker.rules import RULE_VERSION, RULES
+from services.cli import one_sided_quality
 from services.cli.backtest_tables import HEADINGS, by_episode, cells, power_cells, rules_explained
+from services.cli.one_sided_quality import OneSided
 from shared.errors import TapewatchError, WrongUse
 from shared.events import Alert
 
@@ -59,13 +61,14 @@ def main(recordings: Path, docs: Path) -> None:
         )
     found: dict[str, Found] = {}
     with ProcessPoolExecutor() as pool:
+        one_sided = pool.submit(one_sided_quality.evaluate_one_sided, recordings)
         for name, one in zip(map(_name, files), pool.map(evaluate, files), strict=True):
             print(f"{name}: {one.result.trades:,} trades", file=sys.stderr)
             found[name] = one
     for name, (_, file) in PICTURES.items():
         if name in found and (png := found[name].png) is not None:
             (docs / "images" / file).write_bytes(png)
-    (docs / "ALERT_QUALITY.md").write_text(document(found), encoding="utf-8")
+    (docs / "ALERT_QUALITY.md").write_text(document(found, one_sided.result()), encoding="utf-8")
 
 
 def evaluate(file: Path) -> Found:
@@ -92,7 +95,7 @@ def _picture(name: str, seen: Seen, alerts: Sequence[Alert], result: Result) -> 
     return None
 
 
-def document(found: dict[str, Found]) -> str:
+def document(found: dict[str, Found], one_sided: OneSided | None) -> str:
     """The whole document."""
     results = {name: one.result for name, one in found.items()}
     rest = [name for name in results if name not in {*TUNED, *HELD_OUT_BITCOIN}]
@@ -155,6 +158,7 @@ def document(found: dict[str, Found]) -> str:
             "",
             *_markdown(("size", "within", "told", "delay p50", "longest"), (power_cells(one) for one in powers)),
             "",
+            *(one_sided_quality.lines(one_sided) if one_sided is not None else []),
             "## Pictures",
             "",
             *(f"![{name}](images/{file})\n" for name, (_, file) in PICTURES.items() if name in found),

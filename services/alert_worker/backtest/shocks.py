@@ -12,7 +12,7 @@ from shared.events import Trade
 
 SIZES = (0.01, 0.015, 0.02, 0.03, 0.05, 0.08)
 OVER_S = (60, 300)
-_STAYS_US = 120 * SECOND_US
+STAYS_US = 120 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def power(stretches: Sequence[Sequence[Trade]], size: float, over_s: int) -> Pow
     """Put one shock into each stretch, two minutes and its own length before the end."""
     delays_s = []
     for number, stretch in enumerate(stretches):
-        began_us = stretch[-1].traded_at_us - _STAYS_US - over_s * SECOND_US
+        began_us = stretch[-1].traded_at_us - STAYS_US - over_s * SECOND_US
         signed = size if number % 2 else -size
         told_us = [
             alert.event_at_us or 0
