@@ -89,7 +89,8 @@ class Halts:
 
     def _alive_since(self, exchange: str, tick: int, reports: list[Report]) -> int | None:
         busy, active = sum(report.busy for report in reports), sum(report.active for report in reports)
-        if active < LEAST_PEERS or active < LEAST_SHARE * busy:
+        # The share is of the others: of four, three that go on show that the fourth stands still by itself.
+        if active < LEAST_PEERS or active < LEAST_SHARE * (busy - 1):
             self._alive.pop(exchange, None)
             return None
         since, newest = self._alive.get(exchange, (tick, tick))

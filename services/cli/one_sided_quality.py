@@ -94,7 +94,6 @@ def lines(found: OneSided) -> list[str]:
         f"the slowest {longest:.0f} s after its last trade; {stopped.wrong} words about a market that went on.",
         "Played from minutes, a market trades in every one of them, so this shows that a stop is told and",
         "how soon, and not how often a market that merely pauses is taken for one that stopped. Where fewer",
-        "than four fifths of the busy markets trade, the fault is taken for the exchange's or ours: of four",
-        "markets that are watched alone, none is missed.",
+        "than three others, or four fifths of them, go on, the fault is taken for the exchange's or ours.",
         "",
     ]  # fmt: skip

@@ -47,6 +47,7 @@ more than kills of services, because a consumer also ends when its store does.
 ## Memory and open files
 
 In the pause after the first and the last period. Growth is the median slope between all periods, times their number.
+Kafka and Redis hold what is published, up to retention and the cap of a stream: they grow, and may.
 
 {flat}
 """

@@ -18,11 +18,11 @@ START_US = 1_700_000_000_000_000
 
 @pytest.fixture
 def minutes(make_market):
-    """Seven coins of one exchange that trade every twenty seconds for `seconds`, except when they are silent."""
+    """Coins of one exchange that trade every twenty seconds for `seconds`, except when they are silent."""
 
-    def make(silent, seconds=WARM_S + 1_500, every=20):
+    def make(silent, seconds=WARM_S + 1_500, every=20, coins=7):
         trades = []
-        for place, coin in enumerate(COINS):
+        for place, coin in enumerate(COINS[:coins]):
             market = make_market(f"KRW-{coin}")
             times = (at for at in range(0, seconds, every) if not silent(place, at))
             trades += [market.trade(n, at + place / 10, 1_000_000) for n, at in enumerate(times)]
@@ -43,6 +43,18 @@ def test_a_market_that_stands_still_while_others_go_on_is_told_and_resolved(minu
     assert opened.started_at_us == START_US + (WARM_S - 20) * 1_000_000
     assert (over.state, over.episode_id) == ("resolve", opened.episode_id)
     assert 900 <= (over.window_s or 0) <= 1_000
+
+
+@pytest.mark.parametrize(("coins", "told"), [(3, []), (4, ["open", "resolve"])])
+def test_three_that_go_on_are_enough_to_tell_of_a_fourth(minutes, play, coins, told) -> None:
+    assert [alert.state for alert in play(minutes(first_stands, coins=coins), is_live=True)] == told
+
+
+def test_two_of_four_that_stand_still_may_be_the_exchange(minutes, play) -> None:
+    def two_stand(place, at):
+        return place < 2 and WARM_S <= at < WARM_S + 900
+
+    assert play(minutes(two_stand, coins=4), is_live=True) == []
 
 
 def test_a_hole_for_everybody_is_no_halt_and_neither_is_who_comes_back_last(minutes, play) -> None:
