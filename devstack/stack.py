@@ -56,7 +56,7 @@ class Options:
     postgres_port: int | None = None
     redis_port: int | None = None
     kafka_logins: bool = False
-    kafka_heap: str = "256m"
+    kafka_heap_mb: int = 320
     redis_maxmemory: str = "256mb"
 
 
@@ -85,7 +85,7 @@ class Stack:
         path = self._directory.path
         self.kafka_logins = LoginListener() if options.kafka_logins and not self._given.kafka else None
         ports = Port(options.kafka_port), Port()
-        kafka = Kafka(path / "kafka", peers={1: ports}, heap=options.kafka_heap, logins=self.kafka_logins)
+        kafka = Kafka(path / "kafka", peers={1: ports}, heap_mb=options.kafka_heap_mb, logins=self.kafka_logins)
         postgres = Postgres(path / "postgres", Port(options.postgres_port))
         redis = Valkey(path / "valkey", Port(options.redis_port), maxmemory=options.redis_maxmemory)
         self.kafka = None if self._given.kafka else Server(kafka, progress)
