@@ -40,13 +40,13 @@ unit: $(VENV)/.dev  ## the tests that need no server, in seconds
 check: $(VENV)/.dev  ## format, lint, types, import rule
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
 
-types:
+types: $(VENV)/.dev
 	$(BIN)/mypy
-imports:
+imports: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
-format:
+format: $(VENV)/.dev
 	$(BIN)/ruff format --check .
-lint:
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 
 bench: $(VENV)/.dev  ## cpu-µs a message, as ratios within one run

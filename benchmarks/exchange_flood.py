@@ -137,7 +137,11 @@ async def _serve(count: int, names: list[str], rate: int, level: Level, truth: T
         await answering
         return done.set()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    async def until_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):  # who reads us is stopped, or killed, at the end of a measurement
+            await connected(reader, writer)
+
+    server = await asyncio.start_server(until_gone, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await done.wait()
 

@@ -1,5 +1,6 @@
 """Asks an exchange over REST; what its answers mean is the business of `catalogue` and `candles`."""
 
+import asyncio
 import random
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -14,18 +15,21 @@ MAX_BODY_BYTES = 64 << 20
 MOST_BY_NAME = 50
 """So many markets are asked for one by one after a list: a sixth of what Binance answers in a minute."""
 
-_NO_SUCH_MARKET = 400
+_BY_NAME_WITHIN_S = 20.0
+_NO_SUCH_MARKET = b"-1121"
+"""Binance's code in an answer with HTTP 400; without it the question was refused, not answered."""
+_MOST_SAID_BYTES = 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 T = TypeVar("T")
 
 
 class NoAnswer(Exception):
     """The exchange did not answer as it should; the text says why. `status`: its HTTP status, where there is one;
-    `wait_s`: how long it wants us to wait, where it says so."""
+    `wait_s`: how long it wants us to wait, where it says so; `said`: how its answer begins."""
 
-    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None) -> None:
+    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None, said: bytes = b"") -> None:
         super().__init__(reason)
-        self.status, self.wait_s = status, wait_s
+        self.status, self.wait_s, self.said = status, wait_s, said
 
 
 class ListUnavailable(Exception):
@@ -43,7 +47,8 @@ class Rest:
         """Everything that the exchange lists. Raises ListUnavailable.
 
         One of `known` that the list lacks is asked for by name, where an exchange's list leaves out what is switched
-        off. There is no time for more than `MOST_BY_NAME`: the others, by lot, stay as they are known.
+        off. There is no time for more than `MOST_BY_NAME`, nor after a question that was not answered: the others, by
+        lot, stay as they are known.
         """
         catalogue = CATALOGUES[self.exchange]
         found = await self._fetch(catalogue.markets_path, catalogue.read_markets)
@@ -52,23 +57,29 @@ class Rest:
         names = {market.symbol for market in found}
         missing = [market for market in known if market.symbol not in names]
         random.shuffle(missing)
-        for market in missing[:MOST_BY_NAME]:
-            path = catalogue.market_path.format(symbol=quote(market.symbol))
-            found += await self._by_name(path, catalogue.read_markets)
-        return found + missing[MOST_BY_NAME:]
+        clock = asyncio.get_running_loop().time
+        until_s, asked = clock() + _BY_NAME_WITHIN_S, 0
+        while asked < min(MOST_BY_NAME, len(missing)) and clock() < until_s:
+            path = catalogue.market_path.format(symbol=quote(missing[asked].symbol))
+            answer = await self._by_name(path, catalogue.read_markets)
+            if answer is None:
+                break
+            found += answer
+            asked += 1
+        return found + missing[asked:]
 
     async def turnovers(self) -> dict[str, Decimal]:
         """Turnover of the last 24 hours in the quote currency, by symbol. Raises ListUnavailable."""
         catalogue = CATALOGUES[self.exchange]
         return await self._fetch(catalogue.turnovers_path, catalogue.read_turnovers)
 
-    async def _by_name(self, path: str, read: Callable[[bytes], list[Market]]) -> list[Market]:
+    async def _by_name(self, path: str, read: Callable[[bytes], list[Market]]) -> list[Market] | None:
+        """The market, or that there is none; None without an answer."""
         try:
             return await self._fetch(path, read)
         except ListUnavailable as error:
-            if isinstance(error.__cause__, NoAnswer) and error.__cause__.status == _NO_SUCH_MARKET:
-                return []
-            raise
+            cause = error.__cause__
+            return [] if isinstance(cause, NoAnswer) and _NO_SUCH_MARKET in cause.said else None
 
     async def _fetch(self, path: str, read: Callable[[bytes], T]) -> T:
         try:
@@ -92,7 +103,8 @@ async def fetch(session: aiohttp.ClientSession, url: str, path: str, most_bytes:
             if response.status != 200:
                 after = response.headers.get("Retry-After", "")
                 wait_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 8 else None
-                raise NoAnswer(f"{url} answered HTTP {response.status}", response.status, wait_s)
+                said = await response.content.read(_MOST_SAID_BYTES)
+                raise NoAnswer(f"{url} answered HTTP {response.status}", response.status, wait_s, said)
             body = bytearray()
             async for chunk in response.content.iter_chunked(1 << 16):
                 body += chunk

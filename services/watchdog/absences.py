@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 NIGHT_US = 12 * 3_600_000_000
-"""An absence that ends so long after the one before it belongs to another story."""
+"""An absence that ends so long after the first one of a story begins another."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Absences:
     last_at_us: int = 0
 
     def and_one(self, now_us: int) -> "Absences":
-        """With another that is over now; alone when the others lie too far back."""
-        if self.count == 0 or now_us - self.last_at_us > NIGHT_US:
+        """With another that is over now; alone when the first of the others lies too far back."""
+        if self.count == 0 or now_us - self.first_at_us > NIGHT_US:
             return Absences(1, now_us, now_us)
         return Absences(self.count + 1, self.first_at_us, now_us)

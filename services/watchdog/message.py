@@ -26,7 +26,7 @@ _EMOJI = {
 class Message:
     """`text` says it all in a line. It is about `part`; `opens` begins an incident, `closes` ends it.
 
-    `anew`: what was told of `part` before is another story.
+    `anew`: what was told of `part` before is another story. `is_loud`: also in a thread it is for the whole channel.
     """
 
     part: str
@@ -35,6 +35,7 @@ class Message:
     opens: bool
     closes: bool
     anew: bool = False
+    is_loud: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
     if change.kind in OPENS and context.command:
         blocks.append(_section(wording.next.format(command=escape(context.command))))
     anew = change.absences is not None and change.absences.count == 1
-    return Message(_about(change), escape(line), blocks, change.kind in OPENS or anew, change.kind in CLOSES, anew)
+    opens, closes = change.kind in OPENS or anew, change.kind in CLOSES
+    is_loud = closes or (change.kind == "rebooted" and bool(change.status))  # then a part is not up again
+    return Message(_about(change), escape(line), blocks, opens, closes, anew, is_loud)
 
 
 def _about(change: Change) -> str:

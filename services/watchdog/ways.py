@@ -46,7 +46,7 @@ class SlackBot:
         try:
             answer = await self._client.chat_postMessage(
                 channel=self._channel, text=message.text, blocks=message.blocks, thread_ts=thread,
-                reply_broadcast=True if thread is not None and message.closes else None,
+                reply_broadcast=True if thread is not None and message.is_loud else None,
                 unfurl_links=False, unfurl_media=False,
             )  # fmt: skip
         except SlackApiError as error:

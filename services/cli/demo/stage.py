@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -44,7 +45,7 @@ class Stage:
     @property
     def look(self) -> str:
         """What a person types before a command that looks at all this."""
-        return f"TAPEWATCH_CONFIG={self.directory / _LOOK}"
+        return f"TAPEWATCH_CONFIG={shlex.quote(str(self.directory / _LOOK))}"
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import cast
 
 import pytest
@@ -75,16 +76,26 @@ async def test_a_client_that_holds_one_partitions_batch_is_given_up_though_other
             sent.on_the_way["tape.trades.v1", 4] += 1
 
     await _told(sent, [], the_other_goes_on)
-    assert sent.given_up == ["a batch was not acknowledged for 0 s: tape.trades.v1/3"]
+    assert sent.given_up == ["a batch was not acknowledged for too long: tape.trades.v1/3"]
 
 
-def test_a_batch_is_as_old_as_the_looks_that_saw_it() -> None:
-    looks, here, there = progress.Looks(), ("a", 1), ("b", 2)
+def test_a_batch_is_held_for_too_long_from_the_first_look_at_it() -> None:
+    held, here, there = progress.Held(), ("a", 1), ("b", 2)
 
-    seen = [
-        looks.look(on_the_way) for on_the_way in ({here: 5}, {here: 5, there: 1}, {here: 6, there: 1}, {}, {here: 6})
-    ]
-    assert seen == [{here: 0}, {here: 1, there: 0}, {here: 0, there: 1}, {}, {here: 0}]
+    looks = [(0, {here: 5}), (39, {here: 5, there: 1}), (40, {here: 6, there: 1}), (79, {here: 6, there: 1})]
+    assert [held.too_long(on_the_way, now_s) for now_s, on_the_way in looks] == [[], [], [], [there]]
+
+
+def test_a_partition_that_no_client_can_serve_interrupts_the_others_ever_less_often() -> None:
+    held, place, batch, replaced_s = progress.Held(), ("a", 1), 0, []
+    for now_s in range(4_000):
+        if held.too_long({place: batch}, now_s):
+            replaced_s.append(now_s)
+            batch += 1
+    assert [later - earlier for earlier, later in pairwise([0, *replaced_s])] == [40, 81, 161, 321, 641, 1_281, 1_281]
+
+    held.too_long({}, 4_000)  # it was taken: the next one is a story of its own
+    assert [held.too_long({place: batch}, now_s) for now_s in (4_001, 4_041)] == [[], [place]]
 
 
 @pytest.mark.parametrize("records", [0, 1])

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from services.producer import rest
 from services.producer.catalogue import Market
-from services.producer.rest import ListUnavailable, Rest
+from services.producer.rest import Rest
 
 BTC, ETH, LUNA = (Market(f"{base}USDT", base, "USDT") for base in ("BTC", "ETH", "LUNA"))
 
@@ -54,10 +54,12 @@ async def test_what_the_list_lacks_is_asked_for_by_name_halted_if_it_is_there_an
     assert sorted(binance.asked) == ["ETHUSDT", "LUNAUSDT"]
 
 
-async def test_a_question_without_an_answer_leaves_no_list_to_believe(binance):
-    binance.status = 429
-    with pytest.raises(ListUnavailable, match="429"):
-        await Rest("binance", binance.url).markets([BTC, ETH])
+@pytest.mark.parametrize("status", [400, 429, 503])
+async def test_a_question_that_is_refused_takes_nothing_away_and_is_the_last(binance, status):
+    binance.status = status
+    found = await Rest("binance", binance.url).markets([BTC, ETH, LUNA])
+    assert {market.symbol for market in found} == {"BTCUSDT", "ETHUSDT", "LUNAUSDT"}
+    assert len(binance.asked) == 1
 
 
 async def test_beyond_a_bound_markets_stay_as_they_were_known(binance, monkeypatch):

@@ -35,7 +35,7 @@ def test_what_does_not_get_ready_is_told_with_its_own_word() -> None:
 
 def test_absences_of_one_night_share_a_thread_and_say_how_many_there_were() -> None:
     box, threads, absences = outbox.Outbox(), [], Absences()
-    nights = (0, 1, 3, 4, 30)
+    nights = (0, 1, 3, 4, 13, 24)
     for ts, hour in enumerate(nights):
         absences = absences.and_one(AT_US + hour * 3_600 * S)
         change = Change("watchdog", "watchdog_back", AT_US, AT_US, down_us=600 * S, absences=absences)
@@ -44,8 +44,19 @@ def test_absences_of_one_night_share_a_thread_and_say_how_many_there_were() -> N
         box = outbox.told(outbox.add(box, [message]), f"ts{ts}")
         if hour == 4:
             assert message.text == "🟡 WATCHDOG IS BACK · nobody watched vm1 for 10 min (4 times in 4 h)"
-    assert threads == [None, "ts0", "ts0", "ts0", None]
+    assert threads == [None, "ts0", "ts0", "ts0", None, "ts4"]
     assert box.threads == {"absences": "ts4"}
+
+
+def test_a_part_that_is_not_up_after_another_reboot_is_for_the_whole_channel() -> None:
+    absences = Absences().and_one(AT_US).and_one(AT_US + S)
+    well, ill = (
+        render(
+            Change("tapewatch", "rebooted", AT_US, AT_US, down_us=S, status=status, absences=absences), CONTEXT, ENGLISH
+        )
+        for status in ("", "consumer not up: starting")
+    )
+    assert (well.is_loud, ill.is_loud) == (False, True)
 
 
 @pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
