@@ -107,7 +107,7 @@ async def serve(
         producer = make_producer(settings.kafka, name)
         at_end.push_async_callback(producer.stop)
         await producer.start()
-        since, refill = await plan_refill(reader, stored, row, settings)
+        since, refill = await plan_refill(reader, sink, stored, row, settings)
         positions = await find_starts(sink, reader, producer, stored, since)
         await reader.start(positions)
         journal = at_end.enter_context(Journal(settings.log.batch_journal, sink_name))

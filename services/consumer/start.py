@@ -93,11 +93,14 @@ async def find_starts(
 
 
 async def plan_refill(
-    reader: PartitionReader, stored: Mapping[TopicPartition, int | None], row: SinkRow, settings: Settings
+    reader: PartitionReader, sink: Sink, stored: Mapping[TopicPartition, int | None], row: SinkRow, settings: Settings
 ) -> tuple[Mapping[TopicPartition, int], Refill]:
-    """Where a store that lost everything starts, by partition, and what is filled besides; nothing for any other."""
+    """Where a store that lost everything starts, by partition, and what is filled besides; nothing for any other.
+
+    One whose topics were all made anew lost nothing: it reads the new logs from their start.
+    """
     refill_s = row.refill_s(settings)
-    if refill_s is None or not lost_everything(stored):
+    if refill_s is None or not lost_everything(stored) or sink.is_made_anew:
         return {}, Refill()
     log.warning("the store remembers nothing: live first, and filled from shortly before now", refill_s=refill_s)
     now_ms, newest_wins = now_us() // 1000, {topic.name for topic in row.newest_wins}

@@ -61,6 +61,11 @@ class Sink(Protocol):
         ...
 
     @property
+    def is_made_anew(self) -> bool:
+        """Whether a topic was made anew: the store is then not empty though it has no position; after `open`."""
+        ...
+
+    @property
     def tally(self) -> Tally:
         """What came of the batches so far, those of earlier processes included; of use once `open` returned."""
         ...

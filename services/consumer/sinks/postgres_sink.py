@@ -40,6 +40,11 @@ class PostgresSink:
         return self._ownership is not None and self._ownership.is_standby
 
     @property
+    def is_made_anew(self) -> bool:
+        """See `Sink.is_made_anew`; this store is never filled from shortly before now, so nobody asks."""
+        return False
+
+    @property
     def tally(self) -> Tally:
         """See `Sink.tally`."""
         return Tally() if self._writer is None else self._writer.tally

@@ -39,6 +39,11 @@ class LeftBehind:
         self._offsets[at] = _TAKEN
         return early
 
+    def holds(self, trade_id: int, received_at_us: int) -> bool:
+        """Say whether this very event stands there: sent twice, or the old log was restored, at whatever offsets."""
+        at = bisect_left(self._ids, trade_id)
+        return at < len(self._ids) and self._ids[at] == trade_id and self._received_at_us[at] == received_at_us
+
 
 class RecentTrades:
     """The ids of the last thousand trades (at least) in order of arrival, and the newest trade's time.
@@ -74,6 +79,8 @@ class RecentTrades:
         A repeat does not. Neither does a backfilled trade older than the newest, which would break the order.
         """
         if trade.received_at_us <= self._seen_until_us:
+            return False
+        if self.left_behind and self.left_behind.holds(int(trade.trade_id), trade.received_at_us):
             return False
         traded_at_us = trade.traded_at_us
         if traded_at_us < self._newest_traded_at_us:

@@ -9,7 +9,7 @@ Keys, fields and their order are what people read in Redis:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -23,8 +23,14 @@ from shared.partitioning import symbol_key
 from shared.topics import ORDERBOOKS, TICKERS, TRADES
 
 MAX_SEQUENCE = 1 << 53  # Lua counts in doubles
+MOST_EARLY = 5000
+"""Entries of a symbol that may have been written early. A topic made anew is noticed within seconds, and no market has
+a thousand trades in each of them for long.
+"""
 SymbolKey = tuple[str, str]
 """(exchange, symbol)"""
+Early = tuple[int, int, int]
+"""Of an entry that may have been written early the trade's id, its offset, and when it was received"""
 _json = msgspec.json.Encoder().encode
 _TICKER_FIELDS = tuple(name for name in Ticker.__struct_fields__ if name not in ("exchange", "symbol", "base", "quote"))
 
@@ -77,7 +83,7 @@ def pack(batch: Batch, stored: Mapping[tuple[str, int], Position], recent: Mappi
         packed.positions.append((position_key(piece.topic), str(piece.partition), str(before), str(after)))
         packed.after[piece.topic, piece.partition] = after
         gather = _GATHER[piece.topic]
-        kept = gather(piece, after, found, recent)
+        kept = gather(piece, replace(after, begun=before.begun), found, recent)
         packed.repeated[piece.topic] = packed.repeated.get(piece.topic, 0) + len(piece.events) - kept
     packed.symbols = [_symbol_parts(key, one) for key, one in found.items()]
     return packed
@@ -91,6 +97,8 @@ def _gather_trades(
     for offset, event in zip(piece.offsets, piece.events, strict=True):  # type: ignore[assignment]
         key = (event.exchange, event.symbol)
         seen = recent[key]
+        if seen.left_behind and not after.begun:
+            seen.left_behind = None
         early = seen.moves(event, offset) if seen.left_behind else None
         if early is None and not seen.admits(event):
             continue
@@ -200,25 +208,34 @@ def unchanged(stored: Mapping[tuple[str, int], Position]) -> list[tuple[str, str
     return [(position_key(topic), str(p), str(at), str(at)) for (topic, p), at in stored.items()]
 
 
-def left_behind_from(position: Position) -> tuple[str, str]:
-    """First and last entry id of what may have been written early; two empty texts when the topic is the first one.
+def early_span(position: Position, read: Sequence[Early]) -> tuple[str, str]:
+    """First and last entry id of what may have been written early, apart from what was `read`, newest first.
 
-    What was read since the topic was made anew stands in its place.
+    Of the generation before the topic was made anew. What was read of the new log since then stands in its place.
     """
-    if not position.begun:
-        return "", ""
-    return f"{position.begun - 1}-{position.next_offset or 0}", str(position.begun - 1)
+    generation = position.begun - 1
+    last = f"{generation}"
+    if read:
+        oldest = read[-1][1]
+        last = f"{generation}-{oldest - 1}" if oldest else "0"
+    return f"{generation}-{position.next_offset or 0}", last
 
 
-def recent_trades(tail: Sequence[bytes], position: Position) -> RecentTrades:
-    """What to remember of a symbol from ``redis_tail.lua``'s answer about its stream."""
-    ids, traded_at_us, received_at_us, last_entry_id, *early = tail
+def early_entries(page: Sequence[bytes]) -> list[Early]:
+    """The entries of ``redis_early.lua``'s answer about a stream."""
+    return list(zip(*(map(int, column.split()) for column in page), strict=True))
+
+
+def recent_trades(tail: Sequence[bytes], position: Position, early: Sequence[Early] = ()) -> RecentTrades:
+    """What to remember of a symbol from ``redis_tail.lua``'s answer about its stream.
+
+    `early` are the newest entries that may have been written early. Where there were too many to read, what was
+    received before them is in the stream already.
+    """
+    ids, traded_at_us, received_at_us, last_entry_id = tail
     newest = int(last_entry_id.split(b"-")[0])
-    is_read_again = position.begun <= newest < position.generation
-    left_behind = list(zip(*(map(int, column.split()) for column in early), strict=True))
-    return RecentTrades(
-        map(int, ids.split()),
-        int(traded_at_us),
-        int(received_at_us) if is_read_again else -1,
-        LeftBehind(left_behind) if left_behind else None,
-    )
+    seen_until_us = int(received_at_us) if position.begun <= newest < position.generation else -1
+    if len(early) >= MOST_EARLY:
+        seen_until_us = max(seen_until_us, early[-1][2] - 1)
+    left_behind = LeftBehind(early) if early else None
+    return RecentTrades(map(int, ids.split()), int(traded_at_us), seen_until_us, left_behind)

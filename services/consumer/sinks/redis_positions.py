@@ -15,7 +15,7 @@ OWNER_KEY = "position:owner:"
 TALLY_KEY = "position:batches"
 """Hash of how many batches were acknowledged and how many perhaps not, by the first partition of who wrote them."""
 BEGUN_KEY = "position:begun"
-"""Hash of the generation with which the topic of now began, by partition; without a field it is the first topic."""
+"""Hash of ``<begun> <early until>`` by partition (see `Position`); without a field, or with zeros, nothing is early."""
 TALLY_KINDS = ACKNOWLEDGED, UNACKNOWLEDGED = "acknowledged:", "unacknowledged:"
 
 
@@ -24,7 +24,8 @@ class Position:
     """Where one partition stands in Redis. `next_offset` is None before the first batch.
 
     `begun` is the generation with which the topic was made anew, 0 when it never was. It is kept beside (`BEGUN_KEY`),
-    because a generation begins as well where Kafka lost its log's end, and there nothing was written early.
+    because a generation begins as well where Kafka lost its log's end, and there nothing was written early. All that
+    was written early lies before the offset `early_until`: once the position is there, `begun` is 0 again.
     """
 
     next_offset: int | None
@@ -32,6 +33,7 @@ class Position:
     topic_id: str
     owner: str
     begun: int = 0
+    early_until: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Position":
@@ -43,6 +45,11 @@ class Position:
         offset = "-" if self.next_offset is None else self.next_offset
         return f"{offset} {self.generation} {self.topic_id} {self.owner}"
 
+    def of_topic(self, begun: str) -> "Position":
+        """The same position with its field of `BEGUN_KEY`."""
+        generation, early_until = map(int, begun.split())
+        return replace(self, begun=generation, early_until=early_until)
+
     def given_up(self) -> "Position":
         """The same position without an owner."""
         return replace(self, owner="-")
@@ -50,7 +57,8 @@ class Position:
     def after(self, piece: Slice) -> "Position":
         """The position that `piece` leads to. Backwards means that Kafka lost its log's end: a new generation."""
         back = piece.next_offset < piece.first_offset
-        return replace(self, next_offset=piece.next_offset, generation=self.generation + back)
+        begun = 0 if piece.next_offset >= self.early_until else self.begun
+        return replace(self, next_offset=piece.next_offset, generation=self.generation + back, begun=begun)
 
 
 def position_key(topic: str) -> str:

@@ -20,7 +20,6 @@ from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
 from services.consumer.sinks.redis_blob import (
     Packed,
     SymbolKey,
-    left_behind_from,
     pack,
     recent_trades,
     refusal,
@@ -29,6 +28,7 @@ from services.consumer.sinks.redis_blob import (
     unchanged,
 )
 from services.consumer.sinks.redis_connection import Connection, Script
+from services.consumer.sinks.redis_early import read_early
 from services.consumer.sinks.redis_positions import (
     ACKNOWLEDGED,
     BEGUN_KEY,
@@ -39,6 +39,7 @@ from services.consumer.sinks.redis_positions import (
     position_key,
 )
 from shared import metrics
+from shared.errors import WrongUse
 from shared.events import Event
 from shared.settings import Settings
 from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
@@ -78,6 +79,11 @@ class RedisSink:
         """See `Sink.is_standby`."""
         return self._waits_for is not None
 
+    @property
+    def is_made_anew(self) -> bool:
+        """See `Sink.is_made_anew`."""
+        return any(position.begun for position in self._positions.values())
+
     def refuses(self, event: Event) -> str | None:
         """See `redis_blob.refusal`."""
         return refusal(event)
@@ -100,7 +106,7 @@ class RedisSink:
         return {partition: self._positions[partition].next_offset for partition in topic_ids}
 
     async def _take(self, topic_ids: Mapping[TopicPartition, str]) -> str | None:
-        """Take all partitions, or return the token of the live owner of one of them."""
+        """Take all partitions, or return the token of the live owner of one. Raises WrongUse without a right."""
         gone: list[str] = []
         partitions = [
             (position_key(topic), str(p), topic_id, f"{topic}/{p}") for (topic, p), topic_id in topic_ids.items()
@@ -113,10 +119,16 @@ class RedisSink:
             if verdict == b"taken":
                 self.tally = Tally(*map(int, found[:2]))
                 self._positions |= {
-                    p: replace(Position.parse(text.decode()), begun=int(begun))
+                    p: Position.parse(text.decode()).of_topic(begun.decode())
                     for p, text, begun in zip(topic_ids, found[2::2], found[3::2], strict=True)
                 }
                 return None
+            if verdict == b"refused":
+                raise WrongUse(
+                    f"TAPEWATCH_REDIS__URL: Redis at {self._connection.address} does not let this user delete entries: "
+                    f"{found[0].decode()}. Write its line in the ACL file anew, as `tapewatch redis acl writer "
+                    "--password-file FILE` prints it, and let Redis load it"
+                )
             owner = found[0].decode()
             if owner in gone or not is_surely_gone(owner):
                 return str(owner)
@@ -162,11 +174,11 @@ class RedisSink:
         unknown = [key for key in symbols if key not in self._recent]
         for i in range(0, len(unknown), _TAILS_AT_ONCE):
             keys = unknown[i : i + _TAILS_AT_ONCE]
-            stand = [self._positions[TRADES.name, symbols[key]] for key in keys]
-            streams = [(trades_key(*key), *left_behind_from(at)) for key, at in zip(keys, stand, strict=True)]
-            tails = await self._connection.run(_TAIL, (REMEMBERED, streams))
-            for key, at, tail in zip(keys, stand, tails, strict=True):
-                self._recent[key] = recent_trades(tail, at)
+            stand = {key: self._positions[TRADES.name, symbols[key]] for key in keys}
+            tails = await self._connection.run(_TAIL, (REMEMBERED, [trades_key(*key) for key in keys]))
+            early = await read_early(self._connection, stand)
+            for key, tail in zip(keys, tails, strict=True):
+                self._recent[key] = recent_trades(tail, stand[key], early.get(key, ()))
         for key in list(self._recent)[: max(0, len(self._recent) - _MOST_SYMBOLS)]:
             if key not in symbols:
                 del self._recent[key]

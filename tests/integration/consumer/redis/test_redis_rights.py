@@ -13,6 +13,7 @@ from redis.exceptions import NoPermissionError
 from devstack.server import Server
 from devstack.valkey_server import ACL_FILE, Valkey
 from services.consumer.sinks.redis_rights import RIGHTS, rules
+from shared.errors import WrongUse
 
 DANGEROUS = [
     "FLUSHALL",
@@ -52,6 +53,15 @@ async def test_other_keys_and_channels_are_out_of_reach(each_redis, redis_user, 
             await (client.publish("news", "x") if role == "writer" else client.execute_command("SUBSCRIBE", "news"))
         with pytest.raises(NoPermissionError):  # a script is no way around
             await client.eval("return redis.call('HGET', 'sessions:1', 'secret')", 0)
+
+
+async def test_a_writer_of_an_older_release_is_told_before_it_writes(cache):
+    user = urlsplit(cache.settings.redis.url.get_secret_value()).username
+    await cache.client.execute_command("ACL", "SETUSER", user, "-xdel")
+
+    with pytest.raises(WrongUse, match=r"does not let this user delete entries.*`tapewatch redis acl writer"):
+        await cache.opened()
+    assert await cache.everything() == {}
 
 
 async def test_a_reader_reads_and_changes_nothing(each_redis, redis_user):

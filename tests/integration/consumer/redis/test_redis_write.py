@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from aiokafka.structs import TopicPartition
+from structlog.testing import capture_logs
 
 from services.consumer.batch import Batch, Slice
+from services.consumer.sinks import redis_blob, redis_early
 from services.consumer.sinks.base import PositionMoved, StoreFailed
 from services.consumer.sinks.recent_trades import REMEMBERED
 from services.consumer.sinks.redis_sink import RedisSink
@@ -231,6 +233,59 @@ async def test_more_than_is_remembered_may_have_been_written_early(
 
     assert (kept := await cache.trade_ids()) == list(range(kept[0], 2200))
     assert len(kept) >= 2000
+
+
+async def test_what_was_written_early_is_asked_for_until_the_new_log_is_read_as_far(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade
+) -> None:
+    sink = await made_anew_early(cache, make_batch, make_trade, [7, 8])
+    assert sink.is_made_anew
+    await sink.write(make_batch([make_trade(i) for i in (3, 4, 5)], first=0))
+    assert sink.is_made_anew
+    await sink.write(make_batch([make_trade(i) for i in (6, 0, 7, 8)], first=3))
+    assert not sink.is_made_anew
+    await sink.close()
+    sink = await cache.opened(topic_id="second")
+
+    assert not sink.is_made_anew
+    assert await cache.client.hgetall("position:begun") == {b"tape.trades.v1/0": b"0 0"}
+    assert await cache.trade_ids() == [1, 2, 3, 4, 5, 6, 0, 7, 8]
+
+
+async def test_a_log_restored_as_another_topic_is_not_added_twice(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade
+) -> None:
+    """Its offsets are others, and it is longer than what is remembered."""
+    trades = list(map(make_trade, range(2 * REMEMBERED)))
+    sink = await cache.opened(stream_cap=10_000)
+    await sink.write(make_batch(trades, first=5000))
+    await sink.close()
+    sink = await cache.opened(topic_id="second", stream_cap=10_000)
+    await sink.write(make_batch(trades[:500], first=0))
+    await sink.close()
+    sink = await cache.opened(topic_id="second", stream_cap=10_000)
+    await sink.write(make_batch([*trades[500:], make_trade(2 * REMEMBERED)], first=500))
+
+    assert await cache.trade_ids() == list(range(2 * REMEMBERED + 1))
+
+
+async def test_only_so_many_entries_are_read_of_the_log_before(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (redis_blob, redis_early):
+        monkeypatch.setattr(module, "MOST_EARLY", 300)
+    monkeypatch.setattr(redis_early, "_PAGE", 100)
+    trades = list(map(make_trade, range(2 * REMEMBERED)))
+    sink = await cache.opened(stream_cap=10_000)
+    await sink.write(make_batch(trades, first=0))
+    await sink.close()
+    sink = await cache.opened(topic_id="second", stream_cap=10_000)
+    with capture_logs() as logs:
+        await sink.write(make_batch([trades[0], make_trade(2 * REMEMBERED)], first=0))
+
+    (said,) = [entry for entry in logs if "made anew" in entry["event"]]
+    assert (said["symbols"], said["newest"]) == (["binance:BTCUSDT"], 300)
+    assert await cache.trade_ids() == list(range(2 * REMEMBERED + 1))
 
 
 async def test_a_log_read_again_after_kafka_lost_its_end_adds_only_what_is_new(

@@ -83,6 +83,18 @@ def test_what_gives_way(make_trade: Callable[..., Trade], offset: int, received_
     assert (recent.moves(trade, offset) == 40) == gives_way
 
 
+def test_the_same_event_at_another_offset_is_a_repeat_however_long_ago_it_came(
+    make_trade: Callable[..., Trade],
+) -> None:
+    """The old log was restored as another topic, with other offsets."""
+    trade = make_trade(5)
+    recent = RecentTrades([9], left_behind=LeftBehind([(5, 40, trade.received_at_us)]))
+
+    assert recent.moves(trade, 12) is None
+    assert not recent.admits(trade)
+    assert recent.admits(make_trade(6))
+
+
 def test_backfill_that_was_written_early_stays_where_it_is(make_trade: Callable[..., Trade]) -> None:
     recent = RecentTrades([5, 9], newest_traded_at_us=AT_US + 9, left_behind=LeftBehind([(5, 3, AT_US)]))
 

@@ -5,7 +5,15 @@ import pytest
 
 from services.consumer.batch import Batch, Slice
 from services.consumer.sinks.recent_trades import LeftBehind, RecentTrades
-from services.consumer.sinks.redis_blob import left_behind_from, pack, recent_trades, refusal, traded_symbols
+from services.consumer.sinks.redis_blob import (
+    MOST_EARLY,
+    early_entries,
+    early_span,
+    pack,
+    recent_trades,
+    refusal,
+    traded_symbols,
+)
 from services.consumer.sinks.redis_positions import Position
 from shared.events import Event, OrderBook, Ticker, Trade
 from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
@@ -122,17 +130,16 @@ def test_a_sequence_that_lua_cannot_count_is_refused(make_book: Callable[..., Or
 
 
 def test_a_streams_tail_is_remembered(make_trade: Callable[..., Trade]) -> None:
-    recent = recent_trades(
-        (b"5 7", b"1790000000000007", b"1790000000000012", b"2-40", b"", b"", b""), Position(41, 2, "id", "me")
-    )
+    recent = recent_trades((b"5 7", b"1790000000000007", b"1790000000000012", b"2-40"), Position(41, 2, "id", "me"))
 
     assert [recent.is_new(trade_id) for trade_id in (5, 6, 7)] == [False, True, False]
     assert recent.admits(make_trade(4))
 
 
 def test_a_topic_made_anew_has_seen_nothing_and_gives_way_to_what_comes_again(make_trade: Callable[..., Trade]) -> None:
-    tail = (b"5 7", b"1790000000000007", b"1790000000000012", b"1-40", b"7 5", b"40 38", b"12 12")
-    recent = recent_trades(tail, Position(None, 2, "id", "me", begun=2))
+    tail = (b"5 7", b"1790000000000007", b"1790000000000012", b"1-40")
+    early = early_entries((b"7 5", b"40 38", b"12 12"))
+    recent = recent_trades(tail, Position(None, 2, "id", "me", begun=2), early)
 
     assert recent.admits(make_trade(4))
     at = ((5, 37), (5, 38), (5, 39), (6, 40), (7, 40), (7, 40))
@@ -142,29 +149,51 @@ def test_a_topic_made_anew_has_seen_nothing_and_gives_way_to_what_comes_again(ma
 def test_a_log_read_again_after_the_topic_was_made_anew_has_seen_what_was_received(
     make_trade: Callable[..., Trade],
 ) -> None:
-    tail = (b"5 7", b"1790000000000007", b"1790000000000012", b"2-40", b"", b"", b"")
+    tail = (b"5 7", b"1790000000000007", b"1790000000000012", b"2-40")
 
     assert not recent_trades(tail, Position(30, 3, "id", "me", begun=2)).admits(make_trade(4))
 
 
 @pytest.mark.parametrize(
-    ("position", "span"),
+    ("next_offset", "generation", "read", "span"),
     [
-        (Position(7, 1, "id", "me"), ("", "")),
-        (Position(None, 2, "id", "me", begun=2), ("1-0", "1")),
-        (Position(9, 3, "id", "me", begun=2), ("1-9", "1")),
+        (None, 2, [], ("1-0", "1")),
+        (9, 3, [], ("1-9", "1")),
+        (9, 2, [(5, 41, 0), (4, 40, 0)], ("1-9", "1-39")),
+        (None, 2, [(5, 0, 0)], ("1-0", "0")),
     ],
+    ids=["all of the generation", "what is not read yet", "the next page", "nothing more"],
 )
 def test_written_early_is_what_stands_behind_the_position_one_generation_before(
-    position: Position, span: tuple[str, str]
+    next_offset: int | None, generation: int, read: list[tuple[int, int, int]], span: tuple[str, str]
 ) -> None:
-    assert left_behind_from(position) == span
+    assert early_span(Position(next_offset, generation, "id", "me", begun=2), read) == span
+
+
+def test_of_more_than_can_be_early_what_was_received_before_is_there_already(make_trade: Callable[..., Trade]) -> None:
+    oldest_us = make_trade(5).received_at_us
+    early = [(1_000_000 - n, 1_000_000 - n, oldest_us) for n in range(MOST_EARLY)]
+    tail = (b"", b"0", b"0", b"1-1000000")
+    position = Position(None, 2, "id", "me", begun=2)
+
+    assert not recent_trades(tail, position, early).admits(make_trade(4))
+    assert recent_trades(tail, position, early).admits(make_trade(5))
+    assert recent_trades(tail, position, early[1:]).admits(make_trade(4))
+
+
+def test_behind_what_was_written_early_it_is_forgotten(make_trade: Callable[..., Trade]) -> None:
+    stored = {(TRADES.name, 2): Position(100, 2, "id", "me", begun=2, early_until=102)}
+    recent = RecentTrades(left_behind=LeftBehind([(2, 101, AT_US)]))
+
+    packed = pack(one_slice(TRADES, make_trade(1), make_trade(2)), stored, {BTC: recent})
+    assert packed.symbols[0][-1] == ["1-101"]
+    assert packed.after[TRADES.name, 2].begun == 0
+    pack(one_slice(TRADES, make_trade(3), first=102), packed.after, {BTC: recent})
+    assert recent.left_behind is None
 
 
 def test_a_tail_of_an_older_generation_has_seen_what_was_received_before(make_trade: Callable[..., Trade]) -> None:
-    recent = recent_trades(
-        (b"5 7", b"1790000000000007", b"1790000000000012", b"1-40", b"", b"", b""), Position(41, 2, "id", "me")
-    )
+    recent = recent_trades((b"5 7", b"1790000000000007", b"1790000000000012", b"1-40"), Position(41, 2, "id", "me"))
 
     assert not recent.admits(make_trade(4))
     assert recent.admits(make_trade(8))
