@@ -81,6 +81,15 @@ class Installed:
                 lambda unit=unit: self.machine.show(unit, "ActiveState") == "active", f"active {unit}", within_s
             )
 
+    def until_seen_well(self) -> None:
+        """Wait until they are ready and the watchdog, which looks once a second, has seen that."""
+        self.until_active(*DATA, "tapewatch-watchdog")
+        sleep(2)
+        self.machine.until(lambda: f"{len(DATA)} of {len(DATA)} parts up" in self._seen(), "watchdog that sees all up")
+
+    def _seen(self) -> str:
+        return self.machine.show("tapewatch-watchdog", "StatusText")
+
     def restarts(self) -> dict[str, int]:
         """How often systemd started each data service again."""
         return {unit: int(self.machine.show(unit, "NRestarts")) for unit in DATA}
@@ -167,6 +176,6 @@ Tell = Callable[..., None]
 @pytest.fixture
 def before(installed: Installed) -> Iterator[int]:
     """How many messages the ops channel has when the test begins, all being well; afterwards all is well again."""
-    installed.until_active(*DATA, "tapewatch-watchdog")
+    installed.until_seen_well()
     yield len(installed.ops())
-    installed.until_active(*DATA, "tapewatch-watchdog")
+    installed.until_seen_well()
