@@ -79,26 +79,33 @@ class RedisSettings(Section):
     refill: int = Field(default=900, ge=0, le=86400, description="seconds to refill after Redis lost everything")
 
 
-class UpbitSettings(Section):
+class ExchangeSettings(Section):
+    """An exchange's addresses and what to read there."""
+
+    websocket_url: str
+    rest_url: str
+    symbols: Codes
+    channels: Channels = CHANNELS
+    orderbook_symbols: Codes
+    list_every_s: int = Field(default=180, ge=1, le=86400, description="how often its list of markets is asked for")
+
+
+class UpbitSettings(ExchangeSettings):
     """Upbit's addresses and what to read there."""
 
     websocket_url: str = "wss://api.upbit.com/websocket/v1"
     rest_url: str = "https://api.upbit.com/v1"
     symbols: Codes = ("quote:KRW",)
-    channels: Channels = CHANNELS
     orderbook_symbols: Codes = ("top:20:KRW",)
-    list_every_s: int = Field(default=180, ge=1, le=86400, description="how often its list of markets is asked for")
 
 
-class BinanceSettings(Section):
+class BinanceSettings(ExchangeSettings):
     """Binance's addresses and what to read there."""
 
     websocket_url: str = "wss://stream.binance.com:9443"
     rest_url: str = "https://api.binance.com"
     symbols: Codes = ("top:50:USDT", "paired:USDT")
-    channels: Channels = CHANNELS
     orderbook_symbols: Codes = ("top:20:USDT",)
-    list_every_s: int = Field(default=180, ge=1, le=86400, description="how often its list of markets is asked for")
     trade_stream: Literal["trade", "aggTrade"] = "trade"
 
 

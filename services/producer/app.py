@@ -32,7 +32,7 @@ from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.liveness import Liveness
 from shared.partitioning import Shard
-from shared.settings import BinanceSettings, Settings, UpbitSettings
+from shared.settings import BinanceSettings, ExchangeSettings, Settings
 from shared.topic_ids import wait_for_topic_ids
 from shared.topics import TRADES
 
@@ -123,10 +123,10 @@ def _publisher(settings: Settings, client_id: str, trade_exchange: str) -> Publi
     )
 
 
-def _settings_of(settings: Settings, exchange: str) -> UpbitSettings | BinanceSettings:
+def _settings_of(settings: Settings, exchange: str) -> ExchangeSettings:
     if exchange not in ADAPTERS:
         raise WrongUse(f"no exchange is called {exchange!r}; there are {', '.join(ADAPTERS)}")
-    own: UpbitSettings | BinanceSettings = getattr(settings, exchange)
+    own: ExchangeSettings = getattr(settings, exchange)
     return own
 
 
@@ -143,9 +143,7 @@ async def _select(settings: Settings, exchange: str) -> Selection:
     )
 
 
-def _adapter(
-    settings: Settings, exchange: str, own: UpbitSettings | BinanceSettings, markets: Sequence[Market]
-) -> ExchangeAdapter:
+def _adapter(settings: Settings, exchange: str, own: ExchangeSettings, markets: Sequence[Market]) -> ExchangeAdapter:
     listings = _listings(markets)
     stream = own.trade_stream if isinstance(own, BinanceSettings) else "trade"
     return ADAPTERS[exchange](AdapterOptions(own.websocket_url, listings, settings.orderbook.levels, stream))
@@ -157,7 +155,7 @@ def _listings(markets: Sequence[Market]) -> dict[str, Listing]:
 
 def _plan(  # noqa: PLR0913, PLR0917  # every argument is one independent choice
     adapter: ExchangeAdapter,
-    own: UpbitSettings | BinanceSettings,
+    own: ExchangeSettings,
     shard: Shard,
     symbols: Sequence[str],
     book_symbols: Sequence[str],

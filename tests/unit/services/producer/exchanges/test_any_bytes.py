@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.frames import FRAMES
 from benchmarks.mutate import HANDMADE, mutated
 from services.producer.exchanges.base import ExchangeError, InvalidFrame
 from shared import wire
@@ -33,7 +34,7 @@ def _check(adapter, frame):
     return bool(events)
 
 
-@pytest.mark.parametrize("exchange", ["upbit", "binance"])
+@pytest.mark.parametrize("exchange", FRAMES)
 def test_mutated_frames(make_adapter, frames, exchange):
     adapter, rng = make_adapter(exchange), random.Random(20240808)
     accepted, slowest_s = 0, 0.0
@@ -48,7 +49,7 @@ def test_mutated_frames(make_adapter, frames, exchange):
     assert slowest_s < LIMIT_S
 
 
-@pytest.mark.parametrize("exchange", ["upbit", "binance"])
+@pytest.mark.parametrize("exchange", FRAMES)
 @pytest.mark.parametrize("frame", HANDMADE, ids=lambda frame: repr(frame[:24]))
 def test_hand_made_frames(make_adapter, exchange, frame):
     adapter = make_adapter(exchange)
@@ -67,7 +68,7 @@ _json = st.recursive(
 
 @given(frame=st.binary(max_size=200) | st.text(max_size=200) | _json.map(json.dumps))
 def test_nothing_else_comes_out(make_adapter, frame):
-    for exchange in ("upbit", "binance"):
+    for exchange in FRAMES:
         _check(make_adapter(exchange), frame)
 
 
