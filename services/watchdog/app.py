@@ -11,7 +11,7 @@ import structlog
 from services.watchdog import deadman, outbox
 from services.watchdog.changes import Change, with_end
 from services.watchdog.memory import Sight, observe
-from services.watchdog.message import Context, Message, render
+from services.watchdog.message import Context, Message, render, shortened
 from services.watchdog.observation import End
 from services.watchdog.probed_host import ProbedHost
 from services.watchdog.store import Kept, Store
@@ -133,7 +133,7 @@ class Watchdog:
     async def _message(self, change: Change) -> Message:
         if change.kind in ("down", "looping", "restarted"):
             change = with_end(change, await self._host.last_end(change.part, change.since_us - _ENDED_WITHIN_US))
-        lines = [without_secrets(line)[:300] for line in await self._host.last_lines(change.part, LOG_LINES)]
+        lines = [shortened(without_secrets(line)) for line in await self._host.last_lines(change.part, LOG_LINES)]
         change = replace(change, status=without_secrets(change.status))
         message = render(change, Context(self._name, self._host.advice(change.part), lines), self._wording)
         log.warning("change", part=change.part, kind=change.kind, text=message.text)

@@ -11,7 +11,7 @@ from typing import Any
 from services.watchdog.changes import Change, ChangeKind
 from services.watchdog.wording import Wording
 
-HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT = 150, 2_000, 2_500
+HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT, LINE_LIMIT = 150, 2_000, 2_500, 300
 OPENS: frozenset[ChangeKind] = frozenset({"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue"})
 CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back"})
 _KST = timezone(timedelta(hours=9))
@@ -134,6 +134,12 @@ def _section(text: str) -> dict[str, Any]:
 def escape(text: str) -> str:
     """Make a text from outside harmless in Slack's mrkdwn (docs.slack.dev, formatting message text)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def shortened(line: str) -> str:
+    """A line of a log within `LINE_LIMIT` characters, cut in its middle: the end of a traceback says what went wrong."""
+    half = LINE_LIMIT // 2
+    return line if len(line) <= LINE_LIMIT else f"{line[: half - 1]}…{line[-half:]}"
 
 
 def _cut(text: str, limit: int) -> str:

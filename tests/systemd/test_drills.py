@@ -177,7 +177,8 @@ def test_a_part_that_gets_no_memory_is_told_with_the_reason(installed: Installed
         installed.machine.run("systemctl", "restart", "--no-block", REDIS)
         loop = installed.until_one_begins(before, f"🔁 CRASH LOOP · {REDIS}.service on vm1", within_s=180)
         assert "exit status" in loop["text"]
-        assert "emory" in str(loop["blocks"])
+        said = str(loop["blocks"])  # where it fails first is Python's or the linker's matter
+        assert any(word in said for word in ("MemoryError", "map segment", "allocate")), said
     installed.machine.run("systemctl", "restart", REDIS)
     installed.until_one_begins(before, f"✅ BACK · {REDIS}.service on vm1 after", within_s=120)
 

@@ -8,7 +8,7 @@ from services.simulator.slack.validate import check_message
 from services.watchdog import outbox
 from services.watchdog.absences import Absences
 from services.watchdog.changes import Change
-from services.watchdog.message import Context, render
+from services.watchdog.message import LINE_LIMIT, Context, render, shortened
 from services.watchdog.observation import End
 from services.watchdog.wording import ENGLISH, KOREAN, WORDINGS, Wording
 
@@ -31,6 +31,15 @@ def test_what_does_not_get_ready_is_told_with_its_own_word() -> None:
     assert (
         render(change, CONTEXT, ENGLISH).text == "🔴 DOWN · producer on vm1: not ready, it says: 0 of 2 connections up"
     )
+
+
+def test_a_long_line_keeps_what_went_wrong_at_its_end() -> None:
+    line = '{"event": "ended by something unforeseen", "exception": "' + "Traceback " * 100 + 'MemoryError"}'
+    short = shortened(line)
+    assert len(short) == LINE_LIMIT
+    assert short.startswith('{"event": "ended by something unforeseen"')
+    assert short.endswith('MemoryError"}')
+    assert shortened(short) == short
 
 
 def test_absences_of_one_night_share_a_thread_and_say_how_many_there_were() -> None:
