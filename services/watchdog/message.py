@@ -137,7 +137,7 @@ def escape(text: str) -> str:
 
 
 def shortened(line: str) -> str:
-    """A line of a log within `LINE_LIMIT` characters, cut in its middle: the end of a traceback says what went wrong."""
+    """A line of a log within `LINE_LIMIT` characters, cut in its middle: a traceback ends with what went wrong."""
     half = LINE_LIMIT // 2
     return line if len(line) <= LINE_LIMIT else f"{line[: half - 1]}…{line[-half:]}"
 
