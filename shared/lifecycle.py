@@ -43,7 +43,7 @@ def run(service: str, main: Main) -> int:
         asyncio.run(_until_stopped(settings, main))
     except ModuleNotFoundError:
         raise  # the command line knows which extra is missing
-    except Exception as error:  # noqa: BLE001 - a service ends here, whatever ended it
+    except Exception as error:  # noqa: BLE001 - the stated boundary (ARCHITECTURE, rule 5): it ends the process
         return _ended_by(service, error)
     return 0
 
