@@ -18,7 +18,7 @@ from services.alert_worker.telling import Telling
 from services.alert_worker.wishes import keep_mutes, read_mutes
 from shared import lifecycle, metrics
 from shared.clock import now_us
-from shared.kafka import check_rights, make_producer, wait_until_reachable
+from shared.kafka import check_rights, discard, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.settings import Settings
 from shared.topics import TRADES
@@ -68,4 +68,4 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
             tasks.create_task(keep_board(settings.kafka, board, stop))
             tasks.create_task(herald.run(stop))
     finally:
-        await producer.stop()
+        await discard(producer)

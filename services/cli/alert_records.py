@@ -8,7 +8,7 @@ from services.alert_worker.topic_reader import read_topic
 from services.cli.points_in_time import KST
 from shared import canary
 from shared.events import Alert, Control, Notification
-from shared.kafka import make_producer
+from shared.kafka import discard, make_producer
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS, CONTROL, NOTIFICATIONS
 from shared.wire import HEADERS_OF_EVENT, InvalidRecord, decode, encode
@@ -76,7 +76,7 @@ async def write(settings: KafkaSettings, wish: Control) -> None:
             CONTROL.name, encode(wish), wish.target.encode(), headers=HEADERS_OF_EVENT[Control]
         )
     finally:
-        await producer.stop()
+        await discard(producer)
 
 
 def _told(alert: Alert, stage: str | None) -> str:

@@ -21,7 +21,7 @@ from services.consumer.start import find_starts, open_sink, plan_refill, until_m
 from shared import lifecycle, metrics
 from shared.clock import now_us
 from shared.errors import WrongUse
-from shared.kafka import PartitionReader, check_rights, make_producer, wait_until_reachable
+from shared.kafka import PartitionReader, check_rights, discard, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.partitioning import Shard
 from shared.settings import Settings
@@ -105,7 +105,7 @@ async def serve(
         at_end.push_async_callback(reader.close)
         await reader.connect()
         producer = make_producer(settings.kafka, name)
-        at_end.push_async_callback(producer.stop)
+        at_end.push_async_callback(discard, producer)
         await producer.start()
         since, refill = await plan_refill(reader, sink, stored, row, settings)
         positions = await find_starts(sink, reader, producer, stored, since)

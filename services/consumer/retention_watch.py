@@ -21,7 +21,7 @@ from services.consumer.sinks.base import Sink
 from shared import metrics
 from shared.clock import now_us
 from shared.events import FeedEvent
-from shared.kafka import make_producer
+from shared.kafka import discard, make_producer
 from shared.settings import KafkaSettings
 
 TOLD = "degraded"
@@ -100,7 +100,7 @@ class RetentionWatch:
                 log.info("no unread records are near their end any more", topic=lag.topic, lag=lag.told)
                 await publish(producer, self._event("resumed", lag.told, lag))
         finally:
-            await producer.stop()
+            await discard(producer)
 
     def _event(self, kind: Literal["degraded", "resumed"], text: str, lag: Lag) -> FeedEvent:
         reason = f"consumer-{self.sink.name}: {lag.topic}: {text}"

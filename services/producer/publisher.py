@@ -29,6 +29,7 @@ from services.producer.pace import Pace
 from shared import metrics
 from shared.clock import NowMicros
 from shared.events import Candle, Event, FeedEvent, MarketEvent, Trade
+from shared.kafka import discard
 from shared.topics import CANDLES, DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, TRADES, Topic
 
 MAX_BATCH_BYTES = 256 << 10
@@ -43,7 +44,6 @@ _BEYOND_REPAIR = (
 )
 TOPICS_WRITTEN = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS, CANDLES)
 _RETRY_S = 1.0
-_DISCARD_WITHIN_S = 2.0
 log = structlog.get_logger(__name__)
 
 
@@ -133,7 +133,7 @@ class Publisher:
                 await asyncio.sleep(self._pace.wait_s(records, self._now_us()))
         finally:
             if self._client is not None:
-                await _discard(self._client)
+                await discard(self._client)
 
     def give_up_client(self, reason: str) -> None:
         """Have the client replaced that gets nothing acknowledged; what is on its way is sent again by the next."""
@@ -217,7 +217,7 @@ class Publisher:
         if not isinstance(failure, KafkaError) or isinstance(failure, _BEYOND_REPAIR):
             raise failure
         log.warning("Kafka client is replaced", reason=repr(failure))
-        await _discard(old)  # batches of other partitions may still be acknowledged here
+        await discard(old)  # batches of other partitions may still be acknowledged here
         self._client = None
         metrics.KAFKA_CLIENTS_REPLACED.inc()
         for lane in self._lanes.lanes.values():
@@ -235,18 +235,7 @@ class Publisher:
                     await client.partitions_for(topic.name)
             except KafkaError as error:
                 log.warning("waiting for Kafka", reason=str(error) or repr(error))
-                await _discard(client)
+                await discard(client)
                 await asyncio.sleep(_RETRY_S)
             else:
                 return client
-
-
-async def _discard(client: AIOKafkaProducer) -> None:
-    """Close a client for good, also when Kafka does not answer: nothing of it may reach Kafka afterwards."""
-    try:
-        async with asyncio.timeout(_DISCARD_WITHIN_S):
-            await client.stop()
-    except TimeoutError:
-        # stop() waits for batches that cannot arrive. Without connections its sender ends as soon as it is told to.
-        await client.client.close()
-        await client._sender.close()

@@ -4,6 +4,7 @@ from aiokafka.errors import KafkaError
 
 from shared.kafka.clients import MAX_REQUEST_BYTES, client_options, make_producer
 from shared.kafka.creation import create_topics
+from shared.kafka.ending import discard
 from shared.kafka.permission import check_rights
 from shared.kafka.reachable import wait_until_reachable
 from shared.kafka.reader import PartitionReader, know_topics
@@ -15,6 +16,7 @@ __all__ = [
     "check_rights",
     "client_options",
     "create_topics",
+    "discard",
     "know_topics",
     "make_producer",
     "wait_until_reachable",

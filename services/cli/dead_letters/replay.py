@@ -16,7 +16,7 @@ from services.consumer.sinks import SINKS
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing
 from shared.events import Event, Instrument
-from shared.kafka import make_producer
+from shared.kafka import discard, make_producer
 from shared.partitioning import partition_of
 from shared.settings import Settings
 from shared.topics import INSTRUMENTS
@@ -70,7 +70,7 @@ async def replay(settings: Settings, choice: Choice, progress: Progress, *, publ
         producer = None
         if publish:
             producer = make_producer(settings.kafka, "dead-letters")
-            at_end.push_async_callback(producer.stop)
+            at_end.push_async_callback(discard, producer)
             await producer.start()
         waiting: list[Again] = []
         async for kept in chosen(settings, choice, progress):

@@ -80,6 +80,23 @@ async def test_a_client_that_fails_is_replaced_and_nothing_is_lost_or_out_of_ord
     assert ids == {symbol: list(range(index, 3000, 3)) for index, symbol in enumerate(SYMBOLS)}
 
 
+async def test_a_client_is_given_up_whose_batches_hang_before_a_kafka_that_stands_still(ground, kafka_frozen):
+    async with _publishing(ground.kafka) as (publisher, clients, _):
+        publisher.publish([_trade(number) for number in range(3)])
+        assert await publisher.drain(10)
+        with kafka_frozen():
+            publisher.publish([_trade(number) for number in range(3, 30_000)])  # more than sockets take
+            await asyncio.sleep(0.5)
+            assert publisher.on_the_way
+            publisher.give_up_client("nothing is acknowledged")
+            while not publisher.is_away:  # noqa: ASYNC110  # the test's timeout is the limit
+                await asyncio.sleep(0.05)
+        assert await publisher.drain(30)
+    assert len(clients) > 1
+    ids = _first_ids(await ground.held(TRADES))
+    assert ids == {symbol: list(range(index, 30_000, 3)) for index, symbol in enumerate(SYMBOLS)}
+
+
 async def test_what_no_new_client_can_mend_ends_it(ground):
     async with _publishing(ground.kafka) as (publisher, clients, running):
         publisher.publish([_trade(1)])

@@ -1,0 +1,37 @@
+"""Ending a Kafka producer within seconds, also when Kafka stands still."""
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+
+_WITHIN_S = 2.0
+
+
+async def discard(producer: AIOKafkaProducer) -> None:
+    """Close a producer for good: nothing of it reaches Kafka afterwards. What is not acknowledged then is given up."""
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            await producer.stop()
+    except TimeoutError:
+        await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """End what stop() waits for without end: batches that cannot arrive.
+
+    The client's own ways to close wait as well: until what is written has been taken, and for news of the cluster that
+    nobody asks for any more.
+    """
+    client = producer.client
+    client._maybe_wait_metadata = client._get_conn = _nothing
+    for connection in client._conns.values():
+        if connection.connected():
+            connection._writer.transport.abort()
+    await client.close()
+    if client._md_update_fut is not None:
+        client._md_update_fut.set_result(False)
+    await producer._sender.close()
+
+
+async def _nothing(*_: object, **__: object) -> None:
+    return None
