@@ -18,6 +18,7 @@ from services.alert_worker.feed_reader import FeedReader
 from services.alert_worker.feeds import SUPPRESSED
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.notices import Notices
+from services.alert_worker.on_the_way import OnTheWay
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
@@ -53,9 +54,6 @@ _SAVE_TOLD_EVERY_S = 1.0
 _READ_MS = 20
 _PROVE_EVERY_S, _PROVE_WITHIN_S = 5.0, 3.0
 _MOST_RECORDS = 2_000
-_ON_THE_WAY_US = 60_000
-"""How long a record may take from its receipt to us before an idle partition's ticks close without it."""
-
 
 _INSTRUMENTS = TopicPartition(INSTRUMENTS.name, 0)
 _CANARY_KEY = symbol_key(EXCHANGE, SYMBOL).encode()
@@ -83,6 +81,7 @@ class Detection:
         self._candle_partitions = partitions_of(CANDLES)
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
+        self._on_the_way = OnTheWay()
         self._told_in: dict[TopicPartition, None] = {}
         """Partitions of which something became a record since they were saved, oldest first."""
 
@@ -116,6 +115,7 @@ class Detection:
                 resume = warm_up[partition]
                 saved_at_us = min(saved_at_us, (now_ms - WARM_UP_MS) * 1000)
             positions[partition] = max(resume, firsts[partition])
+            self._watch.partitions[partition.partition].position = positions[partition]
             saved_at_us = min([saved_at_us, *(record.at_us for record in records)])
         self._catching_up = {p: end for p, end in ends.items() if positions[p] < end}
         self._watch.is_live = not self._catching_up
@@ -220,6 +220,8 @@ class Detection:
         decided = self._watch.observe_all(trades, number)
         watch.position = records[-1].offset + 1  # past what is no trade of a market, too
         TRADES_IGNORED.inc(watch.ignored - ignored)
+        if trades and partition not in self._catching_up and trades[0][1].origin == "stream":
+            self._on_the_way.note(trades[0][1].received_at_us, self._now())
         if watch.position >= self._catching_up.get(partition, 0):
             self._catching_up.pop(partition, None)
             self._watch.is_live = not self._catching_up
@@ -239,9 +241,13 @@ class Detection:
 
     def _run_on(self, batch: Mapping[TopicPartition, object]) -> list[Decided]:
         """Our clock stands in for the trades of partitions that have none to read."""
-        now = self._now() - _ON_THE_WAY_US
-        idle = (p.partition for p in self._partitions if p not in batch and p not in self._catching_up)
-        return self._watch.run_on(now, idle)
+        now = self._now() - self._on_the_way.longest_us
+        return self._watch.run_on(now, (p.partition for p in self._partitions if p not in batch and self._is_idle(p)))
+
+    def _is_idle(self, partition: TopicPartition) -> bool:
+        """Whether everything that Kafka has was read: a batch is bounded, and leaves out what others had more of."""
+        position = self._watch.partitions[partition.partition].position
+        return partition not in self._catching_up and not self._reader.lag(partition, position)
 
     async def _publish(self, decided: Iterable[Decided]) -> None:
         fresh = [one for one in decided if one.alert.alert_id not in self._published]

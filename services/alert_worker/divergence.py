@@ -7,13 +7,14 @@ nothing. Both have to have traded lately, or an old price would look like a gap.
 What is usual for a pair is learnt from the exchanges' own minutes, too, where both told the same ones.
 
 By default it fires when the change is at least one per cent and six times what is usual for the pair, three per cent
-while that is not known, and still stands twenty seconds later: one exchange leads the other by seconds all the time. It
-is over when the gap is back for half a minute, when it went no further for half an hour, or when one of the two fell
-silent.
+while that is not known, and still stands twenty seconds later: one exchange leads the other by seconds all the time.
+That it stands is shown by trades: a price that was not renewed meanwhile proves nothing, for it may be our feed that
+stalled; nor is one compared whose trades we are too slow to read. It is over when the gap is back for half a minute,
+when it went no further for half an hour, or when one of the two fell silent.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -48,6 +49,10 @@ SAME_COIN, ROUGHLY_SAME = 0.1, 0.3
 """How far a pair's ratio may be off the median of all; off the rough exchange rate, while there are few."""
 
 
+Place = tuple[str, str]
+"""Exchange and symbol."""
+
+
 class Sample(NamedTuple):
     """The price by which a market went at a boundary, and when it last traded."""
 
@@ -60,6 +65,11 @@ class Sample(NamedTuple):
     scale: int
     traded_at_us: int
     received_at_us: int
+
+    @property
+    def place(self) -> Place:
+        """Which market it is."""
+        return self.exchange, self.symbol
 
     @property
     def value(self) -> float:
@@ -168,7 +178,7 @@ class Pair:
         if self.suspicion is None:
             self.suspicion = (direction, now.tick)
         since = self.suspicion[1]
-        if now.tick - since < STANDS_TICKS:
+        if now.tick - since < STANDS_TICKS or not self._have_traded_since(since + STANDS_TICKS // 2):
             return None
         self.suspicion = None
         moves = [abs(_change(before, now, side)) for side in (0, 1)]
@@ -211,6 +221,9 @@ class Pair:
             going.back_since = now.tick
         is_back = going.back_since is not None and now.tick - going.back_since >= RECOVERED_TICKS
         return self._end(going, now.tick) if is_back or now.tick - going.extreme.tick >= SETTLED_TICKS else None
+
+    def _have_traded_since(self, tick: int) -> bool:
+        return all(leg.traded_at_us > tick * GRID_US for leg in self.legs.values())
 
     def _is_silent(self, tick: int) -> bool:
         return any(abs(tick - leg.traded_at_us // GRID_US) >= SILENT_TICKS for leg in self.legs.values())
@@ -267,8 +280,17 @@ class Divergences:
         pair = self._pairs.get(close.base)
         return pair is None or not pair.baseline.knows(close.minute)
 
-    def look(self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS) -> list[Alert]:
-        """What follows at a boundary, in the order of the coins' names."""
+    def correct(self, sample: Sample) -> None:
+        """Take in a price of a boundary that was compared without it, unless a newer one is known."""
+        legs, side = self._pair(sample.base).legs, LEGS[sample.exchange, sample.quote]
+        if side not in legs or legs[side].tick < sample.tick:
+            legs[side] = sample
+
+    def look(
+        self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS, behind: Collection[Place] = ()
+    ) -> list[Alert]:
+        """What follows at a boundary, in the order of the coins' names; markets of which not all is read up to it are
+        `behind`, and not compared."""
         for sample in samples:
             self._pair(sample.base).legs[LEGS[sample.exchange, sample.quote]] = sample
         for pair in self._pairs.values():
@@ -278,7 +300,9 @@ class Divergences:
         alerts: list[Alert] = []
         for pair in both.values():
             pair.is_same = pair.is_same or _is_same_coin(pair, ratios)
-            if pair.is_same and (alert := pair.look(tick, rules)) is not None:
+            if any(leg.place in behind for leg in pair.legs.values()):
+                pair.suspicion = None
+            elif pair.is_same and (alert := pair.look(tick, rules)) is not None:
                 alerts.append(alert)
         return alerts
 

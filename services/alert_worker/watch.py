@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from services.alert_worker.divergence import Divergences, Sample
+from services.alert_worker.divergence import Divergences, Place, Sample
 from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import tick_of
 from services.alert_worker.halts import Halts, Report
@@ -181,7 +181,9 @@ class Watch:
         partition.closes.clear()
 
     def _keep(self, sample: Sample) -> None:
-        if not self._was_compared(sample.tick):
+        if self._was_compared(sample.tick):
+            self._divergences.correct(sample)
+        else:
             self._samples.setdefault(sample.tick, {})[sample.exchange, sample.symbol] = sample
 
     def _keep_report(self, number: int, report: Report) -> None:
@@ -201,9 +203,20 @@ class Watch:
             self._divergences, self._halts, self._closes = Divergences(), Halts(), deque()
         self._compared = tick
         self._learn_until(tick)
-        alerts = self._divergences.look(tick, [samples[market] for market in sorted(samples)], self.rules)
+        found = [samples[market] for market in sorted(samples)]
+        alerts = self._divergences.look(tick, found, self.rules, self._behind(tick))
         alerts += self._halts.look(tick, [(of[1], reports[of]) for of in sorted(reports)], self.rules)
         return [Decided(alert, self._delay_us()) for alert in alerts]
+
+    def _behind(self, tick: int) -> set[Place]:
+        """Markets whose partition was not waited for at a tick, because it is read too slowly."""
+        return {
+            (name, symbol)
+            for partition in self.partitions
+            for name, exchange in partition.exchanges.items()
+            if exchange.grid.closed < tick
+            for symbol in exchange.detectors
+        }
 
     def _learn_until(self, tick: int) -> None:
         if not self._closes:
