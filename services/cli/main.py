@@ -4,6 +4,7 @@ Modules of commands import a service only when their command runs, so that each 
 quick.
 """
 
+import shlex
 import sys
 from importlib.metadata import version
 from types import TracebackType
@@ -111,7 +112,7 @@ def main() -> None:
         extra = missing_extra(error.name or "", sys.argv[1] if len(sys.argv) > 1 else "")
         if extra is None:
             raise
-        _end(f"this needs the package {error.name}: pip install 'tapewatch[{extra}]'", 2)
+        _end(f"this needs the package {error.name}: {to_install(extra)}", 2)
 
 
 def missing_extra(module: str, command: str) -> str | None:
@@ -120,6 +121,11 @@ def missing_extra(module: str, command: str) -> str | None:
     if package not in _EXTRA_OF_PACKAGE:
         return None
     return command if command in _EXTRA_OF_COMMAND else _EXTRA_OF_PACKAGE[package]
+
+
+def to_install(extra: str) -> str:
+    """What to type so that the program that runs has an extra."""
+    return f"{shlex.quote(sys.executable)} -m pip install 'tapewatch[{extra}]'"
 
 
 def _tell_unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,15 +5,21 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 
 _WITHIN_S = 2.0
+_ABANDONED_WITHIN_S = 60.0
+"""Longer than a connection that is just being made may take (`request_timeout_ms`)."""
 
 
 async def discard(producer: AIOKafkaProducer) -> None:
-    """Close a producer for good: nothing of it reaches Kafka afterwards. What is not acknowledged then is given up."""
+    """Close a producer for good: nothing of it reaches Kafka afterwards. What is not acknowledged then is given up.
+
+    Raises TimeoutError when it cannot be ended, and then nothing but the end of the process does.
+    """
     try:
         async with asyncio.timeout(_WITHIN_S):
             await producer.stop()
     except TimeoutError:
-        await _abandon(producer)
+        async with asyncio.timeout(_ABANDONED_WITHIN_S):
+            await _abandon(producer)
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

@@ -65,7 +65,7 @@ async def ask_all(loaded: Loaded, environ: Mapping[str, str]) -> dict[Source, ob
 
 
 async def _within(ask: Callable[[], Awaitable[object]]) -> object:
-    from services.cli.main import missing_extra
+    from services.cli.main import missing_extra, to_install
 
     try:
         async with asyncio.timeout(_SOURCE_WITHIN_S):
@@ -78,7 +78,7 @@ async def _within(ask: Callable[[], Awaitable[object]]) -> object:
         extra = missing_extra(error.name or "", "")
         if extra is None:
             raise
-        return Away(f"this needs the package {error.name}", f"pip install 'tapewatch[{extra}]'")
+        return Away(f"this needs the package {error.name}", to_install(extra))
 
 
 async def _store(ask: Callable[[], Awaitable[object]], is_named: bool) -> object:

@@ -56,7 +56,7 @@ async def connect(settings: PostgresSettings, wait_s: float, application: str, s
 
     attempts = AsyncRetrying(
         retry=retry_if_exception(_is_away),
-        wait=wait_exponential_jitter(multiplier=0.1, max=3, jitter=0.2),
+        wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.2),
         stop=stop_after_delay(wait_s),
         before_sleep=say,
         reraise=True,

@@ -76,7 +76,7 @@ class Connection:
 
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(_AWAY),
-            wait=wait_exponential_jitter(multiplier=0.1, max=3),
+            wait=wait_exponential_jitter(multiplier=0.1, max=1),
             stop=stop_after_delay(wait_s),
             before_sleep=say,
             reraise=True,

@@ -9,6 +9,7 @@ from asyncpg.types import ServerVersion
 from services.cli.doctor.asking import ask_all, told_version
 from services.cli.doctor.checks import Away, judge
 from services.cli.doctor.facts import SettingsFacts
+from services.cli.main import to_install
 from shared.settings import load_with_origins
 
 
@@ -41,7 +42,7 @@ async def test_a_store_without_client_and_address_is_not_of_this_host(monkeypatc
     environ = {f"TAPEWATCH_{exchange}__REST_URL": nowhere for exchange in ("UPBIT", "BINANCE")}
     environ |= {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "TAPEWATCH_REDIS__URL": "redis://127.0.0.1:1/0"}
     answers = await ask_all(load_with_origins(environ), environ)
-    assert answers["redis"] == Away("this needs the package redis.asyncio", "pip install 'tapewatch[consumer]'")
+    assert answers["redis"] == Away("this needs the package redis.asyncio", to_install("consumer"))
     [told] = judge("postgres", answers["postgres"])
     assert (told.verdict, told.told) == ("well", "no part on this host needs it: neither client nor address is here")
 
