@@ -1,7 +1,8 @@
 """Kafka's classes as the JVM wants them in memory: a start then takes half the processor time.
 
 The first broker lists the classes that it loads; a later start makes the archive from that list, in some seconds,
-once. The JVM itself refuses an archive of other jars or of another Java, and starts without it.
+once, for every place where the same Java lies. The JVM itself refuses an archive of other jars or of another Java, and
+starts without it.
 """
 
 import hashlib
@@ -18,8 +19,8 @@ from devstack.server import Progress
 _LIMIT_S = 60.0
 _LISTED_AFTER_S = 10.0
 """A broker that has loaded no class for so long is up, or gone."""
-_KEPT = 3
-"""Archives, of 65 MB each: one for every place where a Java lies."""
+_KEPT = 2
+"""Archives, of 65 MB each: of two versions that are in turn."""
 
 
 def make_if_listed(directory: Path, java: str, class_path: Sequence[Path], progress: Progress) -> None:
@@ -42,7 +43,9 @@ def listing(directory: Path, java: str, class_path: Sequence[Path]) -> list[str]
 
 
 def _archive(directory: Path, java: str, class_path: Sequence[Path]) -> Path:
-    made_of = "\n".join([java, str(Path(java).stat().st_mtime_ns), *map(str, class_path)])
+    home = Path(java).parents[1]
+    this_java = [(home / "release").read_text(encoding="utf-8"), str((home / "lib" / "modules").stat().st_size)]
+    made_of = "\n".join([*this_java, *map(str, class_path)])
     return directory / f"classes-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}.jsa"
 
 
@@ -70,7 +73,8 @@ def _make(archive: Path, listed: Path, java: str, class_path: Sequence[Path], pr
 def _dump(archive: Path, listed: bytes, java: str, class_path: Sequence[Path]) -> None:
     whole, unfinished = archive.with_suffix(".classes"), archive.with_suffix(".making")
     whole.write_bytes(listed[: listed.rfind(b"\n") + 1])  # the JVM holds back the end while it runs
-    dump = ["-XX:+UseSerialGC", "-Xshare:dump", f"-XX:SharedClassListFile={whole}"]
+    # Linked while it is made, classes need not be linked at every start.
+    dump = ["-XX:+UseSerialGC", "-XX:+AOTClassLinking", "-Xshare:dump", f"-XX:SharedClassListFile={whole}"]
     where = [f"-XX:SharedArchiveFile={unfinished}", "-Xlog:disable", "-cp", ":".join(map(str, class_path))]
     try:
         made = subprocess.run(
