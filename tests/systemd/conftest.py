@@ -25,6 +25,9 @@ DATA = (*PRODUCERS, "tapewatch-consumer@redis", "tapewatch-consumer@postgres", "
 UNITS = ("tapewatch-setup", *DATA, "tapewatch-watchdog")
 _SYMBOLS = {"UPBIT": "KRW-BTC,KRW-ETH", "BINANCE": "BTCUSDT,ETHUSDT"}
 
+_CANARY = "tapewatch is awake"
+"""The alert worker's one message there, after its first ten minutes."""
+
 
 @dataclass
 class Installed:
@@ -35,10 +38,10 @@ class Installed:
     stack: Stack
 
     def ops(self) -> list[dict[str, Any]]:
-        """Messages of the ops channel, replies among them, oldest first."""
+        """What the watchdog said in the ops channel, replies among them, oldest first."""
         with urlopen(f"{self.addresses['control_url']}/slack", timeout=30) as answer:
             found: list[dict[str, Any]] = json.load(answer)["channels"]["tapewatch-ops"]
-        return found
+        return [message for message in found if not message["text"].startswith(_CANARY)]
 
     def told(self, since: int) -> list[str]:
         """The texts from the `since`-th message on."""
