@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from devstack.postgres_server import packaged_programs
@@ -35,6 +36,7 @@ def redis_servers() -> list[Installed]:
     return [*servers, Installed(f"redis-{_major(Path(redis))}", Path(redis))] if redis else servers
 
 
+@cache  # each test that runs on every version asks
 def _major(program: Path) -> str:
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=10).stdout
     found = re.search(r"(?:PostgreSQL\)|v=)\s*(\d+)", said)
