@@ -6,10 +6,11 @@ counts after five minutes, when windows and comparisons of exchanges are full.
 """
 
 import gc
+import math
 import random
 import time
 import tracemalloc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.alert_worker import snapshot
 from services.alert_worker.rules.tiers import A_DOLLAR
@@ -17,6 +18,7 @@ from services.alert_worker.watch import Watch
 from shared.events import Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TRADES
+from shared.wire import decode, encode
 
 RATE, BEGAN_US = 5_000, 1_790_000_000_000_000
 WARM_S, WARM_RATE = 330, 1_000
@@ -32,6 +34,9 @@ PAIRED = 220
 
 Placed = tuple[int, Trade]
 """A trade and its partition."""
+
+Record = tuple[int, Trade]
+"""A trade and its offset."""
 
 
 def markets() -> list[tuple[str, str, str, str]]:
@@ -52,14 +57,15 @@ def first_prices(rng: random.Random) -> dict[tuple[str, str], float]:
     """A coin costs the same in every currency."""
     dollars = dict[str, float]()
     return {
-        (exchange, symbol): dollars.setdefault(base, rng.uniform(1, 90_000)) * A_DOLLAR[quote]
+        (exchange, symbol): dollars.setdefault(base, 10 ** rng.uniform(0, 2)) * A_DOLLAR[quote]
         for exchange, symbol, base, quote in markets()
     }
 
 
 def _decimals(price: float) -> int:
-    """Seven digits, as exchanges print them; eight behind the point at most."""
-    return max(0, 7 - len(str(int(price)))) if price >= 1 else 8
+    """Below 65,536 without the point, as 95 % of Binance's markets and 98 % of Upbit's are on a recorded day."""
+    whole = math.floor(math.log10(price)) + 1
+    return min(8, max(0, (5 if price < 6 * 10 ** (whole - 1) else 4) - whole))
 
 
 def tape(
@@ -84,24 +90,24 @@ def tape(
     return found
 
 
-def batches(trades: Sequence[Placed]) -> Iterator[dict[int, list[Trade]]]:
+def batches(trades: Sequence[Placed], offsets: list[int]) -> Iterator[tuple[int, list[Record]]]:
     """What a reader is given at once, by partition: what comes within a tenth of a second."""
     for first in range(0, len(trades), BATCH):
-        batch: dict[int, list[Trade]] = {}
+        batch: dict[int, list[Record]] = {}
         for partition, trade in trades[first : first + BATCH]:
-            batch.setdefault(partition, []).append(trade)
-        yield batch
+            batch.setdefault(partition, []).append((offsets[partition], trade))
+            offsets[partition] += 1
+        yield from batch.items()
 
 
-def play(watch: Watch, offsets: list[int], trades: Sequence[Placed]) -> int:
+def as_read(trades: Iterable[Record]) -> list[Record]:
+    """The same, with objects of their own for every text, as bytes from Kafka give them."""
+    return [(offset, decode(Trade, encode(trade))) for offset, trade in trades]
+
+
+def play(watch: Watch, parts: Iterable[tuple[int, list[Record]]]) -> int:
     """Let the watch have the trades; the number of alerts."""
-    alerts = 0
-    for batch in batches(trades):
-        for partition, part in batch.items():
-            first = offsets[partition]
-            alerts += len(watch.observe_all(list(enumerate(part, first)), partition))
-            offsets[partition] = first + len(part)
-    return alerts
+    return sum(len(watch.observe_all(records, partition)) for partition, records in parts)
 
 
 def state_bytes(watch: Watch) -> list[int]:
@@ -118,22 +124,25 @@ def main() -> int:
     gc.collect()
     tracemalloc.start()
     watch, offsets = Watch(TRADES.partitions), [0] * TRADES.partitions
-    play(watch, offsets, warm)
+    play(watch, ((partition, as_read(records)) for partition, records in batches(warm, offsets)))
+    watch.run_on(BEGAN_US + WARM_S * 1_000_000 + 1_000_000, range(TRADES.partitions))  # nothing waits for its tick
     gc.collect()
     in_memory = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    gc.freeze()  # the tape that lies ready would be looked through for garbage again and again
     loaded = sum(1 for part in watch.partitions for _ in part.symbols())
     costs = []
     for trades in rounds:
+        parts = list(batches(trades, offsets))
+        gc.freeze()  # the tape that lies ready would be looked through for garbage again and again
         began = time.process_time()
-        alerts = play(watch, offsets, trades)
+        alerts = play(watch, parts)
         costs.append((time.process_time() - began) * 1e6 / len(trades))
         print(f"{len(trades):,} trades, {loaded:,} markets loaded: {costs[-1]:.2f} cpu-µs a trade, {alerts} alerts")
     sizes = state_bytes(watch)
     print(f"state of a market as saved: median {sizes[len(sizes) // 2]:,} B, largest {sizes[-1]:,} B")
     print(f"state of a market in memory: {in_memory / loaded:,.0f} B on average")
-    is_well = min(costs) <= MOST_CPU_US and sizes[len(sizes) // 2] <= MOST_STATE_BYTES
+    is_small = max(in_memory / loaded, sizes[len(sizes) // 2]) <= MOST_STATE_BYTES
+    is_well = min(costs) <= MOST_CPU_US and is_small
     print(f"promised: {MOST_CPU_US:g} cpu-µs a trade, {MOST_STATE_BYTES:,} B a market: {'ok' if is_well else 'MISSED'}")
     return 0 if is_well else 1
 

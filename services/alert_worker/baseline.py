@@ -1,9 +1,10 @@
 """What is usual for one symbol: how far a minute moves its price, and how much money changes hands in it."""
 
 import math
-from array import array
+from ctypes import Structure, c_double, c_int32, c_int64
 from typing import Any
 
+from services.alert_worker.prices import MAX_PRICE
 from services.alert_worker.trend import Trend
 from services.alert_worker.volume import Compared, Volume
 
@@ -22,6 +23,52 @@ _MEDIAN_STEP = 0.02
 _MEDIAN_TO_SIGMA = 1.4826
 
 
+class _Learnt(Structure):
+    """What was learnt so far. It is touched once a minute, and as C keeps it a number takes eight bytes, not forty."""
+
+    _fields_ = (
+        ("minutes", c_int32),  # how many minute returns the volatility rests on
+        ("trades_before", c_int32),  # trades in the minute before the one under way,
+        ("close", c_int64),  # the last price before the minute under way; 0 for none
+        ("spent_before", c_double),  # and money
+        ("square_sum", c_double),
+        ("square_weight", c_double),
+        ("traded_sum", c_double),
+        ("turnover_sum", c_double),
+        ("turnover_weight", c_double),
+        ("median", c_double),
+        ("moved", c_int32),
+        ("oldest", c_int64),  # the first minute that counted,
+        ("oldest_close", c_double),  # and its last price where a candle told it
+        ("told_until", c_int64),  # the newest minute that a candle told,
+        ("told_close", c_double),  # and its last price
+        ("held_out", c_int32),  # so many of the newest minutes, oldest first,
+        ("held_out_minutes", c_int32 * (HELD_OUT_MINUTES + 1)),
+        ("held_out_returns", c_double * (HELD_OUT_MINUTES + 1)),
+        ("trend", Trend),
+        ("volume", Volume),
+    )
+
+    def held(self) -> list[tuple[int, float]]:
+        """(minute, return) of those that are held out, oldest first."""
+        count = self.held_out
+        return list(zip(self.held_out_minutes[:count], self.held_out_returns[:count], strict=True))
+
+    def hold_out(self, minute: int, log_return: float) -> None:
+        """Keep the newest minute apart."""
+        self.held_out_minutes[self.held_out], self.held_out_returns[self.held_out] = minute, log_return
+        self.held_out += 1
+
+    def let_in(self, until_minute: int) -> list[float]:
+        """Returns of the minutes up to this one, which are held out no longer."""
+        held = self.held()
+        self.held_out = 0
+        for minute, log_return in held:
+            if minute > until_minute:
+                self.hold_out(minute, log_return)
+        return [log_return for minute, log_return in held if minute <= until_minute]
+
+
 class Baseline:
     """Exponentially weighted volatility of minute returns, and turnover a minute (in the quote currency).
 
@@ -34,55 +81,38 @@ class Baseline:
     trades, which grows at its ends only: so no minute counts twice, whoever told it first.
     """
 
-    __slots__ = (
-        "_close",
-        "_held_out",
-        "_median",
-        "_moved",
-        "_oldest",
-        "_oldest_close",
-        "_spent_before",
-        "_square_sum",
-        "_square_weight",
-        "_told_close",
-        "_told_until",
-        "_traded_sum",
-        "_trades_before",
-        "_turnover_sum",
-        "_turnover_weight",
-        "ends_us",
-        "minute",
-        "minutes",
-        "spent",
-        "trades",
-        "trend",
-        "volume",
-    )  # fmt: skip
+    __slots__ = ("_learnt", "ends_us", "spent", "trades")
 
     def __init__(self) -> None:
-        self.minutes = 0
-        """How many minute returns the volatility rests on."""
-        self.minute = 0
-        """The minute that is not over yet, since the epoch."""
         self.ends_us = 0
-        """When it is over."""
+        """When the minute under way is over; 0 when none is."""
         self.spent = 0.0
         """Money that changed hands in it so far."""
         self.trades = 0
         """How many trades it had so far."""
-        self.trend = Trend()
-        self.volume = Volume()
-        self._spent_before, self._trades_before = 0.0, 0
-        self._close = 0
-        self._median, self._moved = 0.0, 0
-        self._held_out = array("d")
-        """Minutes and their returns by turns, oldest first: pairs of objects would take six times the room."""
-        self._square_sum = self._square_weight = 0.0
-        self._traded_sum = self._turnover_sum = self._turnover_weight = 0.0
-        self._oldest, self._oldest_close = 0, 0.0
-        """The first minute that counted, and its last price where a candle told it."""
-        self._told_until, self._told_close = 0, 0.0
-        """The newest minute that a candle told, and its last price."""
+        self._learnt = _Learnt()
+
+    @property
+    def minute(self) -> int:
+        """The minute that is not over yet, since the epoch; 0 for none."""
+        return self.ends_us // MINUTE_US - 1 if self.ends_us else 0
+
+    @property
+    def minutes(self) -> int:
+        """How many minute returns the volatility rests on."""
+        return int(self._learnt.minutes)
+
+    @property
+    def trend(self) -> Trend:
+        """How long the price has been going one way."""
+        trend: Trend = self._learnt.trend
+        return trend
+
+    @property
+    def volume(self) -> Volume:
+        """How much money usually changes hands."""
+        volume: Volume = self._learnt.volume
+        return volume
 
     @property
     def is_warm(self) -> bool:
@@ -92,37 +122,38 @@ class Baseline:
     @property
     def sigma(self) -> float:
         """Standard deviation of a minute's log return; 0 before the first."""
-        return math.sqrt(self._square_sum / self._square_weight) if self._square_weight else 0.0
+        learnt = self._learnt
+        return math.sqrt(learnt.square_sum / learnt.square_weight) if learnt.square_weight else 0.0
 
     @property
     def robust_sigma(self) -> float:
         """The same by the median minute that moved; 0 before the first."""
-        return _MEDIAN_TO_SIGMA * self._median
+        return _MEDIAN_TO_SIGMA * float(self._learnt.median)
 
     @property
     def recent_trades(self) -> int:
         """Trades in the minute under way and the one before."""
-        return self._trades_before + self.trades
+        return int(self._learnt.trades_before) + self.trades
 
     @property
     def recent_money(self) -> float:
         """Money in the minute under way and the one before."""
-        return self._spent_before + self.spent
+        return float(self._learnt.spent_before) + self.spent
 
     @property
     def busy_share(self) -> float:
         """Share of the minutes that had a trade."""
-        return self._traded_sum / self._turnover_weight if self._turnover_weight else 0.0
+        return self._a_minute(self._learnt.traded_sum)
 
     @property
     def turnover(self) -> float:
         """Money a minute, in the quote currency."""
-        return self._turnover_sum / self._turnover_weight if self._turnover_weight else 0.0
+        return self._a_minute(self._learnt.turnover_sum)
 
     @property
     def oldest(self) -> int:
         """The first minute that counted; 0 before any did."""
-        return self._oldest
+        return int(self._learnt.oldest)
 
     def takes(self, minute: int) -> bool:
         """Whether `take_candle` would count a candle of this minute."""
@@ -130,27 +161,27 @@ class Baseline:
 
     def knows(self, minute: int) -> bool:
         """Whether this minute lies in what is known, so that no candle of it will ever count."""
-        return bool(self._oldest) and minute >= self._oldest and not self._is_above(minute)
+        return 0 < self.oldest <= minute and not self._is_above(minute)
 
     def begin_minute(self, minute: int, close: int) -> None:
         """A trade falls into a new minute (since the epoch); `close` is the price just before it, 0 for none."""
-        is_next = minute - self.minute == 1
-        self._spent_before, self._trades_before = (self.spent, self.trades) if is_next else (0.0, 0)
-        if self.minute:
-            step = minute - self.minute
-            is_told = self.minute <= self._told_until
+        learnt, before = self._learnt, self.minute
+        is_next = minute - before == 1
+        learnt.spent_before, learnt.trades_before = (self.spent, self.trades) if is_next else (0.0, 0)
+        if before:
+            step = minute - before
+            is_told = before <= learnt.told_until
             if not is_told:
                 self._count_money(step, self.spent)
-                self.volume.learn(self.minute, self.spent)
-            if close > 0 and self._close > 0 and step <= _LONGEST_STEP_MINUTES:
-                self._add_return(minute, close, math.log(close / self._close), is_told=is_told)
+                learnt.volume.learn(before, self.spent)
+            if close > 0 and learnt.close > 0 and step <= _LONGEST_STEP_MINUTES:
+                self._add_return(minute, close, math.log(close / learnt.close), is_told=is_told)
             else:
-                self.trend.restart()
-            while self._held_out and self._held_out[0] <= minute - HELD_OUT_MINUTES:
-                self._held_out.pop(0)
-                self._learn(self._held_out.pop(0))
-        self._oldest = self._oldest or minute
-        self.minute, self._close, self.spent, self.trades = minute, close, 0.0, 0
+                learnt.trend.restart()
+            for log_return in learnt.let_in(minute - HELD_OUT_MINUTES):
+                self._learn(log_return)
+        learnt.oldest = learnt.oldest or minute
+        learnt.close, self.spent, self.trades = close, 0.0, 0
         self.ends_us = (minute + 1) * MINUTE_US
 
     def take_candle(self, minute: int, close: float, money: float) -> bool:
@@ -162,117 +193,128 @@ class Baseline:
         if self._is_below(minute):
             self._put_below(minute, close, money)
         elif self._is_above(minute):
-            step = minute - self._told_until
-            if self._told_close > 0 and step <= _LONGEST_STEP_MINUTES:
-                self._learn(math.log(close / self._told_close))
-            self._count_money(step, money)
-            self._told_until, self._told_close = minute, close
+            self._put_above(minute, close, money)
         else:
             return False
-        self.volume.learn(minute, money)
+        self._learnt.volume.learn(minute, money)
         return True
 
     def volume_now(self) -> Compared | None:
         """The minute under way or the one before, whichever saw more money, beside what is usual at this time."""
-        return self.volume.compare(self.minute, max(self.spent, self._spent_before))
+        return self.volume.compare(self.minute, max(self.spent, self._learnt.spent_before))
 
     def multiply(self, factor: int) -> None:
         """Change the scale of all prices."""
-        self._close *= factor
-        self.trend.multiply(factor)
+        close = self._learnt.close * factor
+        self._learnt.close = close if close < MAX_PRICE else 0
+        self._learnt.trend.multiply(factor)
 
     def interrupt(self) -> None:
         """Another time begins: what is usual stays, the minute under way and those held out are given up."""
-        self.minute, self.ends_us, self._close, self.spent, self.trades = 0, 0, 0, 0.0, 0
-        self._spent_before, self._trades_before = 0.0, 0
-        del self._held_out[:]
-        self._told_close = 0.0
-        self.trend.restart()
+        learnt = self._learnt
+        self.ends_us, self.spent, self.trades = 0, 0.0, 0
+        learnt.close, learnt.spent_before, learnt.trades_before = 0, 0.0, 0
+        learnt.held_out, learnt.told_close = 0, 0.0
+        learnt.trend.restart()
+
+    def _a_minute(self, total: float) -> float:
+        weight = float(self._learnt.turnover_weight)
+        return total / weight if weight else 0.0
 
     def _is_below(self, minute: int) -> bool:
-        return not self._oldest or 0 < self._oldest - minute <= _LONGEST_REACH_MINUTES
+        return not self.oldest or 0 < self.oldest - minute <= _LONGEST_REACH_MINUTES
 
     def _is_above(self, minute: int) -> bool:
-        return not self.minute and minute > self._told_until
+        return not self.minute and minute > int(self._learnt.told_until)
 
     def _count_money(self, step: int, money: float) -> None:
         """A minute is over and so are the `step` - 1 after it, in which there was no trade."""
-        kept = _KEEP ** min(step, 100_000)
-        self._turnover_sum = self._turnover_sum * kept + money * (1 - _KEEP)
-        self._traded_sum = self._traded_sum * kept + (1 - _KEEP)
-        self._turnover_weight = self._turnover_weight * kept + (1 - kept)
+        learnt, kept = self._learnt, _KEEP ** min(step, 100_000)
+        learnt.turnover_sum = learnt.turnover_sum * kept + money * (1 - _KEEP)
+        learnt.traded_sum = learnt.traded_sum * kept + (1 - _KEEP)
+        learnt.turnover_weight = learnt.turnover_weight * kept + (1 - kept)
+
+    def _put_above(self, minute: int, close: float, money: float) -> None:
+        learnt = self._learnt
+        step = minute - learnt.told_until
+        if learnt.told_close > 0 and step <= _LONGEST_STEP_MINUTES:
+            self._learn(math.log(close / learnt.told_close))
+        self._count_money(step, money)
+        learnt.told_until, learnt.told_close = minute, close
 
     def _put_below(self, minute: int, close: float, money: float) -> None:
         """What is older weighs as much as it would, had it come in its time: all weights add up to one in the end."""
-        skipped = max(0, self._oldest - minute - 1) if self._oldest else 0
-        weight = self._turnover_weight
+        learnt = self._learnt
+        skipped = max(0, learnt.oldest - minute - 1) if learnt.oldest else 0
+        weight = learnt.turnover_weight
         weight += (1 - _KEEP**skipped) * (1 - weight)
         share = (1 - _KEEP) * (1 - weight)
-        self._turnover_sum += money * share
-        self._traded_sum += share
-        self._turnover_weight = weight + share
-        if self._oldest_close > 0 and skipped < _LONGEST_STEP_MINUTES:
-            self._learn_older(math.log(self._oldest_close / close))
-        self._oldest, self._oldest_close = minute, close
-        if not self._told_until:
-            self._told_until, self._told_close = minute, close
+        learnt.turnover_sum += money * share
+        learnt.traded_sum += share
+        learnt.turnover_weight = weight + share
+        if learnt.oldest_close > 0 and skipped < _LONGEST_STEP_MINUTES:
+            self._learn_older(math.log(learnt.oldest_close / close))
+        learnt.oldest, learnt.oldest_close = minute, close
+        if not learnt.told_until:
+            learnt.told_until, learnt.told_close = minute, close
 
     def _learn_older(self, log_return: float) -> None:
-        square = self._clipped(log_return * log_return)
-        share = (1 - _KEEP) * (1 - self._square_weight)
-        self._square_sum += square * share
-        self._square_weight += share
-        self.minutes += 1
-        if self._moved < _MEDIAN_MINUTES:
+        learnt, square = self._learnt, self._clipped(log_return * log_return)
+        share = (1 - _KEEP) * (1 - learnt.square_weight)
+        learnt.square_sum += square * share
+        learnt.square_weight += share
+        learnt.minutes += 1
+        if learnt.moved < _MEDIAN_MINUTES:
             self._follow_median(abs(log_return))
 
     def _add_return(self, minute: int, close: int, log_return: float, *, is_told: bool) -> None:
         if not is_told:
-            self._held_out.extend((minute, log_return))
+            self._learnt.hold_out(minute, log_return)
         if self.is_warm and (sigma := self.sigma) > 0:
-            self.trend.add(minute, close, log_return / sigma)
+            self._learnt.trend.add(minute, close, log_return / sigma)
 
     def _learn(self, log_return: float) -> None:
-        square = self._clipped(log_return * log_return)
-        self._square_sum = self._square_sum * _KEEP + square * (1 - _KEEP)
-        self._square_weight = self._square_weight * _KEEP + (1 - _KEEP)
-        self.minutes += 1
+        learnt, square = self._learnt, self._clipped(log_return * log_return)
+        learnt.square_sum = learnt.square_sum * _KEEP + square * (1 - _KEEP)
+        learnt.square_weight = learnt.square_weight * _KEEP + (1 - _KEEP)
+        learnt.minutes += 1
         self._follow_median(abs(log_return))
 
     def _clipped(self, square: float) -> float:
-        return min(square, _CLIP_SIGMAS**2 * self._square_sum / self._square_weight) if self.is_warm else square
+        learnt = self._learnt
+        return min(square, _CLIP_SIGMAS**2 * learnt.square_sum / learnt.square_weight) if self.is_warm else square
 
     def _follow_median(self, size: float) -> None:
+        learnt = self._learnt
         if size > 0:
-            self._moved += 1
-            step = max(_MEDIAN_STEP, min(1.0, 2 / self._moved))
-            self._median = self._median * math.exp(step if size > self._median else -step) if self._median else size
+            learnt.moved += 1
+            step = max(_MEDIAN_STEP, min(1.0, 2 / learnt.moved))
+            learnt.median = learnt.median * math.exp(step if size > learnt.median else -step) if learnt.median else size
 
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
-        held_out = [
-            (int(minute), value) for minute, value in zip(self._held_out[::2], self._held_out[1::2], strict=True)
-        ]
+        learnt = self._learnt
         return [
-            self.minutes, self.minute, self._close, self.spent, held_out, self._square_sum,
-            self._square_weight, self._turnover_sum, self._turnover_weight, self.trades, self._spent_before,
-            self._trades_before, self._median, self._moved, self._traded_sum, self._oldest,
-            self._oldest_close, self._told_until, self._told_close, self.trend.packed(),
-            self.volume.packed(),
+            learnt.minutes, self.minute, learnt.close, self.spent, learnt.held(), learnt.square_sum,
+            learnt.square_weight, learnt.turnover_sum, learnt.turnover_weight, self.trades, learnt.spent_before,
+            learnt.trades_before, learnt.median, learnt.moved, learnt.traded_sum, learnt.oldest,
+            learnt.oldest_close, learnt.told_until, learnt.told_close, learnt.trend.packed(), learnt.volume.packed(),
         ]  # fmt: skip
 
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Baseline":
         """The inverse of `packed`."""
         baseline = cls()
+        learnt = baseline._learnt
         (
-            baseline.minutes, baseline.minute, baseline._close, baseline.spent, held_out, baseline._square_sum,
-            baseline._square_weight, baseline._turnover_sum, baseline._turnover_weight, baseline.trades,
-            baseline._spent_before, baseline._trades_before, baseline._median, baseline._moved, baseline._traded_sum,
-            baseline._oldest, baseline._oldest_close, baseline._told_until, baseline._told_close, trend, volume,
+            learnt.minutes, minute, learnt.close, baseline.spent, held_out, learnt.square_sum,
+            learnt.square_weight, learnt.turnover_sum, learnt.turnover_weight, baseline.trades, learnt.spent_before,
+            learnt.trades_before, learnt.median, learnt.moved, learnt.traded_sum, learnt.oldest,
+            learnt.oldest_close, learnt.told_until, learnt.told_close, trend, volume,
         ) = packed  # fmt: skip
-        baseline.ends_us = (baseline.minute + 1) * MINUTE_US if baseline.minute else 0
-        baseline._held_out = array("d", [value for pair in held_out for value in pair])
-        baseline.trend.unpack(trend)
-        baseline.volume = Volume.unpacked(volume)
+        baseline.ends_us = (minute + 1) * MINUTE_US if minute else 0
+        for held_out_minute, log_return in held_out:
+            learnt.hold_out(held_out_minute, log_return)
+        learnt.trend.unpack(trend)
+        learnt.volume = Volume.unpacked(volume)
         return baseline

@@ -93,7 +93,7 @@ class Detector:
             self.odd_since_us = 0
         if traded_at_us >= baseline.ends_us:
             baseline.begin_minute(traded_at_us // MINUTE_US, usual)
-            self.is_drifting = baseline.trend.longest().total >= self.rules.least_drift
+            self.is_drifting = baseline.trend.longest >= self.rules.least_drift
         baseline.trades += 1
         baseline.spent += float(text) * float(trade.quantity)
         low, high = self.older, self.newer

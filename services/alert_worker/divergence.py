@@ -22,6 +22,7 @@ import msgspec
 
 from services.alert_worker.baseline import Baseline
 from services.alert_worker.gap_past import Close, GapPast
+from services.alert_worker.gap_window import Both, GapWindow
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import divergence_episode_id
@@ -77,24 +78,6 @@ class Sample(NamedTuple):
         return self.price / float(10**self.scale)
 
 
-class Both(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Both prices at a tick, exactly: digits and scale of each side. Flat, because every pair keeps thirty."""
-
-    tick: int
-    here: int
-    here_scale: int
-    there: int
-    there_scale: int
-    gap: float
-    """Logarithm of the ratio."""
-
-    @classmethod
-    def of(cls, tick: int, here: Sample, there: Sample) -> "Both":
-        """Two samples side by side."""
-        gap = math.log(here.price / there.price) + (there.scale - here.scale) * math.log(10)
-        return cls(tick, here.price, here.scale, there.price, there.scale, gap)
-
-
 class Going(msgspec.Struct, array_like=True):
     """A gap that changed, until it is over."""
 
@@ -118,16 +101,21 @@ class Pair:
 
     __slots__ = ("baseline", "going", "history", "is_same", "legs", "past", "suspicion")
 
-    def __init__(self) -> None:
-        self.legs: dict[int, Sample] = {}
+    def __init__(self, *legs: Sample) -> None:
+        self.legs = {_side_of(leg): leg for leg in legs}
         self.is_same = False
         """Whether the prices were once as far apart as those of other pairs."""
-        self.history: list[Both] = []
+        self.history = GapWindow()
         self.baseline = Baseline()
         self.past = GapPast()
         self.suspicion: tuple[int, int] | None = None
         """(direction of the gap, tick since) of a change that is not confirmed yet."""
         self.going: Going | None = None
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing is known but one side's price, if that."""
+        return len(self.legs) < 2 and not self.past and not self.baseline.oldest
 
     @property
     def ratio(self) -> float:
@@ -137,7 +125,7 @@ class Pair:
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
         past = self.past.packed()
-        return [self.legs, self.is_same, self.history, self.baseline.packed(), self.suspicion, self.going, past]
+        return [self.legs, self.is_same, list(self.history), self.baseline.packed(), self.suspicion, self.going, past]
 
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Pair":
@@ -145,7 +133,7 @@ class Pair:
         pair = cls()
         legs, pair.is_same, history, baseline, suspicion, going, past = packed
         pair.legs = {int(side): Sample(*leg) for side, leg in legs.items()}
-        pair.history = msgspec.convert(history, list[Both])
+        pair.history = GapWindow(msgspec.convert(history, list[Both]))
         pair.baseline, pair.past = Baseline.unpacked(baseline), GapPast.unpacked(past)
         pair.suspicion = None if suspicion is None else tuple(suspicion)
         pair.going = None if going is None else msgspec.convert(going, Going)
@@ -158,19 +146,18 @@ class Pair:
         if any(abs(tick * GRID_US - leg.traded_at_us) > FRESH_US for leg in self.legs.values()):
             self.suspicion = None
             return None
-        now = Both.of(tick, self.legs[0], self.legs[1])
+        now = _both(tick, self.legs[0], self.legs[1])
         minute = tick // _MINUTE_TICKS
         if minute != self.baseline.minute:
             self.baseline.begin_minute(minute, round(math.exp(now.gap) * 1e9))
-        self.history = [one for one in self.history if one.tick > tick - (KEPT - 1) * SAMPLE_TICKS - 1]
-        self.history.append(now)
+        self.history.add(now, since_tick=tick - (KEPT - 1) * SAMPLE_TICKS)
         return self._suspect(now, rules) if self.going is None else self._go_on(self.going, now)
 
     def _suspect(self, now: Both, rules: Ruleset) -> Alert | None:
         before, direction = self._change_to(now, self._least(rules))
         if self.suspicion is not None and direction != self.suspicion[0]:
             # It went back before it was confirmed: the way back must not look like a change either.
-            self.history = [one for one in self.history if one.tick < self.suspicion[1] or one is now]
+            self.history = GapWindow([*(one for one in self.history if one.tick < self.suspicion[1]), now])
             self.suspicion = None
             before, direction = self._change_to(now, self._least(rules))
         if not direction:
@@ -189,7 +176,7 @@ class Pair:
 
     def _change_to(self, now: Both, least: float) -> tuple[Both, int]:
         """Since when the gap changed most, and in which direction; 0 when that is not enough."""
-        before = max(self.history, key=lambda one: abs(now.gap - one.gap))
+        before = self.history.furthest(now.gap)
         change = now.gap - before.gap
         return before, 0 if abs(change) < least - TIE else 1 if change > 0 else -1
 
@@ -206,8 +193,8 @@ class Pair:
         """How far the gap changed at the newest boundary, beside what would count."""
         if not self.history or not rules.divergence.enabled:
             return Reading("5 min", missing="the two prices were not compared")
-        now = self.history[-1]
-        change = max((now.gap - one.gap for one in self.history), key=abs)
+        now = self.history.newest
+        change = now.gap - self.history.furthest(now.gap).gap
         measure = Measure(100 * abs(change), 100 * self._least(rules), "%")
         return Reading("5 min", 1 if change > 0 else -1, (measure,))
 
@@ -229,8 +216,8 @@ class Pair:
         return any(abs(tick - leg.traded_at_us // GRID_US) >= SILENT_TICKS for leg in self.legs.values())
 
     def _end(self, going: Going, tick: int) -> Alert:
-        now = Both.of(tick, self.legs[0], self.legs[1])
-        self.going, self.history = None, [now]
+        now = _both(tick, self.legs[0], self.legs[1])
+        self.going, self.history = None, GapWindow([now])
         return self._record(going, "resolve", now)
 
     def _record(self, going: Going, state: AlertState, now: Both) -> Alert:
@@ -269,6 +256,8 @@ class Divergences:
 
     def __init__(self) -> None:
         self._pairs: dict[str, Pair] = {}
+        self._alone: dict[str, Sample] = {}
+        """The newest price of a coin that only one side is known of: there is nothing to keep of it but that."""
 
     def hear(self, close: Close) -> None:
         """Take in a minute of the past, which counts at the next boundary."""
@@ -282,9 +271,10 @@ class Divergences:
 
     def correct(self, sample: Sample) -> None:
         """Take in a price of a boundary that was compared without it, unless a newer one is known."""
-        legs, side = self._pair(sample.base).legs, LEGS[sample.exchange, sample.quote]
-        if side not in legs or legs[side].tick < sample.tick:
-            legs[side] = sample
+        pair = self._pairs.get(sample.base)
+        known = self._alone.get(sample.base) if pair is None else pair.legs.get(_side_of(sample))
+        if known is None or known.place != sample.place or known.tick < sample.tick:
+            self._take(sample)
 
     def look(
         self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS, behind: Collection[Place] = ()
@@ -292,9 +282,10 @@ class Divergences:
         """What follows at a boundary, in the order of the coins' names; markets of which not all is read up to it are
         `behind`, and not compared."""
         for sample in samples:
-            self._pair(sample.base).legs[LEGS[sample.exchange, sample.quote]] = sample
+            self._take(sample)
         for pair in self._pairs.values():
             pair.past.teach(pair.baseline, tick)
+        self._let_go()
         both = {base: pair for base, pair in sorted(self._pairs.items()) if len(pair.legs) == 2}
         ratios = [pair.ratio for pair in both.values()]
         alerts: list[Alert] = []
@@ -306,11 +297,27 @@ class Divergences:
                 alerts.append(alert)
         return alerts
 
+    def _take(self, sample: Sample) -> None:
+        alone = self._alone.get(sample.base)
+        is_first = sample.base not in self._pairs and (alone is None or _side_of(alone) == _side_of(sample))
+        if is_first:
+            self._alone[sample.base] = sample
+        else:
+            self._pair(sample.base).legs[_side_of(sample)] = sample
+
     def _pair(self, base: str) -> Pair:
         pair = self._pairs.get(base)
         if pair is None:
             pair = self._pairs[base] = Pair()
+            if (alone := self._alone.pop(base, None)) is not None:
+                pair.legs[_side_of(alone)] = alone
         return pair
+
+    def _let_go(self) -> None:
+        """What was one side's minutes of the past only, or nothing, is no pair once they wait no longer."""
+        for base in [base for base, pair in self._pairs.items() if pair.is_none]:
+            for leg in self._pairs.pop(base).legs.values():
+                self._alone[base] = leg
 
     def reading(self, base: str, rules: Ruleset) -> Reading:
         """What was seen of a coin at the newest boundary."""
@@ -318,11 +325,14 @@ class Divergences:
 
     def packed(self) -> dict[str, Any]:
         """Everything, as plain values."""
-        return {base: pair.packed() for base, pair in self._pairs.items()}
+        return {base: pair.packed() for base, pair in self._pairs.items()} | {
+            base: Pair(leg).packed() for base, leg in self._alone.items()
+        }
 
     def unpack(self, packed: dict[str, Any]) -> None:
         """The inverse of `packed`."""
-        self._pairs = {base: Pair.unpacked(state) for base, state in packed.items()}
+        self._pairs, self._alone = {base: Pair.unpacked(state) for base, state in packed.items()}, {}
+        self._let_go()
 
 
 def _is_same_coin(pair: Pair, ratios: list[float]) -> bool:
@@ -330,6 +340,15 @@ def _is_same_coin(pair: Pair, ratios: list[float]) -> bool:
         return abs(pair.ratio / median(ratios) - 1) <= SAME_COIN
     usual = A_DOLLAR[pair.legs[0].quote] / A_DOLLAR[pair.legs[1].quote]
     return abs(pair.ratio / usual - 1) <= ROUGHLY_SAME
+
+
+def _both(tick: int, here: Sample, there: Sample) -> Both:
+    gap = math.log(here.price / there.price) + (there.scale - here.scale) * math.log(10)
+    return Both(tick, here.price, here.scale, there.price, there.scale, gap)
+
+
+def _side_of(sample: Sample) -> int:
+    return LEGS[sample.exchange, sample.quote]
 
 
 def _side(both: Both, side: int) -> tuple[int, int]:

@@ -42,6 +42,10 @@ class GapPast:
         self._until: int | None = None
         """The tick at which those that still wait are given up; None: some came since the last comparison."""
 
+    def __bool__(self) -> bool:
+        """Whether any minute waits."""
+        return any(self._closes)
+
     def hear(self, side: int, minute: int, price: float, baseline: Baseline) -> None:
         """Keep a minute of a side, if it may count."""
         self._newest = max(self._newest, minute, baseline.minute)

@@ -33,13 +33,15 @@ def tick_of(at_us: int) -> int:
 class Grid(Generic[Entry]):
     """Trades of one exchange that wait for their tick to close."""
 
-    __slots__ = ("_delays", "_front_us", "_heard", "_next_us", "closed", "delay_us", "era", "waiting_at")
+    __slots__ = (
+        "_delays", "_front_us", "_heard", "_next_us", "closed", "delay_us", "era", "least_delay_us", "most_delay_us",
+        "waiting_at",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.closed = 0
         """The newest tick that is closed."""
-        self.delay_us = 0
-        """The exchange's running clock offset: median of received - traded."""
+        self._go_by(0)
         self.era = 0
         """Rises when the exchange's clock jumps by more than an hour: a recording of another time began."""
         self._front_us = 0
@@ -54,7 +56,7 @@ class Grid(Generic[Entry]):
         """Let time run on by a live trade's stamps; say whether ticks closed."""
         self._delays.append(received_at_us - traded_at_us)
         heard = self._heard = self._heard + 1
-        if heard % _RENEW_EVERY == 0 or heard <= _SAMPLES:
+        if heard <= _SAMPLES or heard % _RENEW_EVERY == 0:
             self._renew_delay()
             if heard < ENOUGH_HEARD:
                 return False
@@ -74,8 +76,7 @@ class Grid(Generic[Entry]):
 
     def is_sane(self, traded_at_us: int, received_at_us: int) -> bool:
         """Say whether the trade's time is near the exchange's running clock."""
-        ahead = self.delay_us - (received_at_us - traded_at_us)
-        return -BEHIND_US <= ahead <= AHEAD_US
+        return self.least_delay_us <= received_at_us - traded_at_us <= self.most_delay_us
 
     def place(self, tick: int, entry: Entry) -> None:
         """Let an entry wait for its tick; when that is closed already, for the next one that closes."""
@@ -97,7 +98,8 @@ class Grid(Generic[Entry]):
 
     def unpack(self, packed: list[Any]) -> None:
         """The inverse of `packed`."""
-        self.closed, self.delay_us, self.era, self._front_us, self._heard, delays = packed
+        self.closed, delay_us, self.era, self._front_us, self._heard, delays = packed
+        self._go_by(delay_us)
         self._next_us = 0
         self._delays = deque(delays, maxlen=_SAMPLES)
 
@@ -119,4 +121,10 @@ class Grid(Generic[Entry]):
             self.era += 1
             self.closed = self._front_us = self._next_us = 0
             self.waiting_at.clear()
-        self.delay_us = delay
+        self._go_by(delay)
+
+    def _go_by(self, delay_us: int) -> None:
+        self.delay_us = delay_us
+        """The exchange's running clock offset: median of received - traded."""
+        self.least_delay_us, self.most_delay_us = delay_us - AHEAD_US, delay_us + BEHIND_US
+        """What is sane of a trade: kept, because every one is asked."""

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from sys import intern
 from typing import NamedTuple
 
 from services.alert_worker.baseline import MINUTE_US
 from services.alert_worker.detector import Detector
 from services.alert_worker.divergence import SAMPLE_TICKS, Sample
 from services.alert_worker.gap_past import Close
-from services.alert_worker.grid import AHEAD_US, BEHIND_US, GRID_US, Grid, tick_of
+from services.alert_worker.grid import GRID_US, Grid, tick_of
 from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
@@ -103,7 +104,7 @@ class Partition:
                 decided += self._run_others_on(exchange, received_at_us)
             detector = exchange.detectors.get(trade.symbol) or self._detector(exchange, trade)
             if offset >= detector.next_offset:
-                if is_live and not -BEHIND_US <= grid.delay_us - received_at_us + traded_at_us <= AHEAD_US:
+                if is_live and not grid.least_delay_us <= received_at_us - traded_at_us <= grid.most_delay_us:
                     self.ignored += 1
                 else:
                     tick = -(-traded_at_us // GRID_US)
@@ -184,7 +185,8 @@ class Partition:
         return exchange
 
     def _detector(self, exchange: Exchange, event: Trade | Candle) -> Detector:
-        market = Market(event.exchange, event.symbol, event.base, event.quote)
+        # Every record has texts of its own, and those of the first would stay: one of a name is enough.
+        market = Market(intern(event.exchange), event.symbol, intern(event.base), intern(event.quote))
         detector = exchange.detectors[event.symbol] = Detector(market, self.rules)
         return detector
 

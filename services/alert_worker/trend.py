@@ -1,6 +1,9 @@
 """How long and how steadily a price has been going one way: a cumulative sum of standardised minutes, each way."""
 
+from ctypes import Structure, c_double, c_int64
 from typing import Any
+
+from services.alert_worker.prices import MAX_PRICE
 
 SLACK_SIGMAS = 0.5
 """What a minute has to go beyond to count as going on."""
@@ -9,35 +12,34 @@ MOST_SIGMAS = 3.0
 """What one minute counts at most: a jump is no drift."""
 
 
-class Run:
+class Run(Structure):
     """One direction. The sum is zero where the run began, and falls back to zero when the price stops or turns."""
 
-    __slots__ = ("before", "began_minute", "direction", "total")
-
-    def __init__(self, direction: int) -> None:
-        self.direction = direction
-        self.restart()
+    _fields_ = (("total", c_double), ("before", c_int64), ("began_minute", c_int64))
 
     def restart(self) -> None:
         """Begin anew: what was so far is known."""
         self.total, self.before, self.began_minute = 0.0, 0, 0
 
     def add(self, minute: int, close: int, sigmas: float) -> None:
-        """Take in the minute that ended at `close` when `minute` (since the epoch) began."""
+        """Take in the minute that ended at `close` when `minute` (since the epoch) began, and went so far this way."""
         if self.before:
-            step = self.direction * max(-MOST_SIGMAS, min(MOST_SIGMAS, sigmas))
+            step = max(-MOST_SIGMAS, min(MOST_SIGMAS, sigmas))
             self.total = max(0.0, self.total + step - SLACK_SIGMAS)
         if not self.total:
             self.before, self.began_minute = close, minute
 
+    def multiply(self, factor: int) -> None:
+        """Change the scale of its price; where there is no room for the digits, begin anew."""
+        if self.before * factor >= MAX_PRICE:
+            self.restart()
+        self.before *= factor
 
-class Trend:
+
+class Trend(Structure):
     """Both directions of one symbol. Prices are integers of its scale."""
 
-    __slots__ = ("down", "up")
-
-    def __init__(self) -> None:
-        self.up, self.down = Run(1), Run(-1)
+    _fields_ = (("up", Run), ("down", Run))
 
     def restart(self) -> None:
         """See `Run.restart`."""
@@ -47,18 +49,23 @@ class Trend:
     def add(self, minute: int, close: int, sigmas: float) -> None:
         """See `Run.add`."""
         self.up.add(minute, close, sigmas)
-        self.down.add(minute, close, sigmas)
+        self.down.add(minute, close, -sigmas)
 
-    def longest(self, direction: int = 0) -> Run:
-        """The run of a direction; 0: the one with the larger sum."""
-        if direction:
-            return self.up if direction > 0 else self.down
-        return self.up if self.up.total > self.down.total else self.down
+    @property
+    def longest(self) -> float:
+        """The larger sum."""
+        return max(float(self.up.total), float(self.down.total))
+
+    def run(self, direction: int = 0) -> tuple[int, Run]:
+        """(direction, run) of a direction; 0: of the one with the larger sum."""
+        if not direction:
+            direction = 1 if self.up.total > self.down.total else -1
+        return direction, self.up if direction > 0 else self.down
 
     def multiply(self, factor: int) -> None:
         """Change the scale of all prices."""
-        self.up.before *= factor
-        self.down.before *= factor
+        self.up.multiply(factor)
+        self.down.multiply(factor)
 
     def packed(self) -> list[Any]:
         """Everything, as plain values."""

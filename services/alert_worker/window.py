@@ -1,4 +1,4 @@
-"""The last five minutes of one symbol's price, as highest and lowest of each five seconds. Half a kilobyte."""
+"""The last five minutes of one symbol's price, as highest and lowest of each five seconds. A quarter of a kilobyte."""
 
 from array import array
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 BUCKET_US = 5_000_000
 BUCKETS = 60
 SPAN_S = BUCKETS * BUCKET_US // 1_000_000
-_EMPTY = array("i", [0]) * BUCKETS
-_NARROW = (1 << 31) - 1
-"""What four bytes hold: the prices of nearly every market, whose digits are few."""
+_EMPTY = array("H", [0]) * (2 * BUCKETS)
+_MOST = {"H": (1 << 16) - 1, "i": (1 << 31) - 1, "q": (1 << 63) - 1}
+"""What two bytes hold, four and eight. Two do for nineteen of twenty markets: the digits of their prices are few."""
 
 
 class Window:
@@ -18,15 +18,21 @@ class Window:
     anew, because what was the price meanwhile is not known.
     """
 
-    __slots__ = ("_bottom", "_ends_us", "_highs", "_lows", "_top", "head", "high", "last", "low")
+    __slots__ = ("_bottom", "_buckets", "_ends_us", "_top", "high", "last", "low")
 
     def __init__(self) -> None:
         self._clear()
-        self.head = 0
-        """Number of the newest bucket since the epoch; 0 while empty. Its extremes are kept outside the arrays."""
-        self._ends_us = self._top = self._bottom = 0
+        self._ends_us = 0
+        """When the newest bucket ends; 0 while empty."""
+        self._top = self._bottom = 0
+        """Its extremes, which the array need not know yet."""
         self.high = self.low = self.last = 0
         """Extremes of the whole window, and the newest price; 0 while empty."""
+
+    @property
+    def head(self) -> int:
+        """Number of the newest bucket since the epoch; 0 while empty."""
+        return self._ends_us // BUCKET_US - 1 if self._ends_us else 0
 
     def add(self, at_us: int, price: int) -> None:
         """Take in the price at a time that is no earlier than any before."""
@@ -49,43 +55,46 @@ class Window:
             return
         price = min(max(price, self.low), self.high)
         self._store()
-        slot = bucket % BUCKETS
-        if self._highs[slot]:
-            self._highs[slot] = max(self._highs[slot], price)
-            self._lows[slot] = min(self._lows[slot], price)
+        buckets, high = self._buckets, bucket % BUCKETS
+        if buckets[high]:
+            buckets[high] = max(buckets[high], price)
+            buckets[high + BUCKETS] = min(buckets[high + BUCKETS], price)
         self._load()
 
     def extremes(self, buckets: int) -> tuple[int, int]:
         """(high, low) of the newest `buckets`; of an empty window (0, 0)."""
         self._store()
-        slots = [(self.head - age) % BUCKETS for age in range(buckets)]
-        return max(self._highs[s] for s in slots), min((self._lows[s] for s in slots if self._lows[s]), default=0)
+        head, values = self.head, self._buckets
+        slots = [(head - age) % BUCKETS for age in range(buckets)]
+        lows = [values[s + BUCKETS] for s in slots]
+        return max(values[s] for s in slots), min((low for low in lows if low), default=0)
 
     def began_us(self, before: int) -> int:
         """When the newest bucket began in which nine tenths of the move from `before` to the last price lay ahead."""
         self._store()
-        reach = (before - self.last) * 9
+        head, reach = self.head, (before - self.last) * 9
+        first = 0 if reach > 0 else BUCKETS
         for age in range(BUCKETS):
-            slot = (self.head - age) % BUCKETS
-            extreme = self._highs[slot] if reach > 0 else self._lows[slot]
+            extreme = self._buckets[first + (head - age) % BUCKETS]
             if extreme and abs(extreme - self.last) * 10 >= abs(reach):
-                return (self.head - age) * BUCKET_US
-        return self.head * BUCKET_US
+                return (head - age) * BUCKET_US
+        return head * BUCKET_US
 
     def disown(self, since_us: int, direction: int) -> None:
         """Take back the highs (direction > 0) or lows since a time beyond the last price: they did not stand."""
         self._store()
-        values, keep = (self._highs, min) if direction > 0 else (self._lows, max)
+        first, keep = (0, min) if direction > 0 else (BUCKETS, max)
         for bucket in range(max(since_us // BUCKET_US, self.head - BUCKETS + 1), self.head + 1):
-            if values[bucket % BUCKETS]:
-                values[bucket % BUCKETS] = keep(values[bucket % BUCKETS], self.last)
+            place = first + bucket % BUCKETS
+            if self._buckets[place]:
+                self._buckets[place] = keep(self._buckets[place], self.last)
         self._load()
         self._refresh()
 
     def restart(self, at_us: int, prices: Sequence[int]) -> None:
         """Forget everything but these prices: what was before is no longer a reason for an alert."""
         self._clear()
-        self.head = self._ends_us = 0
+        self._ends_us = 0
         for price in prices:
             self.add(at_us, price)
 
@@ -93,27 +102,27 @@ class Window:
         """Change the scale of all prices."""
         self._store()
         self._fit(self.high * factor)
-        for slot in range(BUCKETS):
-            self._highs[slot] *= factor
-            self._lows[slot] *= factor
+        for place in range(2 * BUCKETS):
+            self._buckets[place] *= factor
         self.high, self.low, self.last = self.high * factor, self.low * factor, self.last * factor
         self._load()
 
     def packed(self) -> bytes:
         """Everything but head and last price, oldest bucket first."""
         self._store()
-        order = [(self.head + 1 + place) % BUCKETS for place in range(BUCKETS)]
-        return array("q", [self._highs[s] for s in order] + [self._lows[s] for s in order]).tobytes()
+        oldest = (self.head + 1) % BUCKETS
+        highs, lows = self._buckets[:BUCKETS], self._buckets[BUCKETS:]
+        return array("q", highs[oldest:] + highs[:oldest] + lows[oldest:] + lows[:oldest]).tobytes()
 
     @classmethod
     def unpacked(cls, packed: bytes, head: int, last: int) -> "Window":
         """The inverse of `packed`."""
         window, values = cls(), array("q", packed)
-        window.head, window.last = head, last
+        window.last = last
         window._fit(max(values))
         for place in range(BUCKETS):
             slot = (head + 1 + place) % BUCKETS
-            window._highs[slot], window._lows[slot] = values[place], values[BUCKETS + place]
+            window._buckets[slot], window._buckets[slot + BUCKETS] = values[place], values[place + BUCKETS]
         if head:
             window._ends_us = (head + 1) * BUCKET_US
             window._load()
@@ -121,46 +130,51 @@ class Window:
         return window
 
     def _move_to(self, bucket: int, price: int) -> None:
-        if bucket - self.head >= BUCKETS:
+        head = self.head
+        if bucket - head >= BUCKETS:
             self._clear()
             self.high = self.low = self._top = self._bottom = price
         else:
-            self._carry_to(bucket)
-        self.head, self._ends_us = bucket, (bucket + 1) * BUCKET_US
+            self._carry(head, bucket)
+        self._ends_us = (bucket + 1) * BUCKET_US
         self._store()
 
-    def _carry_to(self, bucket: int) -> None:
+    def _carry(self, head: int, bucket: int) -> None:
         """Let buckets pass at the last price; the newest begins with it: a jump between two buckets is a move too."""
         self._store()
-        highs, lows, last = self._highs, self._lows, self.last
+        buckets, last = self._buckets, self.last
         has_lost_an_extreme = False
-        for number in range(self.head + 1, bucket + 1):
-            slot = number % BUCKETS
-            if highs[slot] == self.high or lows[slot] == self.low:
+        for number in range(head + 1, bucket + 1):
+            high = number % BUCKETS
+            low = high + BUCKETS
+            if buckets[high] == self.high or buckets[low] == self.low:
                 has_lost_an_extreme = True
-            highs[slot] = lows[slot] = last
+            buckets[high] = buckets[low] = last
         self._top = self._bottom = last
         if has_lost_an_extreme:
             self._refresh()
 
     def _refresh(self) -> None:
-        self.high = max(self._highs)
-        self.low = min(self._lows) or min(low for low in self._lows if low)
+        lows = self._buckets[BUCKETS:]
+        self.high = max(self._buckets)
+        self.low = min(lows) or min(low for low in lows if low)
 
     def _clear(self) -> None:
-        self._highs, self._lows = _EMPTY[:], _EMPTY[:]
+        self._buckets = _EMPTY[:]
+        """Highs and then lows, each bucket at its number modulo their count; 0 where nothing was."""
 
     def _fit(self, price: int) -> None:
         """Make room for a price with many digits."""
-        if price > _NARROW and self._highs.typecode == "i":
-            self._highs, self._lows = array("q", self._highs), array("q", self._lows)
+        if price > _MOST[self._buckets.typecode]:
+            wider = next(typecode for typecode, most in _MOST.items() if price <= most)
+            self._buckets = array(wider, list(self._buckets))
 
     def _store(self) -> None:
-        if self.head:
+        if self._ends_us:
             self._fit(self._top)
             slot = self.head % BUCKETS
-            self._highs[slot], self._lows[slot] = self._top, self._bottom
+            self._buckets[slot], self._buckets[slot + BUCKETS] = self._top, self._bottom
 
     def _load(self) -> None:
         slot = self.head % BUCKETS
-        self._top, self._bottom = self._highs[slot], self._lows[slot]
+        self._top, self._bottom = self._buckets[slot], self._buckets[slot + BUCKETS]

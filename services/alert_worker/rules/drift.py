@@ -29,11 +29,11 @@ class Drift(Parameters):
     def judge(self, sight: Sight) -> Finding | None:
         """See the module."""
         baseline = sight.baseline
-        run = baseline.trend.longest(sight.direction)
+        direction, run = baseline.trend.run(sight.direction)
         if run.total < self.least_sum - TIE:
             return None
         change = sight.window.last / run.before - 1
-        if run.direction * change < self.percent.of(sight.tier) / 100 - TIE:
+        if direction * change < self.percent.of(sight.tier) / 100 - TIE:
             return None
         minutes = max(1, baseline.minute - run.began_minute)
         multiple = abs(change) / (baseline.sigma * math.sqrt(minutes))
@@ -41,12 +41,12 @@ class Drift(Parameters):
 
     def readings(self, sight: Sight) -> list[Reading]:
         """See `ShowsReadings`."""
-        run = sight.baseline.trend.longest(sight.direction)
+        direction, run = sight.baseline.trend.run(sight.direction)
         if not run.before:
             return [Reading("its run", missing="no minute is known")]
-        change = run.direction * (sight.window.last / run.before - 1)
+        change = direction * (sight.window.last / run.before - 1)
         measures = (
             Measure(run.total, self.least_sum, "summed σ"),
             Measure(max(0.0, 100 * change), self.percent.of(sight.tier), "%"),
         )
-        return [Reading("its run", run.direction, measures)]
+        return [Reading("its run", direction, measures)]
