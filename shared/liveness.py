@@ -37,6 +37,10 @@ class Liveness:
         """
         self._note(status)
 
+    def tells(self, status: str) -> None:
+        """What a start waits for, which is no progress: it is bounded by `start_within_s`."""
+        self.status = status
+
     def _note(self, status: str | None) -> None:
         self._moved_at_s = self.seconds()
         self.moves += 1

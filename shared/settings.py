@@ -189,7 +189,7 @@ class StateSettings(Section):
 class StartSettings(Section):
     """How long a service waits at its start for what it needs, before it ends with exit code 3."""
 
-    wait_s: int = Field(default=600, ge=0, le=86400)
+    wait_s: int = Field(default=900, ge=0, le=86400)
 
 
 class Settings(Section):

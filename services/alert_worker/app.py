@@ -33,7 +33,7 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     """Watch and tell until `stop`."""
     keeper = RulesKeeper(settings.alerts)
     keeper.listen()
-    await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
+    await wait_until_reachable(settings.kafka, settings.start.wait_s, stop, liveness.tells)
     await check_rights(settings.kafka, "alert-worker")
     calls = [(metrics.SLACK_CALLS, (outcome,)) for outcome in ("told", "limited", "unanswered", "refused")]
     metrics.count_from_zero(*calls, (metrics.DEAD_LETTERS, ("alert-worker", TRADES.name)))

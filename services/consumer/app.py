@@ -55,7 +55,7 @@ async def consume(duty: Duty, settings: Settings, stop: asyncio.Event, liveness:
     if group is not None and shard != Shard():
         raise WrongUse("--group and --shard both say which partitions are owned: give one of them")
     topics = SINKS[sink].make(settings).topics  # a client that is not installed is told before anything is waited for
-    await wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
+    await wait_until_reachable(settings.kafka, settings.start.wait_s, stop, liveness.tells)
     rights = check_rights(settings.kafka, SINKS[sink].role, [group or advice_group(sink)])
     await lifecycle.unless_stopped(stop, rights)
     if group is None:

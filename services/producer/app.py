@@ -52,7 +52,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         raise WrongUse(f"--shard {shard}: there are {TRADES.partitions} partitions to share, so at most as many shards")
     own = _settings_of(settings, exchange)
     selection = await lifecycle.unless_stopped(stop, _select(settings, exchange))
-    await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop)
+    await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop, liveness.tells)
     await kafka.check_rights(settings.kafka, "producer")
     make_adapter = partial(_adapter, settings, exchange, own)
     adapter = make_adapter(selection.markets)

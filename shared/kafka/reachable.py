@@ -21,16 +21,23 @@ _REFUSALS = ("SaslAuthenticationFailed", "UnsupportedSaslMechanism", "IllegalSas
 log = structlog.get_logger(__name__)
 
 
-async def wait_until_reachable(settings: KafkaSettings, wait_s: int, stop: asyncio.Event | None = None) -> None:
+async def wait_until_reachable(
+    settings: KafkaSettings,
+    wait_s: int,
+    stop: asyncio.Event | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> None:
     """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds.
 
-    Raises WrongUse when it refuses user or password, Stopped when `stop` is set meanwhile.
+    `tell` hears in a line what it waits for, at each attempt. Raises WrongUse when it refuses user or password, Stopped when `stop` is set meanwhile.
     """
     options = client_options(settings, "probe") | {"request_timeout_ms": 5_000}
 
     def say(state: RetryCallState) -> None:
         waited_s = round(state.seconds_since_start or 0)
         log.warning("waiting for Kafka", servers=settings.bootstrap_servers, waited_s=waited_s, reason=reasons[-1])
+        if tell is not None:
+            tell(f"waiting for Kafka for {waited_s} s: {reasons[-1]}")
 
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(KafkaConnectionError),

@@ -128,6 +128,7 @@ def test_a_start_waits_for_kafka_and_does_not_loop(installed: Installed, before:
         sleep(AWAY_S)
         assert installed.machine.show(REDIS, "ActiveState") == "activating"
         assert installed.machine.show(REDIS, "NRestarts") == "0"
+        assert "waiting for Kafka" in installed.machine.show(REDIS, "StatusText")
     finally:
         kafka.start()
     installed.until_active(*DATA)

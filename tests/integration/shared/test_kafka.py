@@ -154,6 +154,14 @@ async def test_a_server_that_never_answers_is_unreachable(unused_tcp_port: int) 
     assert error.value.exit_code == 3
 
 
+async def test_what_a_start_waits_for_is_told_at_each_attempt(unused_tcp_port: int) -> None:
+    told: list[str] = []
+    with pytest.raises(Unreachable):
+        await wait_until_reachable(KafkaSettings(bootstrap_servers=f"127.0.0.1:{unused_tcp_port}"), 2, tell=told.append)
+    assert len(told) > 1
+    assert told[0].startswith("waiting for Kafka for 0 s: Unable connect to")
+
+
 async def test_kafka_that_runs_is_reachable_at_the_second_address_too(kafka: KafkaSettings) -> None:
     servers = f"127.0.0.1:1, {kafka.bootstrap_servers}"
     await wait_until_reachable(kafka.model_copy(update={"bootstrap_servers": servers}), 0)

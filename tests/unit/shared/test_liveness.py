@@ -40,3 +40,11 @@ def test_waiting_for_what_is_away_is_well_and_makes_nobody_ready() -> None:
     assert liveness.status == "Kafka is away"
     clock.at_s += 61
     assert not liveness.is_alive
+
+
+def test_what_a_start_waits_for_is_told_and_is_no_progress() -> None:
+    clock = Clock()
+    liveness = Liveness(clock, within_s=30, start_within_s=60)
+    clock.at_s += 61
+    liveness.tells("waiting for Kafka for 61 s")
+    assert (liveness.status, liveness.is_alive, liveness.is_ready) == ("waiting for Kafka for 61 s", False, False)
