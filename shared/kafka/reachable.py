@@ -29,7 +29,8 @@ async def wait_until_reachable(
 ) -> None:
     """Return once Kafka answers. Says why it waits, backs off, raises Unreachable after `wait_s` seconds.
 
-    `tell` hears in a line what it waits for, at each attempt. Raises WrongUse when it refuses user or password, Stopped when `stop` is set meanwhile.
+    `tell` hears in a line what it waits for, at each attempt. Raises WrongUse when it refuses user or password, Stopped
+    when `stop` is set meanwhile.
     """
     options = client_options(settings, "probe") | {"request_timeout_ms": 5_000}
 
