@@ -55,6 +55,9 @@ _READ_MS = 20
 _PROVE_EVERY_S, _PROVE_WITHIN_S = 5.0, 3.0
 _MOST_RECORDS = 2_000
 
+Saved = tuple[int, str, DetectorSnapshot]
+"""Partition, key and record of a snapshot."""
+
 _INSTRUMENTS = TopicPartition(INSTRUMENTS.name, 0)
 _CANARY_KEY = symbol_key(EXCHANGE, SYMBOL).encode()
 _CANARY_COMES_BY = TopicPartition(TRADES.name, partition_of(_CANARY_KEY.decode(), TRADES.partitions))
@@ -82,6 +85,7 @@ class Detection:
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
         self._on_the_way = OnTheWay()
+        self._saving: asyncio.Task[None] | None = None
         self._told_in: dict[TopicPartition, None] = {}
         """Partitions of which something became a record since they were saved, oldest first."""
 
@@ -97,6 +101,8 @@ class Detection:
             await self._save(self._partitions)
             await self._save_notices()
         finally:
+            if self._saving is not None:
+                self._saving.cancel()
             await self._reader.close()
             await self._feed_reader.close()
 
@@ -189,13 +195,16 @@ class Detection:
             await self._publish(decided)
             await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))
-            # One partition at a time, so that no decision waits for all of them.
+            # One partition at a time, and beside the decisions, so that none waits for it.
+            if self._saving is not None and not self._saving.done():
+                continue
+            await self._saved()
             if self._told_in and monotonic() >= next_told_save:
-                await self._save([next(iter(self._told_in))])
+                self._saving = asyncio.create_task(self._send_all(self._state_of(next(iter(self._told_in)))))
                 next_told_save = monotonic() + _SAVE_TOLD_EVERY_S
             elif monotonic() >= next_save:
-                await self._save([turns[turn]])
-                await self._save_notices()
+                first, *rest = self._state_of(turns[turn])
+                self._saving = asyncio.create_task(self._send_all([first, self._state_of_notices(), *rest]))
                 turn = (turn + 1) % len(turns)
                 next_save = monotonic() + SNAPSHOT_EVERY_S / len(turns)
 
@@ -253,31 +262,38 @@ class Detection:
         fresh = [one for one in decided if one.alert.alert_id not in self._published]
         if fresh:
             await self._feed_reader.catch_up()
-        for judged, delay_us in fresh:
-            at_us = self._now()
-            alert = self._feed_reader.feeds.mark(judged, at_us)
-            if alert.suppressed_by == SUPPRESSED:
-                ALERTS_SUPPRESSED.labels(SUPPRESSED).inc()
-            # Not against the trade's own time: a recording of another year, replayed now, is not old.
-            is_stale = at_us - (alert.event_at_us or 0) - delay_us > STALE_AFTER_US
-            if is_stale:
-                ALERTS_SUPPRESSED.labels("stale").inc()
-            is_muted = self._mutes.holds(alert, at_us)
-            if is_muted:
-                ALERTS_SUPPRESSED.labels("mute").inc()
-            record = msgspec.structs.replace(
-                alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality,
-                suppressed_by="mute" if is_muted else alert.suppressed_by,
-            )  # fmt: skip
-            await self._producer.send_and_wait(
-                ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
-            )
+        for one in fresh:
+            record = self._record_of(one)
+            await self._send_alert(record)
             self._published.append(record.alert_id)
             self._told_in[_partition_of(record)] = None
             ALERTS.labels(record.state, record.kind).inc()
             log.info(
                 "alert", state=record.state, symbol=record.symbol, change_pct=record.change_pct, id=record.alert_id
             )
+
+    def _record_of(self, decided: Decided) -> Alert:
+        """What becomes of it on Kafka: told, or marked with why not."""
+        at_us = self._now()
+        alert = self._feed_reader.feeds.mark(decided.alert, at_us)
+        if alert.suppressed_by == SUPPRESSED:
+            ALERTS_SUPPRESSED.labels(SUPPRESSED).inc()
+        # Not against the trade's own time: a recording of another year, replayed now, is not old.
+        is_stale = at_us - (alert.event_at_us or 0) - decided.delay_us > STALE_AFTER_US
+        if is_stale:
+            ALERTS_SUPPRESSED.labels("stale").inc()
+        is_muted = self._mutes.holds(alert, at_us)
+        if is_muted:
+            ALERTS_SUPPRESSED.labels("mute").inc()
+        return msgspec.structs.replace(
+            alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality,
+            suppressed_by="mute" if is_muted else alert.suppressed_by,
+        )  # fmt: skip
+
+    async def _send_alert(self, record: Alert) -> None:
+        await self._producer.send_and_wait(
+            ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
+        )
 
     async def _let_the_canary_on(self, batch: Mapping[TopicPartition, Iterable[ConsumerRecord]]) -> None:
         """What its rule says becomes a record as every alert does, and is told by nobody."""
@@ -287,30 +303,48 @@ class Detection:
                 if alert.alert_id not in self._published:
                     self._published.append(alert.alert_id)
                     decided = msgspec.structs.replace(alert, decided_at_us=self._now())
-                    await self._producer.send_and_wait(
-                        ALERTS_TOPIC.name, encode(decided), decided.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
-                    )
+                    await self._send_alert(decided)
 
     async def _save(self, partitions: Iterable[TopicPartition]) -> None:
-        """Write snapshots; the mark of a partition goes out after everything that it vouches for.
+        """Write all state of these, and wait for it."""
+        await self._saved()
+        for partition in partitions:
+            await self._send_all(self._state_of(partition))
+
+    async def _saved(self) -> None:
+        """Wait for what is being written. Raises what went wrong with it."""
+        if self._saving is not None:
+            await self._saving
+            self._saving = None
+
+    def _state_of(self, partition: TopicPartition) -> list[Saved]:
+        """Snapshots in the order in which they have to be written; the mark of a partition goes out after everything
+        that it vouches for.
 
         What concerns several symbols goes first: then it knows at least what the partitions have said, and what
         they say again after a restart is not new to it.
 
-        What was just told is saved at once: a restart that judges it again may know more of the market by then, and
-        would tell the same move as another.
+        Everything is taken at one moment, when all that was decided is on Kafka. What was just told is saved at once:
+        a restart that judges it again may know more of the market by then, and would tell the same move as another.
         """
-        for partition in partitions:
-            number = partition.partition
-            self._told_in.pop(partition, None)
-            *symbols, mark = snapshot.take(self._watch.partitions[number], number, self._now())
-            await (await self._send_snapshot(0, *snapshot.take_watch(self._watch, self._now())))
-            sent = [await self._send_snapshot(number, key, record) for key, record in symbols]
-            await asyncio.gather(*sent)
-            await (await self._send_snapshot(number, *mark))
+        number = partition.partition
+        self._told_in.pop(partition, None)
+        taken = snapshot.take(self._watch.partitions[number], number, self._now())
+        return [(0, *snapshot.take_watch(self._watch, self._now())), *((number, *each) for each in taken)]
+
+    def _state_of_notices(self) -> Saved:
+        return 0, *snapshot.take_notices(self._notices, self._now())
+
+    async def _send_all(self, state: Sequence[Saved]) -> None:
+        """Write the first, those between, and then the last, each once Kafka has what goes before it."""
+        first, *between, last = state
+        await (await self._send_snapshot(*first))
+        await asyncio.gather(*[await self._send_snapshot(*each) for each in between])
+        await (await self._send_snapshot(*last))
 
     async def _save_notices(self) -> None:
-        await (await self._send_snapshot(0, *snapshot.take_notices(self._notices, self._now())))
+        await self._saved()
+        await (await self._send_snapshot(*self._state_of_notices()))
 
     async def _send_snapshot(self, number: int, key: str, record: DetectorSnapshot) -> asyncio.Future[object]:
         future: asyncio.Future[object] = await self._producer.send(
