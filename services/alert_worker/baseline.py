@@ -43,7 +43,7 @@ class _Learnt(Structure):
         ("told_until", c_int64),  # the newest minute that a candle told,
         ("told_close", c_double),  # and its last price
         ("held_out", c_int32),  # so many of the newest minutes, oldest first,
-        ("held_out_minutes", c_int32 * (HELD_OUT_MINUTES + 1)),
+        ("held_out_minutes", c_int64 * (HELD_OUT_MINUTES + 1)),
         ("held_out_returns", c_double * (HELD_OUT_MINUTES + 1)),
         ("trend", Trend),
         ("volume", Volume),

@@ -103,6 +103,7 @@ class Detection:
         finally:
             if self._saving is not None:
                 self._saving.cancel()
+                await asyncio.gather(self._saving, return_exceptions=True)  # what ends us is raised already
             await self._reader.close()
             await self._feed_reader.close()
 
@@ -195,7 +196,7 @@ class Detection:
             await self._publish(decided)
             await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))
-            # One partition at a time, and beside the decisions, so that none waits for it.
+            # One partition at a time, and beside the decisions: only notices and other rules wait for it.
             if self._saving is not None and not self._saving.done():
                 continue
             await self._saved()
@@ -250,13 +251,16 @@ class Detection:
 
     def _run_on(self, batch: Mapping[TopicPartition, object]) -> list[Decided]:
         """Our clock stands in for the trades of partitions that have none to read."""
-        now = self._now() - self._on_the_way.longest_us
-        return self._watch.run_on(now, (p.partition for p in self._partitions if p not in batch and self._is_idle(p)))
+        now_us = self._now()
+        until_us = now_us - self._on_the_way.longest_us(now_us)
+        return self._watch.run_on(
+            until_us, (p.partition for p in self._partitions if p not in batch and self._is_idle(p))
+        )
 
     def _is_idle(self, partition: TopicPartition) -> bool:
         """Whether everything that Kafka has was read: a batch is bounded, and leaves out what others had more of."""
         position = self._watch.partitions[partition.partition].position
-        return partition not in self._catching_up and not self._reader.lag(partition, position)
+        return partition not in self._catching_up and self._reader.is_at_end(partition, position)
 
     async def _publish(self, decided: Iterable[Decided]) -> None:
         fresh = [one for one in decided if one.alert.alert_id not in self._published]

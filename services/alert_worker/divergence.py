@@ -273,14 +273,17 @@ class Divergences:
         """Take in a price of a boundary that was compared without it, unless a newer one is known."""
         pair = self._pairs.get(sample.base)
         known = self._alone.get(sample.base) if pair is None else pair.legs.get(_side_of(sample))
-        if known is None or known.place != sample.place or known.tick < sample.tick:
+        if known is None or known.tick < sample.tick:
             self._take(sample)
 
     def look(
         self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS, behind: Collection[Place] = ()
     ) -> list[Alert]:
-        """What follows at a boundary, in the order of the coins' names; markets of which not all is read up to it are
-        `behind`, and not compared."""
+        """What follows at a boundary, in the order of the coins' names.
+
+        Markets of which not all is read up to it are `behind`: a gap of theirs is not believed, and one that is told
+        already ends by what is known.
+        """
         for sample in samples:
             self._take(sample)
         for pair in self._pairs.values():
@@ -291,7 +294,7 @@ class Divergences:
         alerts: list[Alert] = []
         for pair in both.values():
             pair.is_same = pair.is_same or _is_same_coin(pair, ratios)
-            if any(leg.place in behind for leg in pair.legs.values()):
+            if pair.going is None and any(leg.place in behind for leg in pair.legs.values()):
                 pair.suspicion = None
             elif pair.is_same and (alert := pair.look(tick, rules)) is not None:
                 alerts.append(alert)

@@ -156,7 +156,7 @@ class Window:
 
     def _refresh(self) -> None:
         lows = self._buckets[BUCKETS:]
-        self.high = max(self._buckets)
+        self.high = max(self._buckets[:BUCKETS])
         self.low = min(lows) or min(low for low in lows if low)
 
     def _clear(self) -> None:

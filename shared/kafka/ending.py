@@ -1,43 +1,51 @@
 """Ending a Kafka producer within seconds, also when Kafka stands still."""
 
 import asyncio
+from collections.abc import Iterable
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
 _WITHIN_S = 2.0
-_ABANDONED_WITHIN_S = 60.0
-"""Longer than a connection that is just being made may take (`request_timeout_ms`)."""
 
 
 async def discard(producer: AIOKafkaProducer) -> None:
-    """Close a producer for good: nothing of it reaches Kafka afterwards. What is not acknowledged then is given up.
+    """Close a producer for good. What is not acknowledged within two seconds is given up.
 
-    Raises TimeoutError when it cannot be ended, and then nothing but the end of the process does.
+    Nothing is sent afterwards; what already lies in a socket's buffers may still arrive.
     """
+    transports = _transports(producer)  # of a connection that is being closed the client keeps none
     try:
         async with asyncio.timeout(_WITHIN_S):
             await producer.stop()
     except TimeoutError:
-        async with asyncio.timeout(_ABANDONED_WITHIN_S):
-            await _abandon(producer)
+        await _abandon(producer, [*transports, *_transports(producer)])
 
 
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    """End what stop() waits for without end: batches that cannot arrive.
+def _transports(producer: AIOKafkaProducer) -> list[asyncio.WriteTransport]:
+    return [one._writer.transport for one in producer.client._conns.values() if one.connected()]
 
-    The client's own ways to close wait as well: until what is written has been taken, and for news of the cluster that
-    nobody asks for any more.
+
+async def _abandon(producer: AIOKafkaProducer, transports: Iterable[asyncio.WriteTransport]) -> None:
+    """End what stop() waits for without end: batches that cannot arrive, bytes that nobody takes, and, once the client
+    is closed, news of the cluster that nobody asks for any more.
     """
-    client = producer.client
-    client._maybe_wait_metadata = client._get_conn = _nothing
+    client, sender = producer.client, producer._sender
+    own = [task for task in (client._sync_task, sender.sender_task) if task is not None]
+    ending = {*own, *(task for task in asyncio.all_tasks() if _sends_for(sender, task))}
+    for task in ending:
+        task.cancel()
+    for transport in transports:
+        transport.abort()
     for connection in client._conns.values():
-        if connection.connected():
-            connection._writer.transport.abort()
-    await client.close()
-    if client._md_update_fut is not None:
-        client._md_update_fut.set_result(False)
-    await producer._sender.close()
+        connection.close()
+    producer._message_accumulator.fail_all(KafkaConnectionError("given up"))
+    if ending:
+        await asyncio.wait(ending)
 
 
-async def _nothing(*_: object, **__: object) -> None:
-    return None
+def _sends_for(sender: object, task: asyncio.Task[Any]) -> bool:
+    """Whether a task is a request of this sender, which keeps no list of them."""
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    return frame is not None and frame.f_code.co_name == "_send_produce_req" and frame.f_locals.get("self") is sender

@@ -82,6 +82,11 @@ class PartitionReader:
         """Records between `position` and the log's end as of the last fetch."""
         return max(0, (self._consumer.highwater(partition) or position) - position)
 
+    def is_at_end(self, partition: TopicPartition, position: int) -> bool:
+        """Whether everything before the log's end was read, as of the last fetch; False before the first."""
+        end = self._consumer.highwater(partition)
+        return end is not None and end <= position
+
     async def stamps_ms(self, offsets: Mapping[TopicPartition, int], within_s: float) -> dict[TopicPartition, int]:
         """When the broker took the record at each offset; those that it does not send in time are left out.
 

@@ -3,6 +3,7 @@ import random
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -11,7 +12,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from shared.errors import Unreachable, WrongUse
-from shared.kafka import PartitionReader, create_topics, make_producer, wait_until_reachable
+from shared.kafka import PartitionReader, create_topics, discard, make_producer, wait_until_reachable
 from shared.settings import KafkaSettings
 from shared.topics import FEED, TOPICS, TRADES
 
@@ -183,3 +184,17 @@ async def publish(settings: KafkaSettings, counts: dict[int, int], value: bytes 
                 await producer.send_and_wait(TRADES.name, value, partition=partition)
     finally:
         await producer.stop()
+
+
+async def test_a_producer_ends_whose_connection_nobody_reads_any_more(kafka: KafkaSettings, kafka_frozen: Any) -> None:
+    producer = make_producer(kafka, "test")
+    await producer.start()
+    await producer.send_and_wait(TRADES.name, b"{}")
+    writers = [connection._writer for connection in producer.client._conns.values()]
+    with kafka_frozen():
+        for writer in writers:
+            writer.write(bytes(32 << 20))  # more than sockets take
+        await discard(producer)
+        await asyncio.sleep(0)
+        assert all(writer.is_closing() for writer in writers)
+    assert not [task for task in asyncio.all_tasks() if "aiokafka" in repr(task)]

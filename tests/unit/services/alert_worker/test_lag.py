@@ -4,12 +4,14 @@ import heapq
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
+from services.alert_worker.on_the_way import OnTheWay
 from services.alert_worker.watch import Watch
 from shared.partitioning import partition_of, symbol_key
 
 PARTITIONS = 8
-TURN_US, ON_THE_WAY_US = 20_000, 60_000
+TURN_US = 20_000
 IN_TIME_S = 0.005
 COINS = ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA")
 DEEPEST_S = 40.5
@@ -40,20 +42,35 @@ def number_of(trade):
 
 def read(fall, late_s, behind=frozenset()):
     """What a live watch says when each trade is read so much later; partitions that have none, and are not known to be
-    `behind`, follow our clock."""
-    watch, alerts, offsets = Watch(PARTITIONS), [], [count() for _ in range(PARTITIONS)]
+    `behind`, follow our clock, as far as records have taken to come lately."""
+    watch, alerts, offsets, way = Watch(PARTITIONS), [], [count() for _ in range(PARTITIONS)], OnTheWay()
     waiting = [(trade.received_at_us + late_s(at, trade) * 1e6, n, trade) for n, (at, trade) in enumerate(fall)]
     heapq.heapify(waiting)
     for now_us in range(int(waiting[0][0]), int(max(waiting)[0]) + 2_000_000, TURN_US):
         batch = {}
         while waiting and waiting[0][0] <= now_us:
             trade = heapq.heappop(waiting)[2]
+            way.note(trade.received_at_us, now_us)
             number = number_of(trade)
             batch.setdefault(number, []).append((next(offsets[number]), trade))
         for number, records in batch.items():
             alerts += watch.observe_all(records, number)
-        alerts += watch.run_on(now_us - ON_THE_WAY_US, set(range(PARTITIONS)) - batch.keys() - behind)
+        alerts += watch.run_on(now_us - way.longest_us(now_us), set(range(PARTITIONS)) - batch.keys() - behind)
     return [one.alert for one in alerts]
+
+
+@pytest.fixture
+def gap(make_market):
+    """(second, trade)s of six coins on both exchanges; bitcoin falls by 7 % on Upbit alone at second 120, and is back
+    at 300. Upbit is quiet."""
+    trades = []
+    for place, coin in enumerate(COINS):
+        here, there = make_market(f"KRW-{coin}"), make_market(f"USDT-{coin}", "binance")
+        wide = (lambda at: 130_200_000.0 if 120 <= at < 300 else 140_000_000.0) if coin == "BTC" else lambda _: 140e6
+        trades += here.path(wide, 420.0, rate=0.3, seed=place)
+        trades += there.path(lambda _: 100_000_000.0, 420.0, rate=2.0, seed=place + 10)
+    first_us = min(trade.received_at_us for trade in trades)
+    return [((trade.received_at_us - first_us) / 1e6, trade) for trade in trades]
 
 
 def assert_one_story(alerts):
@@ -87,3 +104,30 @@ def test_it_is_one_where_its_exchange_is_not_heard_for_a_while(fall, stalled_s) 
         return max(IN_TIME_S, until_s - at) if trade.exchange == "upbit" and at > DEEPEST_S else IN_TIME_S
 
     assert_one_story(read(fall, late_s))
+
+
+def delayed(story, by_s):
+    """The same, heard from Upbit so much later."""
+    for at, trade in story:
+        received_at_us = trade.received_at_us + int(by_s(at) * 1e6)
+        yield at, replace(trade, received_at_us=received_at_us) if trade.exchange == "upbit" else trade
+
+
+def assert_told_and_over(alerts):
+    gaps = [alert for alert in alerts if alert.kind == "divergence"]
+    assert [(alert.base, alert.state) for alert in gaps] == [("BTC", "open"), ("BTC", "resolve")]
+
+
+@pytest.mark.parametrize("hiccup_s", [0.0, 5.0])
+@pytest.mark.parametrize("later_s", [0.0, 0.3])
+def test_a_gap_is_told_and_ends_though_a_record_comes_late_now_and_then(gap, hiccup_s, later_s) -> None:
+    """While idle partitions are given more time for it, they are not taken for ones that are behind."""
+
+    def late_s(at, trade):
+        return hiccup_s if at % 4 < 0.5 and trade.exchange == "binance" else IN_TIME_S
+
+    assert_told_and_over(read(delayed(gap, lambda _: later_s), late_s))
+
+
+def test_a_gap_that_is_told_ends_though_one_exchange_is_heard_too_late_from_then_on(gap) -> None:
+    assert_told_and_over(read(delayed(gap, lambda at: 2.6 if at > 200 else 0.0), lambda at, trade: IN_TIME_S))

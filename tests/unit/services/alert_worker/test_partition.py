@@ -128,6 +128,13 @@ def test_one_odd_print_moves_nothing(watch, market, price) -> None:
     assert watch(trades) == []
 
 
+@pytest.mark.parametrize("silence_s", [12, 20, 40])
+def test_a_spike_that_nobody_trades_by_after_a_silence_is_no_fall_either(watch, market, silence_s) -> None:
+    at = [*range(0, 120, 4), 120, 122, *range(122 + silence_s, 262 + silence_s, 4)]
+    trades = [market.trade(n, second, 100_000 * (1.05 if 120 <= second <= 122 else 1)) for n, second in enumerate(at)]
+    assert watch(trades) == []
+
+
 def test_the_same_odd_print_told_twice_is_still_one(watch, market) -> None:
     trades = [market.trade(n, n / 10, 1_000 if n == 300 else 130_000_000) for n in range(600)]
     assert watch([*trades[:301], *trades[300:]]) == []

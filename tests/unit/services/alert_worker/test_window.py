@@ -78,3 +78,10 @@ def test_what_did_not_stand_is_taken_back() -> None:
     window, _ = walked([(0, 100), (10_000_000, 60), (1_000_000, 101)])
     window.disown(1_700_000_000_000_000 + 9_000_000, -1)
     assert (window.high, window.low) == (101, 100)
+
+
+def test_a_spike_that_stood_through_a_silence_is_taken_back_with_all_its_buckets() -> None:
+    window, _ = walked([(0, 100), (10_000_000, 160), (1_000_000, 160), (20_000_000, 99)])
+    window.disown(1_700_000_000_000_000 + 9_000_000, 1)
+    assert (window.high, window.low) == (100, 99)
+    assert window.extremes(12)[0] == 100
