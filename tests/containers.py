@@ -14,7 +14,17 @@ from tests.unit.deploy.compose_file import Service, services
 
 _STARTS_WITHIN_S = 90
 _KAFKA, _POSTGRES, _REDIS = 9094, 5432, 6379  # inside; Kafka's is the listener that is for this machine
-_REDIS_COMMAND = ["valkey-server", "--protected-mode", "no", "--save", "", "--maxmemory-policy", "noeviction"]
+_REDIS_COMMAND = [
+    "valkey-server",
+    "--protected-mode",
+    "no",
+    "--save",
+    "",
+    "--appendonly",
+    "yes",
+    "--maxmemory-policy",
+    "noeviction",
+]
 
 
 class Containers:

@@ -234,7 +234,8 @@ class Outbox:
 
     def next_action(self, now_us: int) -> Action | Together | None:
         """What to do now; None when there is nothing, or nothing yet."""
-        waiting = [e for e in self._waiting.values() if not self._holds(e, now_us)]
+        gathers = self._gathers(now_us)
+        waiting = [e for e in self._waiting.values() if not self._holds(e, now_us, gathers=gathers)]
         self._gather(waiting, now_us)
         due: list[tuple[int, int, _Episode | _Group]] = [
             (-_RANKS[e.now.severity], e.untold[0][0], e) for e in waiting if e.group is None
@@ -281,14 +282,22 @@ class Outbox:
         """The episode's picture cannot be shown."""
         self._episode(episode_id).picture = None
 
-    def _holds(self, episode: _Episode, now_us: int) -> bool:
+    def _holds(self, episode: _Episode, now_us: int, *, gathers: bool) -> bool:
         """Whether an episode of which nobody was told waits: for others like it, or because of quiet hours."""
-        if episode.is_new and _is_gathering(episode.now, now_us):
+        if gathers and episode.is_new and episode.now.kind == NOTICE:
             return True
         if not episode.is_new or not self._quiet.hold(episode.now.severity, now_us):
             return False
         episode.held_as = episode.now.severity
         return True
+
+    def _gathers(self, now_us: int) -> bool:
+        """Whether the first of what exchanges say still waits for others; when it has waited, all go with it."""
+        return all(
+            now_us - one.now.decided_at_us < GATHER_US
+            for one in self._waiting.values()
+            if one.is_new and one.now.kind == NOTICE
+        )
 
     def _gather(self, waiting: list[_Episode], now_us: int) -> None:
         """Put new episodes together where there are many."""
@@ -417,10 +426,6 @@ def _is_last(alert_id: str) -> bool:
 
 def _goes_in(alert: Alert, reason: Reason) -> bool:
     return (alert.kind == NOTICE) == (reason == "notices")
-
-
-def _is_gathering(alert: Alert, now_us: int) -> bool:
-    return alert.kind == NOTICE and now_us - alert.decided_at_us < GATHER_US
 
 
 def _action(episode: _Episode) -> Action:

@@ -52,7 +52,7 @@ async def test_each_database_is_of_the_version_that_its_name_says(
     connection = await asyncpg.connect(each_database.dsn.get_secret_value())
     version = await connection.fetchval("SHOW server_version")
     await connection.close()
-    assert f"[postgresql-{version.split('.')[0]}]" in request.node.name
+    assert request.node.name.endswith(("[container]", f"[postgresql-{version.split('.')[0]}]"))
 
 
 async def test_each_redis_is_of_the_version_that_its_name_says(
@@ -62,4 +62,4 @@ async def test_each_redis_is_of_the_version_that_its_name_says(
         about = await client.info("server")
     kind = "valkey" if "valkey_version" in about else "redis"
     major = about[f"{kind}_version"].split(".")[0]
-    assert f"[{kind}-{major}]" in request.node.name
+    assert request.node.name.endswith(("[container]", f"[{kind}-{major}]"))

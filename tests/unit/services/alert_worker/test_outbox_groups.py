@@ -334,10 +334,10 @@ def test_slack_away_for_ten_minutes_of_a_storm_costs_no_alert_and_the_worst_is_t
     assert len(done) <= 2 + opened // MOST_DETAILS
 
 
-def said(name: str, make_alert: Callable[..., Alert], **fields: object) -> Alert:
+def said(name: str, make_alert: Callable[..., Alert], at_us: int = NOW) -> Alert:
     return make_alert(
         "open", episode_id=name, alert_id=f"{name}-notice", kind="notice", detectors=["notice"], direction="none",
-        severity="notice", symbol=f"KRW-{name}", changes=["listed"], decided_at_us=NOW, **fields,
+        severity="notice", symbol=f"KRW-{name}", changes=["listed"], decided_at_us=at_us,
     )  # fmt: skip
 
 
@@ -354,6 +354,15 @@ def test_what_an_exchange_says_of_many_is_one_message_and_of_few_one_each(make_a
     few.add(*(said(f"N{n}", make_alert) for n in range(MANY - 1)))
     few.now += GATHER_US
     assert [type(few.step()) for _ in range(MANY)] == [Action] * (MANY - 1) + [type(None)]
+
+
+def test_all_go_with_the_first_when_it_has_waited(make_alert) -> None:
+    world = World()
+    world.add(*(said(f"N{n}", make_alert, NOW + n * 400_000) for n in range(MANY)))
+    world.now += GATHER_US
+    action = world.step()
+    assert isinstance(action, Together)
+    assert len(action.members) == MANY
 
 
 def test_moves_and_notices_are_not_put_together(make_alert) -> None:
