@@ -8,9 +8,12 @@ from services.cli.demo.picture import Picture
 from services.cli.demo.services import SINKS
 from services.cli.demo.supervision import Supervisor
 from services.cli.stores import Positions
+from shared.topics import FEED, ORDERBOOKS, TICKERS, TRADES
 
 LIMIT_S = 60.0
 _QUIET_S = 1.0
+_PRODUCED = {topic.name for topic in (TRADES, TICKERS, ORDERBOOKS, FEED)}
+"""The alert worker writes its state for as long as it runs."""
 _SLACK_S = 15.0
 
 
@@ -32,24 +35,28 @@ async def drain(monitor: Monitor, supervisor: Supervisor, picture: Picture) -> l
 
 
 async def _at_rest(monitor: Monitor, deadline_s: float, *, stores: bool) -> bool:
-    """Wait until Kafka has not grown for a moment and, if asked, the stores hold all of it. False at the deadline."""
+    """Wait until what producers write has not grown for a moment and, if asked, the stores hold all of it.
+
+    False at the deadline.
+    """
     last: Positions = {}
     since_s = monotonic()
-    async for progress_ends, behind in _looks(monitor, deadline_s):
-        if progress_ends != last or (stores and behind):
-            last, since_s = progress_ends, monotonic()
+    async for ends, behind in _looks(monitor, deadline_s):
+        if ends != last or (stores and behind):
+            last, since_s = ends, monotonic()
         elif monotonic() - since_s >= _QUIET_S:
             return True
     return False
 
 
 async def _looks(monitor: Monitor, deadline_s: float) -> AsyncIterator[tuple[Positions, int]]:
-    """Kafka's ends and how many records the stores are behind, whenever the monitor has looked anew."""
+    """Ends of what producers write, and how many records the stores lack, whenever the monitor has looked anew."""
     while monotonic() < deadline_s:
         await monitor.looked()
         progress = monitor.progress
         if progress is not None:
-            yield progress.ends, sum(progress.behind_in_all(sink) for sink in SINKS)
+            ends = {place: end for place, end in progress.ends.items() if place[0] in _PRODUCED}
+            yield ends, sum(progress.behind_in_all(sink) for sink in SINKS)
 
 
 def _behind(monitor: Monitor) -> list[str]:
