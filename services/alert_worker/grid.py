@@ -74,14 +74,6 @@ class Grid(Generic[Entry]):
         """Let time run on by our clock, while nothing is left to read; say whether ticks closed."""
         return self._heard >= ENOUGH_HEARD and self._run_on(now_us - self.delay_us)
 
-    def is_sane(self, traded_at_us: int, received_at_us: int) -> bool:
-        """Say whether the trade's time is near the exchange's running clock."""
-        return self.least_delay_us <= received_at_us - traded_at_us <= self.most_delay_us
-
-    def place(self, tick: int, entry: Entry) -> None:
-        """Let an entry wait for its tick; when that is closed already, for the next one that closes."""
-        self.waiting_at.setdefault(tick, []).append(entry)
-
     def take(self) -> Iterator[tuple[int, list[Entry]]]:
         """The closed ticks that have entries, oldest first, and forget them."""
         for tick in sorted(tick for tick in self.waiting_at if tick <= self.closed):
