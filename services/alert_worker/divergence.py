@@ -9,7 +9,8 @@ What is usual for a pair is learnt from the exchanges' own minutes, too, where b
 By default it fires when the change is at least one per cent and six times what is usual for the pair, three per cent
 while that is not known, and still stands twenty seconds later: one exchange leads the other by seconds all the time.
 That it stands is shown by trades: a price that was not renewed meanwhile proves nothing, for it may be our feed that
-stalled; nor is one compared whose trades we are too slow to read. It is over when the gap is back for half a minute,
+stalled; nor is one compared whose trades we are too slow to read. What it was before has to have stood as long, too: who
+begins to look in the middle of a fall that is taken back would take the way back for the change. It is over when the gap is back for half a minute,
 when it went no further for half an hour, or when one of the two fell silent.
 """
 
@@ -162,6 +163,9 @@ class Pair:
             before, direction = self._change_to(now, self._least(rules))
         if not direction:
             return None
+        if self.suspicion is None and now.tick - self.history.oldest.tick <= STANDS_TICKS:
+            self.history = GapWindow([now])  # which of the two is usual, nobody can know yet
+            return None
         if self.suspicion is None:
             self.suspicion = (direction, now.tick)
         since = self.suspicion[1]
@@ -217,7 +221,8 @@ class Pair:
 
     def _end(self, going: Going, tick: int) -> Alert:
         now = _both(tick, self.legs[0], self.legs[1])
-        self.going, self.history = None, GapWindow([now])
+        stood_since = now.tick if going.back_since is None else going.back_since
+        self.going, self.history = None, GapWindow([msgspec.structs.replace(now, tick=stood_since)])
         return self._record(going, "resolve", now)
 
     def _record(self, going: Going, state: AlertState, now: Both) -> Alert:

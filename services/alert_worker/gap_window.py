@@ -36,6 +36,11 @@ class GapWindow:
         return len(self._lines) // _LINE.size
 
     @property
+    def oldest(self) -> Both:
+        """The oldest boundary. Raises struct.error when there is none."""
+        return Both(*_LINE.unpack(self._lines[: _LINE.size]))
+
+    @property
     def newest(self) -> Both:
         """The newest boundary. Raises struct.error when there is none."""
         return Both(*_LINE.unpack(self._lines[-_LINE.size :]))
