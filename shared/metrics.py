@@ -62,6 +62,10 @@ STANDBY = Gauge("tapewatch_standby", "1 while another copy owns this shard", ["r
 TRADES_IGNORED = Counter(
     "tapewatch_trades_ignored_total", "Trades not judged: a time far off the exchange's clock, or an absurd price"
 )
+PRICES_NOT_COMPARED = Counter(
+    "tapewatch_prices_not_compared_total",
+    "Times that a coin's prices on two exchanges were not compared, because one side's trades are read too slowly",
+)
 ALERTS = Counter("tapewatch_alerts_total", "Alert records published", ["state", "kind"])
 ALERTS_SUPPRESSED = Counter("tapewatch_alerts_suppressed_total", "Alerts not told, by reason", ["reason"])
 RULES_REFUSED = Gauge("tapewatch_rules_file_refused", "1 while the rules file is broken and the old rules are kept")

@@ -28,7 +28,7 @@ from shared.clock import NowMicros, now_us
 from shared.events import Alert, Candle, DetectorSnapshot, Instrument, Trade
 from shared.kafka import PartitionReader
 from shared.liveness import Liveness
-from shared.metrics import ALERTS, ALERTS_SUPPRESSED, TRADES_IGNORED
+from shared.metrics import ALERTS, ALERTS_SUPPRESSED, PRICES_NOT_COMPARED, TRADES_IGNORED
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS as ALERTS_TOPIC
@@ -182,6 +182,7 @@ class Detection:
     async def _go_on(self, stop: asyncio.Event) -> None:
         turns = self._partitions
         turn, next_save, next_told_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns), 0.0
+        not_compared = self._watch.not_compared
         while not stop.is_set():
             if self._rules is not self._watch.rules:
                 rules = self._rules
@@ -193,6 +194,8 @@ class Detection:
                 self._hear(partition, batch.pop(partition, []))
             decided = [one for partition, records in batch.items() for one in self._observe(partition, records)]
             decided += self._run_on(batch)
+            PRICES_NOT_COMPARED.inc(self._watch.not_compared - not_compared)
+            not_compared = self._watch.not_compared
             await self._publish(decided)
             await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))

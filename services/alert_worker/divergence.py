@@ -118,6 +118,10 @@ class Pair:
         """Whether nothing is known but one side's price, if that."""
         return len(self.legs) < 2 and not self.past and not self.baseline.oldest
 
+    def is_of(self, places: Collection[Place]) -> bool:
+        """Whether one side is among these markets."""
+        return any(leg.place in places for leg in self.legs.values())
+
     @property
     def ratio(self) -> float:
         """Price here over price there."""
@@ -281,6 +285,10 @@ class Divergences:
         if known is None or known.tick < sample.tick:
             self._take(sample)
 
+    def left_out(self, behind: Collection[Place]) -> int:
+        """How many coins are not compared while these markets are behind."""
+        return sum(pair.going is None and pair.is_of(behind) for pair in self._pairs.values() if len(pair.legs) == 2)
+
     def look(
         self, tick: int, samples: Iterable[Sample], rules: Ruleset = DEFAULTS, behind: Collection[Place] = ()
     ) -> list[Alert]:
@@ -299,7 +307,7 @@ class Divergences:
         alerts: list[Alert] = []
         for pair in both.values():
             pair.is_same = pair.is_same or _is_same_coin(pair, ratios)
-            if pair.going is None and any(leg.place in behind for leg in pair.legs.values()):
+            if pair.going is None and pair.is_of(behind):
                 pair.suspicion = None
             elif pair.is_same and (alert := pair.look(tick, rules)) is not None:
                 alerts.append(alert)

@@ -41,6 +41,8 @@ class Watch:
         self.partitions = [Partition(rules) for _ in range(partitions)]
         self.is_live = True
         """Whether a partition that is far behind is left behind; not while what was missed is being read."""
+        self.not_compared = 0
+        """How often a coin's prices on two exchanges were not compared, because one side is read too slowly."""
         self._joining = Joining()
         self._storms: dict[str, Storm] = {"down": Storm("down"), "up": Storm("up")}
         self._pending: dict[str, Decided] = {}
@@ -203,8 +205,9 @@ class Watch:
             self._divergences, self._halts, self._closes = Divergences(), Halts(), deque()
         self._compared = tick
         self._learn_until(tick)
-        found = [samples[market] for market in sorted(samples)]
-        alerts = self._divergences.look(tick, found, self.rules, self._behind(tick))
+        found, behind = [samples[market] for market in sorted(samples)], self._behind(tick)
+        self.not_compared += self._divergences.left_out(behind)
+        alerts = self._divergences.look(tick, found, self.rules, behind)
         alerts += self._halts.look(tick, [(of[1], reports[of]) for of in sorted(reports)], self.rules)
         return [Decided(alert, self._delay_us()) for alert in alerts]
 

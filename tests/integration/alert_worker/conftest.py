@@ -93,6 +93,10 @@ class Worker:
         """Wait until it killed itself at a fail-point."""
         assert await self._ended() == -signal.SIGKILL
 
+    async def ended(self) -> int:
+        """The exit code, once it ended by itself."""
+        return await asyncio.wait_for(self._ended(), 30)
+
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self.process is not None

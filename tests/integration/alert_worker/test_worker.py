@@ -3,10 +3,13 @@
 import asyncio
 
 import msgspec
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from services.alert_worker.partition import Partition
 from shared.clock import now_us
 from shared.events import Control
+from shared.topics import DETECTOR_STATE
 
 STATES = ["open", "escalate", "resolve"]
 
@@ -196,3 +199,19 @@ async def test_killed_it_goes_on_with_what_it_told_though_it_knows_more_of_the_m
     await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
     assert {alert.episode_id for alert in await alerts()} == {(await alerts())[0].episode_id}
     assert len(slack.parents) == 1
+
+
+async def test_state_that_kafka_does_not_take_ends_it(worker, publish, crash, fresh_topics) -> None:
+    """It is saved beside the decisions, and a fault there is nobody's to miss."""
+    await worker.start()
+    await worker.watching()
+    await publish(crash(now_us() - 12_000_000, until_s=4.0))
+    admin = AIOKafkaAdminClient(bootstrap_servers=fresh_topics.bootstrap_servers)
+    await admin.start()
+    try:
+        tiny = ConfigResource(ConfigResourceType.TOPIC, DETECTOR_STATE.name, {"max.message.bytes": "100"})
+        await admin.alter_configs([tiny])
+    finally:
+        await admin.close()
+    assert await worker.ended() == 1
+    assert any(b"MessageSizeTooLarge" in line for line in worker.log)

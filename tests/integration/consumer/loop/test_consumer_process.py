@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
@@ -15,6 +16,7 @@ from services.consumer.refill import LIVE_S
 from shared.events import Ticker
 from shared.partitioning import partition_of
 from shared.topics import DEAD_LETTERS, FEED, TICKERS, TRADES
+from tests.faults.tcp_proxy import TcpProxy, Weather
 
 Start = Callable[..., Any]
 
@@ -211,15 +213,25 @@ async def test_an_empty_redis_has_live_prices_before_its_trades_and_the_quiet_on
 async def test_an_empty_redis_stays_live_while_it_is_filled_again(
     tape: Any, cache: Any, start_consumer: Start, tmp_path: Path
 ) -> None:
-    """Many old tickers are read beside the loop, and a market that goes on does not wait for all of them."""
+    """Many old tickers are read beside the loop, and a market that goes on does not wait for all of them.
+
+    Redis is some way off, so that the market goes on while anything is written.
+    """
     for number in range(20_000):
         await tape.send(ticker(f"QUIET{number % 50}", 1 + number), TICKERS)
     await tape.producer.flush()
     await asyncio.sleep(LIVE_S + 0.5)
     living = asyncio.create_task(send_every_moment(tape, "LIVE", 0.01))
-    start_consumer()
-    await cache.until_there(*(f"ticker:upbit:QUIET{number}" for number in range(50)))
-    living.cancel()
+    near = urlsplit(cache.settings.url.get_secret_value())
+    async with TcpProxy(near.port or 6379) as far:
+        far.weather = Weather(latency_s=0.04)
+        login = near.netloc.rpartition("@")[0]
+        process = start_consumer(REDIS__URL=near._replace(netloc=f"{login}@{far.address}").geturl())
+        for number in range(19_950, 20_000):
+            while await cache.client.hget(f"ticker:upbit:QUIET{number % 50}", "event_at_us") != b"%d" % (1 + number):
+                await asyncio.sleep(0.02)
+        living.cancel()
+        process.kill(signal.SIGKILL)
 
     slices = [json.loads(line)["slices"] for line in (tmp_path / "journal").read_text().splitlines()]
     older = [n for n, of_batch in enumerate(slices) if all(a == b for *_, a, b in of_batch)]

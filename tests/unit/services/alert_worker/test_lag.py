@@ -40,10 +40,15 @@ def number_of(trade):
     return partition_of(symbol_key(trade.exchange, trade.symbol), PARTITIONS)
 
 
-def read(fall, late_s, behind=frozenset()):
+@pytest.fixture
+def watch():
+    return Watch(PARTITIONS)
+
+
+def read(watch, fall, late_s, behind=frozenset()):
     """What a live watch says when each trade is read so much later; partitions that have none, and are not known to be
     `behind`, follow our clock, as far as records have taken to come lately."""
-    watch, alerts, offsets, way = Watch(PARTITIONS), [], [count() for _ in range(PARTITIONS)], OnTheWay()
+    alerts, offsets, way = [], [count() for _ in range(PARTITIONS)], OnTheWay()
     waiting = [(trade.received_at_us + late_s(at, trade) * 1e6, n, trade) for n, (at, trade) in enumerate(fall)]
     heapq.heapify(waiting)
     for now_us in range(int(waiting[0][0]), int(max(waiting)[0]) + 2_000_000, TURN_US):
@@ -80,30 +85,32 @@ def assert_one_story(alerts):
     assert alerts[-1].state == "resolve"
 
 
-def test_a_fall_that_is_read_in_time_is_one_story(fall) -> None:
-    assert_one_story(read(fall, lambda at, trade: IN_TIME_S))
+def test_a_fall_that_is_read_in_time_is_one_story(watch, fall) -> None:
+    assert_one_story(read(watch, fall, lambda at, trade: IN_TIME_S))
+    assert watch.not_compared == 0
 
 
 @pytest.mark.parametrize("speed", [0.3, 0.5, 0.8])
-def test_it_is_one_where_its_partition_is_read_more_slowly_than_it_grows(fall, speed) -> None:
+def test_it_is_one_where_its_partition_is_read_more_slowly_than_it_grows(watch, fall, speed) -> None:
     """The others are compared without it meanwhile, and its old price is no gap."""
     slow = next(number_of(trade) for _, trade in fall if trade.symbol == "KRW-BTC")
 
     def late_s(at, trade):
         return max(IN_TIME_S, (at - DEEPEST_S) * (1 / speed - 1)) if number_of(trade) == slow else IN_TIME_S
 
-    assert_one_story(read(fall, late_s, behind={slow}))
+    assert_one_story(read(watch, fall, late_s, behind={slow}))
+    assert watch.not_compared > 0
 
 
 @pytest.mark.parametrize("stalled_s", [3.0, 12.0, 24.0, 28.0])
-def test_it_is_one_where_its_exchange_is_not_heard_for_a_while(fall, stalled_s) -> None:
+def test_it_is_one_where_its_exchange_is_not_heard_for_a_while(watch, fall, stalled_s) -> None:
     """What was not heard of is no price that stands."""
 
     def late_s(at, trade):
         until_s = DEEPEST_S + stalled_s
         return max(IN_TIME_S, until_s - at) if trade.exchange == "upbit" and at > DEEPEST_S else IN_TIME_S
 
-    assert_one_story(read(fall, late_s))
+    assert_one_story(read(watch, fall, late_s))
 
 
 def delayed(story, by_s):
@@ -120,14 +127,14 @@ def assert_told_and_over(alerts):
 
 @pytest.mark.parametrize("hiccup_s", [0.0, 5.0])
 @pytest.mark.parametrize("later_s", [0.0, 0.3])
-def test_a_gap_is_told_and_ends_though_a_record_comes_late_now_and_then(gap, hiccup_s, later_s) -> None:
+def test_a_gap_is_told_and_ends_though_a_record_comes_late_now_and_then(watch, gap, hiccup_s, later_s) -> None:
     """While idle partitions are given more time for it, they are not taken for ones that are behind."""
 
     def late_s(at, trade):
         return hiccup_s if at % 4 < 0.5 and trade.exchange == "binance" else IN_TIME_S
 
-    assert_told_and_over(read(delayed(gap, lambda _: later_s), late_s))
+    assert_told_and_over(read(watch, delayed(gap, lambda _: later_s), late_s))
 
 
-def test_a_gap_that_is_told_ends_though_one_exchange_is_heard_too_late_from_then_on(gap) -> None:
-    assert_told_and_over(read(delayed(gap, lambda at: 2.6 if at > 200 else 0.0), lambda at, trade: IN_TIME_S))
+def test_a_gap_that_is_told_ends_though_one_exchange_is_heard_too_late_from_then_on(watch, gap) -> None:
+    assert_told_and_over(read(watch, delayed(gap, lambda at: 2.6 if at > 200 else 0.0), lambda at, trade: IN_TIME_S))
