@@ -9,9 +9,9 @@ What is usual for a pair is learnt from the exchanges' own minutes, too, where b
 By default it fires when the change is at least one per cent and six times what is usual for the pair, three per cent
 while that is not known, and still stands twenty seconds later: one exchange leads the other by seconds all the time.
 That it stands is shown by trades: a price that was not renewed meanwhile proves nothing, for it may be our feed that
-stalled; nor is one compared whose trades we are too slow to read. What it was before has to have stood as long, too: who
-begins to look in the middle of a fall that is taken back would take the way back for the change. It is over when the gap is back for half a minute,
-when it went no further for half an hour, or when one of the two fell silent.
+stalled; nor is one compared whose trades we are too slow to read. What it was before has to have stood as long, too:
+who begins to look in the middle of a fall that is taken back would take the way back for the change. It is over when
+the gap is back for half a minute, when it went no further for half an hour, or when one of the two fell silent.
 """
 
 import math

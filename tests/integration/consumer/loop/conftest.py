@@ -150,6 +150,13 @@ class Cache:
             await asyncio.sleep(0.02)
             there = await self.client.exists(*keys)
 
+    async def until_newest(self, event_at_us: dict[str, bytes]) -> None:
+        """Return once every ticker is the one of that time, by key."""
+        found: dict[str, bytes | None] = {}
+        while found != event_at_us:
+            await asyncio.sleep(0.02)
+            found = {key: await self.client.hget(key, "event_at_us") for key in event_at_us}
+
     async def until_holding(self, expected: dict[tuple[str, str], list[int]]) -> None:
         """Return once as many trades are there as expected; the comparison of which is the test's."""
         wanted = sum(map(len, expected.values()))

@@ -227,9 +227,8 @@ async def test_an_empty_redis_stays_live_while_it_is_filled_again(
         far.weather = Weather(latency_s=0.04)
         login = near.netloc.rpartition("@")[0]
         process = start_consumer(REDIS__URL=near._replace(netloc=f"{login}@{far.address}").geturl())
-        for number in range(19_950, 20_000):
-            while await cache.client.hget(f"ticker:upbit:QUIET{number % 50}", "event_at_us") != b"%d" % (1 + number):
-                await asyncio.sleep(0.02)
+        newest = {f"ticker:upbit:QUIET{number % 50}": b"%d" % (1 + number) for number in range(19_950, 20_000)}
+        await cache.until_newest(newest)
         living.cancel()
         process.kill(signal.SIGKILL)
 
