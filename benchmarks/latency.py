@@ -23,8 +23,8 @@ from shared.topics import TRADES
 from shared.wire import decode
 
 SECONDS = 20
-WARM_UP_S = 15
-"""A broker that has just been started compiles its code and fills its heap for so long."""
+WARM_UP_S = 60
+"""A broker that has just been started compiles its code for so long."""
 BARS_MS = {1_000: (10, 10), 5_000: (20, 25), 20_000: (40, 50)}
 
 

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.rig import CONSUMERS, Rig, cpu_s, rig
 from devstack.ports import Port
+from devstack.stack import Options
 from services.cli.demo.options import DemoOptions
 from services.cli.demo.services import Service
 from services.cli.demo.simulated import Simulated
@@ -85,7 +86,7 @@ async def measure(rate: int) -> Figures:
     with TemporaryDirectory() as scratch:
         directory = Path(scratch)
         wanted, pages = services(directory)
-        async with market(directory, rate) as simulated, rig(wanted, **_told(simulated)) as one:
+        async with market(directory, rate) as simulated, rig(wanted, servers=Options(), **_told(simulated)) as one:
             async with asyncio.timeout(_SUBSCRIBED_WITHIN_S):
                 while (await simulated.status())["subscriptions"] < 2 * (2 * COINS + BOOKS):  # noqa: ASYNC110
                     await asyncio.sleep(0.2)  # in another process

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from devstack.stack import ServerAddresses, Stack
+from devstack.stack import Options, ServerAddresses, Stack
 from services.cli.demo.database import bring_up_to_date
 from services.cli.demo.services import Service, journal
 from services.cli.demo.supervision import Supervisor, cpu_seconds
@@ -18,6 +18,9 @@ from shared.settings import Settings, load_settings
 
 SINKS = ("redis", "postgres")
 CONSUMERS = tuple(Service(f"consumer-{sink}", ("consumer", sink)) for sink in SINKS)
+SERVERS = Options(kafka_heap_mb=1024, lives_long=True)
+"""A broker as it runs for months: with the heap that Kafka's own start script gives it, and compiled well."""
+
 _POLL_S = 0.02
 _PATIENCE_S = 300.0
 
@@ -80,9 +83,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(services: Sequence[Service] = CONSUMERS, **told: str) -> AsyncIterator[Rig]:
+async def rig(
+    services: Sequence[Service] = CONSUMERS, *, servers: Options = SERVERS, **told: str
+) -> AsyncIterator[Rig]:
     """Servers with topics and tables, and `services` over them, told the settings `told`; all of it temporary."""
-    async with Stack(given=ServerAddresses()) as stack:
+    async with Stack(given=ServerAddresses(), options=servers) as stack:
         directory = stack.root / "services"
         directory.mkdir(mode=0o700)
         own = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}

@@ -89,7 +89,8 @@ def properties(node: int, ports: Mapping[int, tuple[int, int]], data: Path, extr
 class Kafka:
     """One node that is broker and controller. `peers` holds the ports of every node, its own among them.
 
-    With `logins` it asks who is there, but for clients of the first port, who are its administrators.
+    With `logins` it asks who is there, but for clients of the first port, who are its administrators. One that
+    `lives_long` spends its first minute on compiling well, and takes two thirds of the processor time from then on.
     """
 
     root: Path
@@ -97,6 +98,7 @@ class Kafka:
     peers: Mapping[int, tuple[Port, Port]] = field(default_factory=lambda: {1: (Port(), Port())})
     cluster_id: str = field(default_factory=kafka_id)
     heap_mb: int = 320
+    lives_long: bool = False
     extra: Mapping[str, str] = field(default_factory=dict)
     logins: LoginListener | None = None
     cache: Path = field(default_factory=cache_directory)
@@ -152,7 +154,7 @@ class Kafka:
             f"-Xmx{self.heap_mb}m",
             # A collection stops the broker for some 20 ms, however much is young: so as seldom as may be.
             f"-Xmn{self.heap_mb - _OLD_MB}m",
-            "-XX:TieredStopAtLevel=1",
+            *(() if self.lives_long else ("-XX:TieredStopAtLevel=1",)),
             "-XX:+UseSerialGC",
             "-XX:-UsePerfData",
             f"-Dlog4j2.configurationFile={self.root / 'log4j2.xml'}",

@@ -49,7 +49,7 @@ class ServerAddresses:
 class Options:
     """Ports that a person wants (None: a free one), and how much memory the servers may take.
 
-    `kafka_logins`: services log in to Kafka, by a port of their own.
+    `kafka_logins`: services log in to Kafka, by a port of their own. `lives_long`: Kafka is set for hours, not minutes.
     """
 
     kafka_port: int | None = None
@@ -57,6 +57,7 @@ class Options:
     redis_port: int | None = None
     kafka_logins: bool = False
     kafka_heap_mb: int = 320
+    lives_long: bool = False
     redis_maxmemory: str = "256mb"
 
 
@@ -85,7 +86,13 @@ class Stack:
         path = self._directory.path
         self.kafka_logins = LoginListener() if options.kafka_logins and not self._given.kafka else None
         ports = Port(options.kafka_port), Port()
-        kafka = Kafka(path / "kafka", peers={1: ports}, heap_mb=options.kafka_heap_mb, logins=self.kafka_logins)
+        kafka = Kafka(
+            path / "kafka",
+            peers={1: ports},
+            heap_mb=options.kafka_heap_mb,
+            lives_long=options.lives_long,
+            logins=self.kafka_logins,
+        )
         postgres = Postgres(path / "postgres", Port(options.postgres_port))
         redis = Valkey(path / "valkey", Port(options.redis_port), maxmemory=options.redis_maxmemory)
         self.kafka = None if self._given.kafka else Server(kafka, progress)
