@@ -187,5 +187,5 @@ def kafka_cluster(
         for port in pair:  # every node's configuration names them all, so they are settled now
             port.asked = port.pick("Kafka")
     cluster_id = kafka_id()
-    recipes = (Kafka(root / str(n), n, peers, cluster_id, heap_mb, extra or {}, name=f"Kafka {n}") for n in peers)
+    recipes = (Kafka(root / str(n), n, peers, cluster_id, heap_mb, extra=extra or {}, name=f"Kafka {n}") for n in peers)
     return [Server(recipe, progress) for recipe in recipes]
