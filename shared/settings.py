@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from shared import redaction, settings_sources
 from shared.errors import WrongUse
@@ -172,6 +172,19 @@ class WatchdogSettings(Section):
     heartbeat_url: SecretStr | None = Field(default=None, description="called all the time; its silence is an alarm")
 
 
+class DeadLettersSettings(Section):
+    """What a consumer does with records that it cannot read; a few are kept as dead letters, at a flood it stops."""
+
+    flood_until: AwareDatetime | None = Field(
+        default=None, description="unreadable records that Kafka took before this time are kept, however many"
+    )
+
+    @property
+    def flood_until_ms(self) -> int:
+        """The same in milliseconds, as Kafka stamps records; 0 without one."""
+        return 0 if self.flood_until is None else int(self.flood_until.timestamp() * 1000)
+
+
 class LogSettings(Section):
     """What is logged and how; the batch journal is one JSON line a written batch, for measuring."""
 
@@ -207,6 +220,7 @@ class Settings(Section):
     metrics: MetricsSettings = MetricsSettings()
     liveness: LivenessSettings = LivenessSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
+    dead_letters: DeadLettersSettings = DeadLettersSettings()
     log: LogSettings = LogSettings()
     state: StateSettings = StateSettings()
     start: StartSettings = StartSettings()

@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.advice import advise_kafka
 from services.consumer.dead_letters import DeadLetterPublisher
+from services.consumer.flood_watch import FloodWatch
 from services.consumer.journal import Journal
 from services.consumer.loop import Consumer
 from services.consumer.membership import Membership
@@ -112,7 +113,9 @@ async def serve(
         await reader.start(positions)
         journal = at_end.enter_context(Journal(settings.log.batch_journal, sink_name))
         dead_letters = DeadLetterPublisher(producer, name, now_us)
-        consumer = Consumer(sink, reader, dead_letters, journal, now_us, row.batch_records, positions, refill)
+        through_ms = settings.dead_letters.flood_until_ms
+        flood = FloodWatch(settings.kafka, name, sink.refuses, dict(positions), through_ms)
+        consumer = Consumer(sink, reader, dead_letters, journal, flood, now_us, row.batch_records, positions, refill)
         log.info("consuming", partitions=len(positions))
         async with asyncio.TaskGroup() as tasks:
             watch.consumer = consumer

@@ -20,13 +20,14 @@ class Record(Protocol):
     """What is read of a Kafka client's record."""
 
     offset: int
+    timestamp: int
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Poison:
-    """A record that cannot be stored, with where it lies and why."""
+    """A record that cannot be stored, with where it lies, when Kafka took it, and why."""
 
     topic: str
     partition: int
@@ -34,6 +35,7 @@ class Poison:
     reason: str
     value: bytes | None
     schema: str | None
+    taken_at_ms: int
 
 
 def read_batch(
@@ -118,4 +120,4 @@ def _home(exchange: str, symbol: str, partitions: int) -> int:
 def _poison(topic: str, partition: int, record: Record, reason: str) -> Poison:
     schema = dict(record.headers).get(SCHEMA_HEADER)
     spelled = None if schema is None else schema[:64].decode(errors="replace")
-    return Poison(topic, partition, record.offset, reason, record.value, spelled)
+    return Poison(topic, partition, record.offset, reason, record.value, spelled, record.timestamp)

@@ -12,8 +12,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.consumer.batch import Batch
 from services.consumer.dead_letters import DeadLetterPublisher
-from services.consumer.decode import Poison, read_batch
-from services.consumer.flood import Flood
+from services.consumer.decode import read_batch
+from services.consumer.flood_watch import FloodWatch
 from services.consumer.journal import Journal
 from services.consumer.refill import Refill, in_place
 from services.consumer.sinks.base import Sink, Written
@@ -41,13 +41,13 @@ class Consumer:
     reader: PartitionReader
     dead_letters: DeadLetterPublisher
     journal: Journal
+    flood: FloodWatch
     now_us: NowMicros
     batch_records: int
     positions: dict[TopicPartition, int]
     refill: Refill = field(default_factory=Refill)
     stored: dict[TopicPartition, int] = field(default_factory=dict)
     started_at: dict[TopicPartition, int] = field(init=False)
-    _flood: Flood = field(default_factory=Flood)
     _refreshed_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Consumer:
         except UnknownSchema as error:
             raise TapewatchError(str(error)) from None
         records = sum(map(len, found.values()))
-        self._stop_at_flood(records, poison)
+        await self.flood.look(found, poison)
         await self.dead_letters.publish(poison)
         self.positions |= _ends(batch)
         return records, batch
@@ -109,13 +109,6 @@ class Consumer:
         rest = [partition for partition in self.positions if partition not in first]
         room = self.batch_records - sum(map(len, found.values()))
         return found | await self.reader.batch(0 if found else wait_ms, room, only=rest)
-
-    def _stop_at_flood(self, records: int, poison: list[Poison]) -> None:
-        if self._flood.see(records, len(poison)):
-            raise TapewatchError(
-                "more than half of the last thousand records could not be read: likelier this program is wrong than "
-                f"all of them. The position has not moved; the last reason was: {poison[-1].reason}"
-            )
 
     async def _write(self, batch: Batch) -> None:
         metrics.BATCHES_TRIED.labels(self.sink.name).inc()

@@ -5,7 +5,7 @@ from services.consumer.decode import Poison
 
 
 def poison(value: bytes | None) -> Poison:
-    return Poison("tape.trades.v1", 3, 1234, "not a trade/1", value, "trade/1")
+    return Poison("tape.trades.v1", 3, 1234, "not a trade/1", value, "trade/1", 17)
 
 
 def test_a_dead_letter_says_where_the_record_lies_and_who_could_not_read_it() -> None:

@@ -21,6 +21,7 @@ class Record:
     offset: int
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = tuple(HEADERS_OF_EVENT[Trade])
+    timestamp: int = 17
 
 
 def admit_all(_: object) -> None:
@@ -57,6 +58,7 @@ def test_the_unreadable_are_told_apart_and_the_rest_goes_on(make_trade: Callable
     assert batch.slices[0].next_offset == 6
     assert [(p.topic, p.partition, p.offset) for p in poison] == [(*KEY, offset) for offset in (0, 1, 2, 4, 5)]
     assert poison[0].value == b"{"
+    assert poison[0].taken_at_ms == 17
     assert poison[1].reason == "the record has no value"
     assert poison[2].schema is None
     assert poison[4].schema == "ticker/1"
