@@ -1,11 +1,14 @@
 """The whole product, end to end: real servers, every service a process of its own, judged by what was published."""
 
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 
 from tests.e2e.conftest import assert_nothing_amiss
 
@@ -51,6 +54,24 @@ def test_a_calm_market_says_nothing_and_control_c_reckons(start_demo: StartDemo)
     assert_nothing_amiss(report)
     assert report["alerts"] == []
     assert report["slack"] == {"messages": 0, "updates": 0, "rejected": 0}
+
+
+@pytest.mark.long
+def test_a_trade_that_a_store_lost_is_told_and_ends_it_with_1(start_demo: StartDemo) -> None:
+    demo = start_demo("--scenario", "calm")
+    demo.until(lambda: demo.output.count(" market open: ") >= 2, "open market")
+    [directory] = re.findall(r"TAPEWATCH_CONFIG=(\S+)/look\.toml", demo.output)
+    port = urlsplit((Path(directory) / "redis-writer.url").read_text(encoding="ascii")).port
+    with Redis(port=port or 0) as redis:
+        [(entry, _)] = redis.xrange("trades:upbit:KRW-BTC", count=1)
+        assert redis.xdel("trades:upbit:KRW-BTC", entry) == 1
+    demo.process.send_signal(signal.SIGINT)
+    assert demo.wait() == 1, demo.output
+    report = demo.report()
+    assert report["ok"] is False
+    assert report["redis"]["trade"]["lost"] == 1
+    assert report["postgres"]["trade"]["lost"] == report["kafka"]["trade"]["lost"] == 0
+    assert "not ok" in demo.output
 
 
 @pytest.mark.long
