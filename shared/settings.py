@@ -170,6 +170,7 @@ class WatchdogSettings(Section):
     host: str | None = Field(default=None, description="what people call this machine; absent: its own name")
     webhook_url: SecretStr | None = Field(default=None, description="a second way to people, any that takes JSON")
     heartbeat_url: SecretStr | None = Field(default=None, description="called all the time; its silence is an alarm")
+    heartbeat_every_s: int = Field(default=20, ge=1, le=3600)
 
 
 class DeadLettersSettings(Section):

@@ -32,7 +32,7 @@ for unit in "$@"; do
     tapewatch-consumer@*) want consumer ;;
     tapewatch-setup) want migrate ;;
     tapewatch-alert-worker) want alert-worker ;;
-    tapewatch-watchdog) want watchdog ;;
+    tapewatch-watchdog | tapewatch-deadman) want watchdog ;;
     *) echo "install.sh: no unit is called $unit: there are $(cd "$here" && echo tapewatch-*.service)" >&2; exit 2 ;;
   esac
 done

@@ -18,9 +18,13 @@ def watchdog() -> None:
 def deadman(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where heartbeats are posted: /heartbeat")] = 9470,
     listen: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    within: Annotated[float, typer.Option(min=5, help="Seconds without a heartbeat that are an alarm.")] = 60.0,
+    within: Annotated[
+        float, typer.Option(min=5, help="Seconds without a heartbeat that are an alarm: those of three, at least.")
+    ] = 60.0,
 ) -> None:
     """The other side of WATCHDOG__HEARTBEAT_URL, on a host that does not go down with the first: tells who fell silent.
+
+    Slack and the second way are set as the watchdog's; STATE__DIRECTORY keeps who was heard and what is to be told.
 
     Example: tapewatch deadman --listen 0.0.0.0 --within 60
     """

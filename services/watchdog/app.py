@@ -8,16 +8,17 @@ from typing import Protocol
 
 import structlog
 
-from services.watchdog import deadman, outbox
+from services.watchdog import deadman
 from services.watchdog.changes import Change, with_end
+from services.watchdog.delivery import Delivery
 from services.watchdog.memory import Sight, observe
 from services.watchdog.message import Context, Message, render, shortened
 from services.watchdog.observation import End
 from services.watchdog.probed_host import ProbedHost
 from services.watchdog.store import Kept, Store
 from services.watchdog.systemd_host import SystemdHost
-from services.watchdog.ways import NotTold, SlackBot, Way, Webhook
-from services.watchdog.wording import WORDINGS, Wording
+from services.watchdog.ways import SlackBot, Way, Webhook
+from services.watchdog.wording import WORDINGS
 from shared import lifecycle
 from shared.clock import NowMicros, now_us
 from shared.liveness import Liveness
@@ -30,7 +31,6 @@ LOG_LINES = 5
 OWN_UNIT = "tapewatch-watchdog.service"
 _ENDED_WITHIN_US = 60_000_000
 """An end that lies further back is not why a part went down now."""
-_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 log = structlog.get_logger(__name__)
 
 
@@ -63,12 +63,13 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     """Watch and tell until `stop`."""
     own = settings.watchdog
     host: Host = ProbedHost(dict(own.probes)) if own.probes else SystemdHost(own.units, own.target, OWN_UNIT)
-    watchdog = Watchdog(host, choose_ways(settings), Store(settings.state.directory), settings, now_us)
+    store = Store(settings.state.directory, "watchdog", Kept)
+    watchdog = Watchdog(host, choose_ways(settings), store, settings, now_us)
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(watchdog.deliver(way)) for way in watchdog.ways]
+        beside = watchdog.delivery.start(tasks)
         if own.heartbeat_url is not None:
-            url = own.heartbeat_url.get_secret_value()
-            beside.append(tasks.create_task(deadman.send_heartbeats(url, host_name(settings))))
+            url, name = own.heartbeat_url.get_secret_value(), host_name(settings)
+            beside.append(tasks.create_task(deadman.send_heartbeats(url, name, own.heartbeat_every_s)))
         await watchdog.watch(stop, liveness.moved)
         for task in beside:
             task.cancel()
@@ -95,40 +96,36 @@ def choose_ways(settings: Settings) -> list[Way]:
 
 
 class Watchdog:
-    """Looks, decides, and delivers."""
+    """Looks, decides, and has it told."""
 
     def __init__(
-        self, host: Host, ways: Sequence[Way], store: Store, settings: Settings, now: NowMicros = now_us
+        self, host: Host, ways: Sequence[Way], store: Store[Kept], settings: Settings, now: NowMicros = now_us
     ) -> None:
-        self.ways = ways
         self._host, self._store, self._now = host, store, now
-        self._name = host_name(settings)
-        self._wording: Wording = WORDINGS[settings.alerts.language]
-        self._kept = store.load()
-        self._wake = {way.name: asyncio.Event() for way in ways}
-        self._kept = replace(
-            self._kept, outboxes={way.name: self._kept.outboxes.get(way.name, outbox.Outbox()) for way in ways}
-        )
+        self._name, self._wording = host_name(settings), WORDINGS[settings.alerts.language]
+        kept = store.load()
+        self._memory = kept.memory
+        self.delivery = Delivery(ways, kept.outboxes, self._wording.given_up, self._save)
 
     async def watch(self, stop: asyncio.Event, moved: Callable[[str], None]) -> None:
         """Look once a second until `stop`. Raises Unreachable when nothing can be seen."""
         looks = 0
         while not stop.is_set():
-            sight = await self._host.look(list(self._kept.memory.parts))
-            memory, changes = observe(self._kept.memory, sight, self._now())
+            sight = await self._host.look(list(self._memory.parts))
+            memory, changes = observe(self._memory, sight, self._now())
             messages = [await self._message(change) for change in changes]
-            boxes = {name: outbox.add(box, messages) for name, box in self._kept.outboxes.items()}
-            self._kept = Kept(memory, boxes)
+            self._memory = memory
+            self.delivery.add(messages)
             if changes or looks % round(SAVE_EVERY_S / LOOK_EVERY_S) == 0:
-                self._store.save(self._kept)
-            if messages:
-                for wake in self._wake.values():
-                    wake.set()
+                self._save()
             up = sum(seen.phase == "up" for seen in sight.parts)
             moved(f"{up} of {len(sight.parts)} parts up")
             looks += 1
-            await _sleep(LOOK_EVERY_S, stop)
-        self._store.save(self._kept)
+            await unless_stopped(LOOK_EVERY_S, stop)
+        self._save()
+
+    def _save(self) -> None:
+        self._store.save(Kept(self._memory, self.delivery.outboxes))
 
     async def _message(self, change: Change) -> Message:
         if change.kind in ("down", "looping", "restarted"):
@@ -139,32 +136,9 @@ class Watchdog:
         log.warning("change", part=change.part, kind=change.kind, text=message.text)
         return message
 
-    async def deliver(self, way: Way) -> None:
-        """Tell what waits for one way, in order, as long as it takes. Goes on until cancelled."""
-        pause_s = _RETRY_S
-        while True:
-            box = self._kept.outboxes[way.name]
-            if not box.waiting:
-                self._wake[way.name].clear()
-                await self._wake[way.name].wait()
-                continue
-            message = outbox.first(box, self._wording.given_up)
-            try:
-                ts = await way.tell(message, outbox.thread_of(box, message))
-            except NotTold as error:
-                again_in_s = pause_s if error.again_in_s is None else error.again_in_s
-                log.warning("not told yet", way=way.name, reason=str(error), again_in_s=again_in_s)
-                await asyncio.sleep(again_in_s)
-                pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
-                continue
-            pause_s = _RETRY_S
-            self._kept = replace(
-                self._kept, outboxes={**self._kept.outboxes, way.name: outbox.told(self._kept.outboxes[way.name], ts)}
-            )
-            self._store.save(self._kept)
 
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+async def unless_stopped(seconds: float, stop: asyncio.Event) -> None:
+    """Rest for so long, or until `stop`."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

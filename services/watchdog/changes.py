@@ -13,7 +13,7 @@ from services.watchdog.observation import End, Observation
 Told = Literal["unseen", "up", "down", "looping", "stopped"]
 ChangeKind = Literal[
     "down", "looping", "stopped", "restarted", "back", "started", "not_started",
-    "all_stopped", "all_started", "rebooted", "watchdog_back", "canary_overdue", "canary_back",
+    "all_stopped", "all_started", "rebooted", "watchdog_back", "canary_overdue", "canary_back", "silent", "heard",
 ]  # fmt: skip
 
 _S = 1_000_000

@@ -12,13 +12,15 @@ from services.watchdog.changes import Change, ChangeKind
 from services.watchdog.wording import Wording
 
 HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT, LINE_LIMIT = 150, 2_000, 2_500, 300
-OPENS: frozenset[ChangeKind] = frozenset({"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue"})
-CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back"})
+OPENS: frozenset[ChangeKind] = frozenset(
+    {"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue", "silent"}
+)
+CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back", "heard"})
 _KST = timezone(timedelta(hours=9))
 _EMOJI = {
     "down": "🔴", "looping": "🔁", "stopped": "⏹️", "restarted": "🟡", "back": "✅", "started": "✅",
     "not_started": "🔴", "all_stopped": "⏹️", "all_started": "✅", "rebooted": "🟡", "watchdog_back": "🟡",
-    "canary_overdue": "🔇", "canary_back": "✅",
+    "canary_overdue": "🔇", "canary_back": "✅", "silent": "🔴", "heard": "✅",
 }  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def _headline(change: Change, context: Context, wording: Wording) -> str:
         part=change.part,
         host=context.host,
         why=_why(change, wording),
-        away=duration(change.down_us or 0, wording),
+        away=duration(change.at_us - change.since_us if change.down_us is None else change.down_us, wording),
         status=change.status or "?",
     )
     one = change.absences

@@ -1,26 +1,26 @@
 """The far end of the dead man's switch as a process: hears the heartbeats of other hosts, and tells who fell silent."""
 
 import asyncio
-import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 from aiohttp import web
 
-from services.watchdog.app import choose_ways
-from services.watchdog.deadman import Receiver
-from services.watchdog.message import Context, Message, render
-from services.watchdog.ways import NotTold, Way
+from services.watchdog import silences
+from services.watchdog.app import LOOK_EVERY_S, SAVE_EVERY_S, choose_ways, host_name, unless_stopped
+from services.watchdog.delivery import Delivery
+from services.watchdog.message import Context, render
+from services.watchdog.store import KeptHosts, Store
+from services.watchdog.ways import Way
 from services.watchdog.wording import WORDINGS
 from shared import lifecycle
-from shared.clock import now_us
+from shared.clock import NowMicros, now_us
 from shared.errors import WrongUse
 from shared.liveness import Liveness
 from shared.settings import Settings
 
-_LOOK_EVERY_S = 1.0
-_TRIES, _RETRY_S = 20, 3.0
+NAME_LIMIT = 200
 log = structlog.get_logger(__name__)
 
 
@@ -33,7 +33,8 @@ async def receive(  # noqa: PLR0913, PLR0917 - the command's options and what ev
     listen: str, port: int, within_s: float, settings: Settings, stop: asyncio.Event, liveness: Liveness
 ) -> None:
     """Listen and tell until `stop`. Raises WrongUse when the port cannot be had."""
-    receiver, ways = Receiver(within_s, now_us), choose_ways(settings)
+    store = Store(settings.state.directory, "deadman", KeptHosts)
+    receiver = Receiver(within_s, choose_ways(settings), store, settings)
     app = web.Application(client_max_size=4096)
     app.add_routes(receiver.routes())
     runner = web.AppRunner(app, access_log=None)
@@ -45,26 +46,66 @@ async def receive(  # noqa: PLR0913, PLR0917 - the command's options and what ev
         raise WrongUse(f"--port {port}: cannot listen on {listen}: {error.strerror}") from None
     log.info("listening", address=f"{listen}:{runner.addresses[0][1]}", within_s=within_s)
     try:
-        while not stop.is_set():
-            wording = WORDINGS[settings.alerts.language]
-            context = Context(socket.gethostname(), "ping it, then look at its console")
-            messages = [render(change, context, wording) for change in receiver.look()]
-            await asyncio.gather(*(_tell(way, messages) for way in ways))
-            liveness.moved("listening")
-            await asyncio.sleep(_LOOK_EVERY_S)
+        async with asyncio.TaskGroup() as tasks:
+            delivering = receiver.delivery.start(tasks)
+            await receiver.listen(stop, liveness.moved)
+            for task in delivering:
+                task.cancel()
     finally:
         await runner.cleanup()
 
 
-async def _tell(way: Way, messages: Sequence[Message]) -> None:
-    for message in messages:
-        log.warning("change", text=message.text)
-        for _ in range(_TRIES):
-            try:
-                await way.tell(message, None)
-                break
-            except NotTold as error:
-                log.warning("not told yet", way=way.name, reason=str(error))
-                await asyncio.sleep(error.again_in_s or _RETRY_S)
-        else:
-            log.error("given up", way=way.name, text=message.text)
+class Receiver:
+    """Hears, looks who is missing, and has it told."""
+
+    def __init__(
+        self, within_s: float, ways: Sequence[Way], store: Store[KeptHosts], settings: Settings, now: NowMicros = now_us
+    ) -> None:
+        self._within_us, self._now, self._store = int(within_s * 1_000_000), now, store
+        self._name, self._wording = host_name(settings), WORDINGS[settings.alerts.language]
+        kept = store.load()
+        self._hosts = kept.hosts
+        self.delivery = Delivery(ways, kept.outboxes, self._wording.given_up, self._save)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where a heartbeat is posted."""
+        return [web.post("/heartbeat", self._hear)]
+
+    async def _hear(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+        except ValueError:
+            body = None
+        host = str(body.get("host", ""))[:NAME_LIMIT] if isinstance(body, dict) else ""
+        if not host:
+            raise web.HTTPBadRequest(text='the body is {"host": "its name"}\n')
+        is_new = host not in self._hosts.known
+        try:
+            self._hosts = silences.hear(self._hosts, host, self._now())
+        except silences.TooManyHosts as error:
+            log.warning("a heartbeat was refused", host=host, reason=str(error))
+            raise web.HTTPServiceUnavailable(text=f"{error}\n") from None
+        if is_new:
+            log.info("heard of a host", host=host)
+            self._save()
+        return web.Response(text="heard\n")
+
+    async def listen(self, stop: asyncio.Event, moved: Callable[[str], None]) -> None:
+        """Look once a second who is missing, until `stop`."""
+        looks = 0
+        while not stop.is_set():
+            self._hosts, changes = silences.look(self._hosts, self._within_us, self._now())
+            messages = [render(one, Context(self._name, f"ping {one.part}"), self._wording) for one in changes]
+            for message in messages:
+                log.warning("change", text=message.text)
+            self.delivery.add(messages)
+            if changes or looks % round(SAVE_EVERY_S / LOOK_EVERY_S) == 0:
+                self._save()
+            silent = sum(host.silent_since_us is not None for host in self._hosts.known.values())
+            moved(f"{len(self._hosts.known) - silent} hosts heard, {silent} silent")
+            looks += 1
+            await unless_stopped(LOOK_EVERY_S, stop)
+        self._save()
+
+    def _save(self) -> None:
+        self._store.save(KeptHosts(self._hosts, self.delivery.outboxes))

@@ -44,6 +44,8 @@ ENGLISH = Wording(
         "watchdog_back": "WATCHDOG IS BACK · nobody watched {host} for {away}",
         "canary_overdue": "ALERTS DO NOT GET THROUGH · {part} on {host}: the test alert that goes round is overdue",
         "canary_back": "ALERTS GET THROUGH AGAIN · {part} on {host} after {away}",
+        "silent": "HOST IS SILENT · no sign of life from {part} for {away}, says {host}",
+        "heard": "HOST IS HEARD AGAIN · {part} after {away}",
     },
     ends={
         "exit": "exit status {detail}",
@@ -86,6 +88,8 @@ KOREAN = Wording(
         "watchdog_back": "감시 복귀 · {host}, {away} 동안 감시가 없었습니다",
         "canary_overdue": "알림 전달 안 됨 · {host}의 {part}: 주기적으로 도는 시험 알림이 제때 돌아오지 않았습니다",
         "canary_back": "알림 전달 복구 · {host}의 {part}, {away} 만에 복구",
+        "silent": "호스트 무응답 · {away} 동안 {part}의 신호가 없습니다 ({host}에서 확인)",
+        "heard": "호스트 신호 복구 · {part}, {away} 만에 신호가 다시 옵니다",
     },
     ends={
         "exit": "종료 코드 {detail}",

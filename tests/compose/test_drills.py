@@ -94,7 +94,7 @@ def test_a_hang_is_told(deployed: Deployment, before: int) -> None:
 def test_a_store_that_freezes_is_told_by_the_part_that_ends_and_nobody_else_restarts(
     deployed: Deployment, before: int
 ) -> None:
-    others = [name for name in parts() if name not in {"consumer-redis", "simulator"}]
+    others = [name for name in parts() if name not in {"consumer-redis", "simulator", "deadman"}]
     restarts = {name: deployed.inspect(name)["RestartCount"] for name in others}
     frozen_at = deployed.does("pause", "redis")
     try:

@@ -52,7 +52,7 @@ def test_every_part_is_asked_and_answers(prometheus: Prometheus) -> None:
         return {one["labels"]["part"]: one["health"] for one in prometheus.ask("targets")["activeTargets"]}
 
     until(lambda: set(health().values()) == {"up"}, HAS_FIGURES_WITHIN_S, lambda: str(health()))
-    assert health().keys() == parts().keys() - {"simulator"}
+    assert health().keys() == parts().keys() - {"simulator", "deadman"}
 
 
 def test_every_rule_is_taken_and_evaluated_without_an_error(prometheus: Prometheus) -> None:

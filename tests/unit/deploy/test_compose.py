@@ -180,7 +180,7 @@ def test_each_password_reaches_those_who_need_it_and_nobody_else() -> None:
 
 @every_part
 def test_only_who_must_speak_to_the_outside_can(name: str) -> None:
-    outside = {"producer-upbit", "producer-binance", "alert-worker", "watchdog", "simulator"}
+    outside = {"producer-upbit", "producer-binance", "alert-worker", "watchdog", "deadman", "simulator"}
     assert ("outside" in SERVICES[name]["networks"]) == (name in outside)
     assert "loopback" not in SERVICES[name]["networks"]
 
