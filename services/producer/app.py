@@ -51,7 +51,8 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     if shard.count > TRADES.partitions:
         raise WrongUse(f"--shard {shard}: there are {TRADES.partitions} partitions to share, so at most as many shards")
     own = _settings_of(settings, exchange)
-    selection = await lifecycle.unless_stopped(stop, _select(settings, exchange))
+    rest = Rest(exchange, own.rest_url)
+    selection = await lifecycle.unless_stopped(stop, _select(settings, rest, liveness))
     await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop, liveness.tells)
     await kafka.check_rights(settings.kafka, "producer")
     make_adapter = partial(_adapter, settings, exchange, own)
@@ -64,7 +65,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s))
     tail = await lifecycle.unless_stopped(stop, _tail(settings, adapter, shard))
     means = _means(adapter, publisher, shard)
-    filling = CandleFilling(exchange, own.rest_url, adapter.trade_exchange, shard, publisher, now_us)
+    filling = CandleFilling(rest, adapter.trade_exchange, shard, publisher, now_us)
     traded = {symbol for work in plan if work.carries_trades for symbol in work.symbols}
 
     def cover(markets: Sequence[Market]) -> None:
@@ -80,13 +81,14 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         owns = partial(_owns, shard, adapter.trade_exchange)
         news = ListNews(selection, publisher, list(dict.fromkeys(names)), owns, newcomers, now_us)
         publishing = group.create_task(publisher.run(), name="publisher")
-        telling = group.create_task(tell_progress(publisher, reading.feeds, liveness), name="progress")
+        telling = group.create_task(
+            tell_progress(publisher, reading.feeds, liveness, lambda: rest.wish), name="progress"
+        )
         candles = group.create_task(filling.run(settings.kafka), name="candles")
         reading.begin(
             Feed(work, means, unheard(tail, work.exchange, work.symbols), tail.clock_offset_us()) for work in plan
         )
         await news.take(selection.news)
-        rest = Rest(exchange, own.rest_url)
         asking = group.create_task(
             watch_list(rest, selection.known, own.list_every_s, now_us, news.take), name="list of markets"
         )
@@ -130,16 +132,17 @@ def _settings_of(settings: Settings, exchange: str) -> ExchangeSettings:
     return own
 
 
-async def _select(settings: Settings, exchange: str) -> Selection:
-    own = _settings_of(settings, exchange)
-    other = next(name for name in ADAPTERS if name != exchange)
+async def _select(settings: Settings, rest: Rest, liveness: Liveness) -> Selection:
+    own = _settings_of(settings, rest.exchange)
+    other = next(name for name in ADAPTERS if name != rest.exchange)
     return await select(
-        Rest(exchange, own.rest_url),
+        rest,
         Rest(other, _settings_of(settings, other).rest_url),
         own.symbols,
         own.orderbook_symbols if "orderbook" in own.channels else (),
         settings.start.wait_s,
         settings.state.directory,
+        liveness.waits,
     )
 
 

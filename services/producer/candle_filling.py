@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 from services.producer.candles import MINUTES
 from services.producer.exchanges.base import InvalidFrame, Listing
 from services.producer.publisher import Publisher
-from services.producer.rest import NoAnswer, fetch, make_session
+from services.producer.rest import NoAnswer, Rest, make_session
 from services.producer.stretches import DAY_US, Page, Stretches
 from services.producer.tokens import Budget
 from shared import metrics
@@ -35,7 +35,6 @@ _READ_AT_ONCE, _BETWEEN_READS_S = 500, 0.01
 """A day of all markets is a million records: read in small bites, so that no trade waits for them."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
-_BANNED_PAUSE_S = 600.0
 _OF_THE_MARKET = (400, 404)
 _NAMED = 20
 """So many markets without candles are told one by one; then it is no matter of the market."""
@@ -53,16 +52,14 @@ _held = msgspec.json.Decoder(_Held).decode
 
 
 class CandleFilling:
-    """The candles of one producer's markets. `rest`: which exchange is asked; `exchange`: whom they are told of."""
+    """The candles of one producer's markets. `rest`: who is asked; `exchange`: whom they are told of."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it is about, where it asks, whom it tells
-        self, rest: str, url: str, exchange: str, shard: Shard, publisher: Publisher, now_us: NowMicros
-    ) -> None:
-        self._rest, self._url, self._exchange, self._shard = rest, url.rstrip("/"), exchange, shard
+    def __init__(self, rest: Rest, exchange: str, shard: Shard, publisher: Publisher, now_us: NowMicros) -> None:
+        self._rest, self._exchange, self._shard = rest, exchange, shard
         self._publisher, self._now_us = publisher, now_us
         self._stretches = Stretches()
         self._listings: dict[str, Listing] = {}
-        self._minutes = MINUTES[rest]
+        self._minutes = MINUTES[rest.exchange]
         self._budget = Budget.shared(self._minutes.rates, shard.count)
         self._told: set[str] = set()
         self._failures = 0
@@ -103,7 +100,7 @@ class CandleFilling:
 
     async def _ask(self, session: aiohttp.ClientSession, page: Page, listing: Listing) -> None:
         try:
-            body = await fetch(session, self._url, self._minutes.path(page.symbol, page.before_us), MAX_BODY_BYTES)
+            body = await self._rest.fetch(session, self._minutes.path(page.symbol, page.before_us), MAX_BODY_BYTES)
             candles = self._minutes.read(body, self._exchange, listing, self._now_us())
         except InvalidFrame as error:
             self._give_up(page, "unreadable", str(error))
@@ -136,10 +133,7 @@ class CandleFilling:
     async def _pause(self, error: NoAnswer) -> None:
         """It is nobody's fault but the exchange's, or ours: nobody is asked for a while."""
         self._count("slow down" if error.status in (418, 429) else "unanswered")
-        pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._failures)
-        if error.status == 418:
-            pause_s = _BANNED_PAUSE_S
-        pause_s = max(pause_s, error.wait_s or 0.0)
+        pause_s = max(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._failures), self._rest.quiet_s)
         if not self._failures:
             self._announce("degraded", f"candles have to wait: {error}")
         self._failures = min(self._failures + 1, 10)
@@ -147,7 +141,7 @@ class CandleFilling:
         await asyncio.sleep(pause_s)
 
     def _count(self, outcome: str) -> None:
-        metrics.CANDLE_REQUESTS.labels(self._rest, outcome).inc()
+        metrics.CANDLE_REQUESTS.labels(self._rest.exchange, outcome).inc()
 
     def _announce(self, kind: FeedKind, reason: str, symbols: list[str] | None = None) -> None:
         event = FeedEvent(

@@ -3,18 +3,21 @@
 from typing import Literal, NamedTuple
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
 
-from services.producer.exchanges.base import ExchangeError, readable
+from services.producer.exchanges.base import TOO_LARGE, ExchangeError, readable
 
 _NOT_THERE_OR_NOT_FOR_US = frozenset({400, 401, 403, 404})
 _SLOW_DOWN = frozenset({418, 429})
+LONGEST_WAIT_S = 7 * 86_400.0
+"""More than twice the longest ban there is; whoever asks for more is not believed."""
 
 
 class Stale(Exception):
     """A connection that went silent."""
 
 
-EndingKind = Literal["closed", "handshake", "limited", "lost", "network", "refused", "stalled", "timeout"]
+EndingKind = Literal["closed", "handshake", "limited", "lost", "network", "refused", "stalled", "timeout", "too large"]
 
 
 class Ending(NamedTuple):
@@ -36,7 +39,7 @@ def classify(error: BaseException) -> Ending | None:
         return _closed(error)
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        wait_s = _seconds(error.response.headers.get("Retry-After", ""))
+        wait_s = retry_after_s(error.response.headers.get("Retry-After", ""))
         if status in _SLOW_DOWN:
             return Ending("limited", f"HTTP {status} to the handshake", wait_at_least_s=max(wait_s, 1.0))
         return Ending("handshake", f"HTTP {status} to the handshake", status in _NOT_THERE_OR_NOT_FOR_US, wait_s)
@@ -49,7 +52,14 @@ def classify(error: BaseException) -> Ending | None:
     return None
 
 
+def is_too_large(error: ConnectionClosed) -> bool:
+    """Whether we hung up ourselves, on a frame longer than we read: our close code is 1009, and not an answer."""
+    return error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG and not error.rcvd_then_sent
+
+
 def _closed(error: ConnectionClosed) -> Ending:
+    if is_too_large(error):
+        return Ending("too large", f"a frame {TOO_LARGE}")
     if error.rcvd is None:
         return Ending("lost", readable(error))
     limited = error.rcvd.code == 1008
@@ -57,5 +67,6 @@ def _closed(error: ConnectionClosed) -> Ending:
     return Ending("limited" if limited else "closed", words, wait_at_least_s=1.0 if limited else 0.0)
 
 
-def _seconds(retry_after: str) -> float:
-    return min(float(retry_after), 600.0) if retry_after.isascii() and retry_after.isdigit() else 0.0
+def retry_after_s(header: str) -> float:
+    """For how many seconds a Retry-After header wants us to wait; 0 when it does not say so in seconds."""
+    return min(float(header), LONGEST_WAIT_S) if header.isascii() and header.isdigit() else 0.0

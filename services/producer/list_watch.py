@@ -30,13 +30,16 @@ async def watch_list(
     """Go on until cancelled; `take` hears what every list changed, were it nothing."""
     refusals = 0
     while True:
-        await asyncio.sleep(pause_s(every_s, refusals, random.random()))
+        await asyncio.sleep(max(pause_s(every_s, refusals, random.random()), rest.quiet_s))
         try:
             fresh = await rest.markets(known.markets)
         except ListUnavailable as error:
             refusals += 1
             LISTS.labels(rest.exchange, "refused").inc()
-            log.warning("the exchange gave no list", exchange=rest.exchange, reason=str(error), in_a_row=refusals)
+            log.warning(
+                "the exchange gave no list", exchange=rest.exchange, reason=str(error), in_a_row=refusals,
+                wants_us_to_wait_s=round(error.wait_s),
+            )  # fmt: skip
             continue
         refusals = 0
         LISTS.labels(rest.exchange, "read").inc()

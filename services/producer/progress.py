@@ -6,7 +6,7 @@ start over, for a new process would have lost what this one holds.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from services.producer.feed import Feed
 from services.producer.lanes import Place
@@ -43,15 +43,17 @@ class Held:
         return sorted(found)
 
 
-async def tell_progress(publisher: Publisher, feeds: Sequence[Feed], liveness: Liveness) -> None:
-    """Go on until cancelled."""
+async def tell_progress(
+    publisher: Publisher, feeds: Sequence[Feed], liveness: Liveness, more: Callable[[], str] = str
+) -> None:
+    """Go on until cancelled. `more`: what else there is to say of the exchange, empty for nothing."""
     seen, unacknowledged_s, held, clock = 0, 0.0, Held(), asyncio.get_running_loop().time
     while True:
         await asyncio.sleep(_EVERY_S)
         moved, seen = publisher.acknowledged - seen, publisher.acknowledged
         up = sum(feed.is_up for feed in feeds)
         unacknowledged_s = 0.0 if moved or publisher.is_idle else unacknowledged_s + _EVERY_S
-        connected = _connected(feeds, up)
+        connected = "; ".join(filter(None, (_connected(feeds, up), more())))
         if publisher.is_away:
             liveness.waits(f"Kafka is away, holding what comes; {connected}")
         elif moved and (up or not feeds):

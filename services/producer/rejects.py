@@ -100,15 +100,23 @@ class Flood:
 
 
 def dead_letter(  # noqa: PLR0913  # a record's fields
-    frame: str | bytes, reason: str, *, exchange: str, connection: str, suppressed: int, at_us: int
+    frame: str | bytes,
+    reason: str,
+    *,
+    exchange: str,
+    connection: str,
+    suppressed: int,
+    at_us: int,
+    at_least_bytes: int = 0,
 ) -> DeadLetter:
-    """A frame with where it came from; the first 64 KiB of it are kept."""
+    """A frame with where it came from; the first 64 KiB of it are kept. `at_least_bytes`: what is known of its length
+    where it was not read to its end."""
     payload = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
     return DeadLetter(
         reason=readable(reason),
         at_us=at_us,
         payload=b64encode(payload[:MAX_PAYLOAD_BYTES]).decode(),
-        payload_bytes=len(payload),
+        payload_bytes=max(len(payload), at_least_bytes),
         reader=f"producer-{exchange}",
         exchange=exchange,
         connection=connection,

@@ -10,14 +10,21 @@ from urllib.parse import quote
 import aiohttp
 
 from services.producer.catalogue import CATALOGUES, InvalidList, Market
+from services.producer.endings import retry_after_s
 
 MAX_BODY_BYTES = 64 << 20
 MOST_BY_NAME = 50
 """So many markets are asked for one by one after a list: a sixth of what Binance answers in a minute."""
 
+BANNED_S = 600.0
+"""How long nothing is asked after HTTP 418 that does not say how long: bans begin at two minutes, and grow."""
+
+_ROUNDED_S = 1.0
+"""Exchanges count whole seconds."""
 _BY_NAME_WITHIN_S = 20.0
 _NO_SUCH_MARKET = b"-1121"
 """Binance's code in an answer with HTTP 400; without it the question was refused, not answered."""
+_BANNED = 418
 _MOST_SAID_BYTES = 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 T = TypeVar("T")
@@ -25,23 +32,59 @@ T = TypeVar("T")
 
 class NoAnswer(Exception):
     """The exchange did not answer as it should; the text says why. `status`: its HTTP status, where there is one;
-    `wait_s`: how long it wants us to wait, where it says so; `said`: how its answer begins."""
+    `wait_s`: how long it wants us to wait, 0 where it does not say so; `said`: how its answer begins."""
 
-    def __init__(self, reason: str, status: int | None = None, wait_s: float | None = None, said: bytes = b"") -> None:
+    def __init__(self, reason: str, status: int | None = None, wait_s: float = 0.0, said: bytes = b"") -> None:
         super().__init__(reason)
         self.status, self.wait_s, self.said = status, wait_s, said
 
 
 class ListUnavailable(Exception):
-    """The exchange did not give its list; the text says why."""
+    """The exchange did not give its list; the text says why. `wait_s`: for how long it wants no question, else 0."""
+
+    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
 
 
 class Rest:
-    """One exchange's REST address. Sends no Origin header: Upbit limits requests that carry one far more."""
+    """One exchange's REST address, and the one way there for everybody in this process who asks.
+
+    Whoever goes on asking an exchange that wants to be left alone is banned, and for longer each time. So nothing at
+    all is asked before the time that it named is over. Sends no Origin header: Upbit limits requests that carry one far
+    more.
+    """
 
     def __init__(self, exchange: str, url: str) -> None:
         self.exchange = exchange
         self.url = url.rstrip("/")
+        self._quiet_until_s = 0.0
+        self._refusal, self._refusal_status = "", 0
+
+    @property
+    def quiet_s(self) -> float:
+        """For how many seconds more the exchange wants not to be asked; 0 when it may be."""
+        return max(0.0, self._quiet_until_s - asyncio.get_running_loop().time())
+
+    @property
+    def wish(self) -> str:
+        """The same in words; empty when it may be asked."""
+        left_s = self.quiet_s
+        return f"{self.exchange} wants no questions for {left_s:.0f} s: {self._refusal}" if left_s else ""
+
+    async def fetch(self, session: aiohttp.ClientSession, path: str, most_bytes: int) -> bytes:
+        """The body under a path. Raises NoAnswer; without a question while the exchange wants none."""
+        if left_s := self.quiet_s:
+            raise NoAnswer(self.wish, self._refusal_status, left_s)
+        try:
+            return await fetch(session, self.url, path, most_bytes)
+        except NoAnswer as error:
+            wait_s = error.wait_s or (BANNED_S if error.status == _BANNED else 0.0)
+            if wait_s:
+                until_s = asyncio.get_running_loop().time() + wait_s + _ROUNDED_S
+                self._quiet_until_s = max(self._quiet_until_s, until_s)
+                self._refusal, self._refusal_status = str(error), error.status or 0
+            raise
 
     async def markets(self, known: Iterable[Market] = ()) -> list[Market]:
         """Everything that the exchange lists. Raises ListUnavailable.
@@ -84,9 +127,9 @@ class Rest:
     async def _fetch(self, path: str, read: Callable[[bytes], T]) -> T:
         try:
             async with make_session() as session:
-                return read(await fetch(session, self.url, path, MAX_BODY_BYTES))
+                return read(await self.fetch(session, path, MAX_BODY_BYTES))
         except NoAnswer as error:
-            raise ListUnavailable(str(error)) from error
+            raise ListUnavailable(str(error), self.quiet_s) from error
         except InvalidList as error:
             raise ListUnavailable(f"{self.url} sent a list that cannot be read: {error}") from None
 
@@ -101,8 +144,7 @@ async def fetch(session: aiohttp.ClientSession, url: str, path: str, most_bytes:
     try:
         async with session.get(url + path) as response:
             if response.status != 200:
-                after = response.headers.get("Retry-After", "")
-                wait_s = float(after) if after.isascii() and after.isdecimal() and len(after) < 8 else None
+                wait_s = retry_after_s(response.headers.get("Retry-After", ""))
                 said = await response.content.read(_MOST_SAID_BYTES)
                 raise NoAnswer(f"{url} answered HTTP {response.status}", response.status, wait_s, said)
             body = bytearray()

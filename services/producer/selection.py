@@ -25,7 +25,9 @@ from services.producer.symbols import (
 from shared.clock import now_us
 from shared.errors import Unreachable
 
+_TELL_EVERY_S = 5.0
 log = structlog.get_logger(__name__)
+Tell = Callable[[str], None]
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -75,17 +77,19 @@ async def select(  # noqa: PLR0913, PLR0917  # the settings that decide it, and 
     book_symbols: Sequence[str],
     wait_s: int,
     directory: Path | None,
+    tells: Tell,
 ) -> Selection:
     """Choose from the exchange's own list. Waits up to `wait_s` for it, then takes the last good one.
 
-    Raises WrongUse for a wrong setting, Unreachable when there is no list at all.
+    How long an exchange wants not to be asked does not count: who ends and is started again asks too early. `tells`
+    hears what is waited for. Raises WrongUse for a wrong setting, Unreachable when there is no list at all.
     """
     key = f"TAPEWATCH_{own.exchange}__".upper()
     selectors = read_selectors(key + "SYMBOLS", symbols)
     book_selectors = read_selectors(key + "ORDERBOOK_SYMBOLS", book_symbols)
     path = directory / f"lists-{own.exchange}.json" if directory else None
     last_good = _read(path)
-    kept = await _lists(own, other, [*selectors, *book_selectors], wait_s, last_good)
+    kept = await _lists(own, other, [*selectors, *book_selectors], wait_s, last_good, tells)
     known = MarketList(last_good.markets if last_good else ())
     news = known.renew(kept.markets, now_us())
     listed = {market.symbol for market in kept.markets}
@@ -108,7 +112,9 @@ async def select(  # noqa: PLR0913, PLR0917  # the settings that decide it, and 
     return selection
 
 
-async def _lists(own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: int, last_good: Kept | None) -> Kept:
+async def _lists(  # noqa: PLR0913, PLR0917  # where to ask, for what, how patiently
+    own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: int, last_good: Kept | None, tells: Tell
+) -> Kept:
     async def fetch() -> Kept:
         markets = await own.markets(last_good.markets if last_good else ())
         turnovers = await own.turnovers() if needs_turnovers(selectors) else {}
@@ -117,7 +123,8 @@ async def _lists(own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: 
 
     try:
         # With a list in hand nobody needs to wait for long.
-        return await _patiently(fetch, own.exchange, min(wait_s, 10) if last_good else wait_s)
+        stop = _no_wish_and_after(wait_s) if last_good is None else _a_wish_or_after(min(wait_s, 10))
+        return await _patiently(fetch, own.exchange, stop, tells)
     except ListUnavailable as error:
         if last_good is None:
             raise Unreachable(f"{own.exchange} gave no list of its symbols within {wait_s} s: {error}") from None
@@ -125,19 +132,48 @@ async def _lists(own: Rest, other: Rest, selectors: Sequence[Selector], wait_s: 
         return last_good
 
 
-async def _patiently(fetch: Callable[[], Awaitable[Kept]], exchange: str, wait_s: int) -> Kept:
+async def _patiently(
+    fetch: Callable[[], Awaitable[Kept]], exchange: str, stop: Callable[[RetryCallState], bool], tells: Tell
+) -> Kept:
+    waiting_for, back_off = "", wait_exponential_jitter(multiplier=0.5, max=10)
+
     def say(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("waiting for the exchange's list", exchange=exchange, reason=str(error))
+        nonlocal waiting_for
+        waiting_for = f"waiting for the list of {exchange}: {state.outcome.exception() if state.outcome else None}"
+        log.warning("waiting for the exchange's list", exchange=exchange, reason=waiting_for)
+
+    async def sleep(seconds: float) -> None:
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + seconds
+        while (left_s := until_s - clock()) > 0:
+            tells(f"{waiting_for}; asked again in {left_s:.0f} s")
+            await asyncio.sleep(min(left_s, _TELL_EVERY_S))
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(ListUnavailable),
-        wait=wait_exponential_jitter(multiplier=0.5, max=10),
-        stop=stop_after_delay(wait_s),
+        wait=lambda state: max(back_off(state), _wish_s(state)),
+        stop=stop,
+        sleep=sleep,
         before_sleep=say,
         reraise=True,
     )
     return await retrying(fetch)
+
+
+def _wish_s(state: RetryCallState) -> float:
+    """How long the exchange wants not to be asked."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.wait_s if isinstance(error, ListUnavailable) else 0.0
+
+
+def _no_wish_and_after(wait_s: float) -> Callable[[RetryCallState], bool]:
+    late = stop_after_delay(wait_s)
+    return lambda state: late(state) and not _wish_s(state)
+
+
+def _a_wish_or_after(wait_s: float) -> Callable[[RetryCallState], bool]:
+    late = stop_after_delay(wait_s)
+    return lambda state: late(state) or _wish_s(state) > 0
 
 
 def _read(path: Path | None) -> Kept | None:

@@ -7,10 +7,12 @@ from uuid import uuid4
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
-from services.producer.endings import Stale
+from services.producer.endings import Stale, is_too_large
 from services.producer.exchanges.base import (
     MAX_FRAME_BYTES,
+    TOO_LARGE,
     Acknowledged,
     ExchangeAdapter,
     InvalidFrame,
@@ -109,10 +111,16 @@ class Session:
         )
         async with opening as socket:
             self._socket = socket
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._speak(socket))
-                group.create_task(self._look_after())
-                await self._receive(socket)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._speak(socket))
+                    group.create_task(self._look_after())
+                    await self._receive(socket)
+            except* ConnectionClosed as lost:
+                # The library hangs up before a frame of any length has to be held in memory.
+                if any(isinstance(error, ConnectionClosed) and is_too_large(error) for error in lost.exceptions):
+                    self._reject(b"", TOO_LARGE, means.now_us(), at_least_bytes=MAX_FRAME_BYTES + 1)
+                raise
 
     async def close(self) -> None:
         """Hang up; what has arrived by then is still read. Nothing happens before the connection stands."""
@@ -227,7 +235,7 @@ class Session:
             reason = f"nothing within {within_s} s of subscribing"
             self._means.announce(self.work, "degraded", reason, unserved)
 
-    def _reject(self, frame: str | bytes, reason: str, at_us: int) -> None:
+    def _reject(self, frame: str | bytes, reason: str, at_us: int, *, at_least_bytes: int = 0) -> None:
         means, exchange = self._means, self._means.adapter.exchange
         self._invalid += 1
         metrics.INVALID_FRAMES.labels(exchange).inc()
@@ -241,6 +249,7 @@ class Session:
             connection=self.work.name,
             suppressed=rejects.suppressed,
             at_us=at_us,
+            at_least_bytes=at_least_bytes,
         )
         carries_trades = self.work.carries_trades
         kept = rejects.may_keep(frame, now_s, carries_trades=carries_trades) and means.publisher.put(

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from services.simulator.binance.encode import Variant as BinanceVariant
 from services.simulator.binance.encode import depth_of
-from services.simulator.binance.rest import BinanceRest
+from services.simulator.binance.rest import BinanceRest, RestLimits
 from services.simulator.binance.socket import BinanceLimits, BinanceSocket
 from services.simulator.connection import Connection
 from services.simulator.control import Control
@@ -59,6 +59,7 @@ class SimulatorOptions:
     slack_channels: tuple[str, ...] = ("tapewatch", "tapewatch-ops")
     upbit_limits: UpbitLimits = field(default_factory=UpbitLimits)
     binance_limits: BinanceLimits = field(default_factory=BinanceLimits)
+    binance_rest_limits: RestLimits = field(default_factory=RestLimits)
     slack_limits: SlackLimits = field(default_factory=SlackLimits)
 
 
@@ -77,6 +78,7 @@ class Simulator:
         binance = BinanceSocket(self.hub, options.binance_limits)
         slack = SlackApi(self.workspace, options.slack_limits, now_us)
         lists = Lists(source)
+        self.binance_rest = BinanceRest(source, lists, options.binance_rest_limits)
         faults = Faults(self.hub, source, upbit, binance, slack)
         app = web.Application(client_max_size=8 << 20)
         app.add_routes(
@@ -86,7 +88,7 @@ class Simulator:
                 web.get("/ws", binance.handle),
                 web.get("/ws/{tail:.*}", binance.handle),
                 *UpbitRest(source, lists).routes(),
-                *BinanceRest(source, lists).routes(),
+                *self.binance_rest.routes(),
                 *slack.routes(),
                 *SlackPage(self.workspace).routes(),
                 *Control(self.player, self.hub, self.truth, faults, lists, self.workspace).routes(),

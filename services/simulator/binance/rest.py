@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -15,9 +16,6 @@ from services.simulator.lists import Lists
 from services.simulator.rows import Listed, MinuteRow, Source, TickerRow, TradeRow
 
 EXCHANGE = "binance"
-WEIGHT_A_MINUTE = 6_000
-_REFUSALS_UNTIL_BANNED = 20
-_BAN_S = 120
 _INTERVALS = {"1m": 60_000}
 _ALL = 1 << 20
 _DAY_MS = 86_400_000
@@ -35,14 +33,28 @@ class Wrong(Exception):
         self.code = code
 
 
-class BinanceRest:
-    """Answers from what the source has published, within a weight a minute."""
+@dataclass(frozen=True, slots=True)
+class RestLimits:
+    """What a caller may ask, and how long one is banned who does not listen. The exchange's own bans begin at 120 s."""
 
-    def __init__(self, source: Source, lists: Lists) -> None:
-        self._source, self._lists = source, lists
-        self._weight = RollingWindow(WEIGHT_A_MINUTE, 60.0)
+    weight_a_minute: int = 6_000
+    refusals_until_banned: int = 20
+    ban_s: int = 120
+
+
+class BinanceRest:
+    """Answers from what the source has published, within a weight a minute.
+
+    Every question from one who is banned begins the ban anew: the documents say that it grows. `asked_too_early` counts
+    those questions.
+    """
+
+    def __init__(self, source: Source, lists: Lists, limits: RestLimits) -> None:
+        self._source, self._lists, self._limits = source, lists, limits
+        self._weight = RollingWindow(limits.weight_a_minute, 60.0)
         self._refusals = 0
         self._banned_until_s = 0.0
+        self.asked_too_early = 0
 
     def routes(self) -> list[web.RouteDef]:
         """The paths that are served."""
@@ -63,7 +75,8 @@ class BinanceRest:
         async def handle(request: web.Request) -> web.Response:
             now_s = asyncio.get_running_loop().time()
             if now_s < self._banned_until_s:
-                return _refused(418, int(self._banned_until_s - now_s) + 1)
+                self.asked_too_early += 1
+                return self._ban(now_s)
             try:
                 weight = weigh(request)
                 if not self._weight.take(now_s, weight):
@@ -78,10 +91,15 @@ class BinanceRest:
 
     def _refuse(self, now_s: float) -> web.Response:
         self._refusals += 1
-        if self._refusals > _REFUSALS_UNTIL_BANNED:
-            self._refusals, self._banned_until_s = 0, now_s + _BAN_S
-            return _refused(418, _BAN_S)
+        if self._refusals > self._limits.refusals_until_banned:
+            return self._ban(now_s)
         return _refused(429, int(self._weight.free_in_s(now_s)) + 1)
+
+    def _ban(self, now_s: float) -> web.Response:
+        """What was used up is forgotten: the shortest ban of the exchange is longer than its minute."""
+        self._refusals, self._banned_until_s = 0, now_s + self._limits.ban_s
+        self._weight = RollingWindow(self._limits.weight_a_minute, 60.0)
+        return _refused(418, self._limits.ban_s)
 
     def _time(self, request: web.Request) -> Any:
         now_us = time.time_ns() // 1000 + self._source.clock_ahead_ms(EXCHANGE) * 1000
@@ -94,7 +112,12 @@ class BinanceRest:
             "timezone": "UTC",
             "serverTime": time.time_ns() // 1_000_000 + self._source.clock_ahead_ms(EXCHANGE),
             "rateLimits": [
-                {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_A_MINUTE},
+                {
+                    "rateLimitType": "REQUEST_WEIGHT",
+                    "interval": "MINUTE",
+                    "intervalNum": 1,
+                    "limit": self._limits.weight_a_minute,
+                },
                 {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
             ],
             "exchangeFilters": [],

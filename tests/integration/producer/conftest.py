@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 from aiokafka.structs import TopicPartition
 
+from services.simulator.app import Simulator, SimulatorOptions
 from shared import wire
 from shared.events import Event
 from shared.kafka import PartitionReader
@@ -191,6 +193,26 @@ async def field_on(tmp_path: Path) -> AsyncIterator[Callable[[KafkaSettings], Aw
 async def ground(fresh_topics: KafkaSettings, field_on: Callable[[KafkaSettings], Awaitable[Field]]) -> Field:
     """A field on the shared Kafka with empty topics."""
     return await field_on(fresh_topics)
+
+
+@pytest.fixture
+async def simulated() -> AsyncIterator[Callable[..., Awaitable[Simulator]]]:
+    """``await simulated(rate=…)``: a simulator in the test's own event loop; it ends with the test."""
+    async with AsyncExitStack() as ended:
+
+        async def start(**options: Any) -> Simulator:
+            simulator, stop = Simulator(SimulatorOptions(**{"symbols": 2, **options})), asyncio.Event()
+            await simulator.start()
+            playing = asyncio.create_task(simulator.run(stop))
+
+            async def end() -> None:
+                stop.set()
+                await playing
+
+            ended.push_async_callback(end)
+            return simulator
+
+        yield start
 
 
 @pytest.fixture

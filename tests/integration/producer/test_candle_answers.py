@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from services.producer import candle_filling
+from services.producer import candle_filling, rest
 from services.producer.candle_filling import CandleFilling
 from services.producer.exchanges.base import Listing
 from services.producer.lanes import Lanes
 from services.producer.publisher import Publisher
-from services.producer.rest import NoAnswer, fetch, make_session
+from services.producer.rest import NoAnswer, Rest, make_session
 from shared.clock import now_us
 from shared.events import Candle, FeedEvent
 from shared.metrics import CANDLE_REQUESTS
@@ -64,12 +64,13 @@ def answers_taken() -> float:
 def fill(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
     """Ask for candles of these markets until `enough`; what waits for Kafka then: candles by symbol, feed events."""
     monkeypatch.setattr(candle_filling, "_FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(candle_filling, "_BANNED_PAUSE_S", 0.05)
+    monkeypatch.setattr(rest, "BANNED_S", 0.05)
+    monkeypatch.setattr(rest, "_ROUNDED_S", 0.0)
 
     async def run(symbols: list[str], enough: int) -> tuple[Counter[str], list[FeedEvent]]:
         lanes = Lanes()
         publisher = Publisher(lambda: pytest.fail("nobody connects"), "binance", 5, now_us, lanes)
-        filling = CandleFilling("binance", exchange.url, "binance", Shard(), publisher, now_us)
+        filling = CandleFilling(Rest("binance", exchange.url), "binance", Shard(), publisher, now_us)
         filling.cover({symbol: Listing(symbol, symbol[:3], "USDT") for symbol in symbols})
         before = answers_taken()
         running = asyncio.create_task(filling.fill())
@@ -97,7 +98,7 @@ async def test_how_long_an_exchange_wants_us_to_wait_is_heard(exchange):
     exchange.planned["AAA"] = deque([web.Response(status=429, headers={"Retry-After": "7"})])
     async with make_session() as session:
         with pytest.raises(NoAnswer) as refused:
-            await fetch(session, exchange.url, "/api/v3/klines?symbol=AAA", 1 << 20)
+            await Rest("binance", exchange.url).fetch(session, "/api/v3/klines?symbol=AAA", 1 << 20)
     assert (refused.value.status, refused.value.wait_s) == (429, 7)
 
 

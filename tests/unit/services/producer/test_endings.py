@@ -6,8 +6,8 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, Inv
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from services.producer.endings import Ending, Stale, classify
-from services.producer.exchanges.base import ExchangeError
+from services.producer.endings import LONGEST_WAIT_S, Ending, Stale, classify
+from services.producer.exchanges.base import TOO_LARGE, ExchangeError
 
 
 def _status(code, **headers):
@@ -21,8 +21,16 @@ def _status(code, **headers):
         (ConnectionClosedError(Close(1001, "bye"), None), Ending("closed", "closed with 1001 bye")),
         (ConnectionClosedError(Close(1008, "Too many requests"), None),
          Ending("limited", "closed with 1008 Too many requests", wait_at_least_s=1.0)),
+        (ConnectionClosedError(None, Close(1009, "frame with 2000000 bytes")),
+         Ending("too large", f"a frame {TOO_LARGE}")),
+        (ConnectionClosedError(Close(1009, ""), Close(1009, ""), rcvd_then_sent=True),
+         Ending("closed", "closed with 1009")),
         (ConnectionClosedError(None, None), Ending("lost", "no close frame received or sent")),
         (_status(429, **{"Retry-After": "7"}), Ending("limited", "HTTP 429 to the handshake", wait_at_least_s=7.0)),
+        (_status(418, **{"Retry-After": "259200"}),
+         Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=259_200.0)),
+        (_status(429, **{"Retry-After": "9" * 400}),
+         Ending("limited", "HTTP 429 to the handshake", wait_at_least_s=LONGEST_WAIT_S)),
         (_status(418), Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=1.0)),
         (_status(404), Ending("handshake", "HTTP 404 to the handshake", permanent=True)),
         (_status(503), Ending("handshake", "HTTP 503 to the handshake")),

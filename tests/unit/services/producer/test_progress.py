@@ -64,6 +64,16 @@ async def test_what_it_says_itself_makes_no_producer_ready_that_hears_nothing() 
     assert (await _told(sent, lines, instruments)).is_ready
 
 
+async def test_that_an_exchange_wants_no_questions_is_told_beside_the_connections() -> None:
+    liveness, lines = Liveness(lambda: 0.0, 30, 60), [Line(is_up=True)]
+    sent, wish = cast("Publisher", Sent()), "binance wants no questions for 118 s: HTTP 418"
+    telling = asyncio.create_task(progress.tell_progress(sent, cast("list[Feed]", lines), liveness, lambda: wish))
+    while not liveness.is_ready:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(0.01)
+    telling.cancel()
+    assert liveness.status == f"idle: nothing comes; 1 of 1 connections up; {wish}"
+
+
 async def test_a_client_that_holds_one_partitions_batch_is_given_up_though_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
