@@ -285,6 +285,18 @@ class Divergences:
         if known is None or known.tick < sample.tick:
             self._take(sample)
 
+    def other_at(self, base: str, place: Place, tick: int) -> tuple[str, str, int, int] | None:
+        """The coin's other market (exchange, symbol) and by which price (digits, scale) it went just before a tick."""
+        pair = self._pairs.get(base)
+        sides = [] if pair is None else [side for side, leg in pair.legs.items() if leg.place == place]
+        if pair is None or not sides or len(pair.legs) < 2:
+            return None
+        newest = max((both for both in pair.history if both.tick <= tick), key=lambda both: both.tick, default=None)
+        if newest is None or (tick - newest.tick) * GRID_US > FRESH_US:
+            return None
+        other = 1 - sides[0]
+        return *pair.legs[other].place, *_side(newest, other)
+
     def left_out(self, behind: Collection[Place]) -> int:
         """How many coins are not compared while these markets are behind."""
         return sum(pair.going is None and pair.is_of(behind) for pair in self._pairs.values() if len(pair.legs) == 2)

@@ -101,8 +101,7 @@ class Joining:
         told = msgspec.structs.replace(
             shown, alert_id=f"{lead.episode_id}-with-{alert.alert_id}", episode_id=lead.episode_id, state="escalate",
             detectors=list(dict.fromkeys([*lead.detectors, *shown.detectors])), severity=story.severity,
-            divergence_pct=lead.divergence_pct, event_at_us=alert.event_at_us, received_at_us=alert.received_at_us,
-            members=story.members,
+            event_at_us=alert.event_at_us, received_at_us=alert.received_at_us, members=story.members,
         )  # fmt: skip
         return [joined, told]
 

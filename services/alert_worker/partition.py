@@ -26,6 +26,9 @@ SILENT_US = 500_000
 """Records of two exchanges are in the order of their receipt to about this much."""
 
 
+SECOND_TICKS = 10
+
+
 class Decided(NamedTuple):
     """An alert, and the exchange's running clock offset (received - traded) when it was decided."""
 
@@ -53,6 +56,10 @@ class Exchange:
         """Those compared with another exchange that traded since the last boundary."""
         self.boundary = 0
         """The tick up to which samples were taken."""
+        self.moved: dict[Detector, None] = {}
+        """Those of them that traded since the last second."""
+        self.second = 0
+        """The tick up to which their prices were noted."""
         self.candles: deque[tuple[int, int, Candle]] = deque()
         """(tick, offset, candle) of those that wait for their tick."""
 
@@ -73,6 +80,8 @@ class Partition:
         """Trades that took no part: their time is far off the exchange's clock, or their price has too many digits."""
         self.samples: list[Sample] = []
         """What the watch has not fetched yet."""
+        self.prices: list[Sample] = []
+        """The same of seconds."""
         self.reports: list[Report] = []
         """The same of minutes."""
         self.closes: list[Close] = []
@@ -194,8 +203,11 @@ class Partition:
         decided: list[Decided] = []
         if exchange.grid.closed < exchange.boundary:
             exchange.traded.clear()
-            exchange.boundary = 0
+            exchange.moved.clear()
+            exchange.boundary = exchange.second = 0
         for tick, entries in exchange.grid.take():
+            if tick > exchange.second + SECOND_TICKS:
+                self._note_prices(exchange, tick - 1)
             if tick > exchange.boundary + SAMPLE_TICKS:
                 self._sample(exchange, tick - 1)
             if exchange.candles:
@@ -204,15 +216,25 @@ class Partition:
                 entries.sort()
             for detector in self._apply(exchange, tick, entries, decided):
                 if detector.is_leg:
-                    exchange.traded[detector] = None
+                    exchange.moved[detector] = None
                 if (alert := detector.decide(tick)) is not None:
                     self._tell(exchange, detector, alert, decided)
+        if exchange.grid.closed >= exchange.second + SECOND_TICKS:
+            self._note_prices(exchange, exchange.grid.closed)
         if exchange.grid.closed >= exchange.boundary + SAMPLE_TICKS:
             self._sample(exchange, exchange.grid.closed)
         self._take_candles(exchange, exchange.grid.closed)
         for detector in list(exchange.open):
             self._tell(exchange, detector, detector.expire(exchange.grid.closed), decided)
         return decided
+
+    def _note_prices(self, exchange: Exchange, tick: int) -> None:
+        """The same as `_sample` for a second."""
+        at = exchange.second + SECOND_TICKS
+        self.prices += [sample_of(detector, at) for detector in exchange.moved if detector.window.last]
+        exchange.traded.update(exchange.moved)
+        exchange.moved.clear()
+        exchange.second = tick - tick % SECOND_TICKS
 
     def _sample(self, exchange: Exchange, tick: int) -> None:
         """All ticks up to this one are decided: note the prices of what traded up to the boundary that is in them."""

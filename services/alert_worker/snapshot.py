@@ -16,7 +16,7 @@ from services.alert_worker.baseline import Baseline
 from services.alert_worker.detector import Detector
 from services.alert_worker.episodes import Episode
 from services.alert_worker.notices import Notices
-from services.alert_worker.partition import Exchange, Partition
+from services.alert_worker.partition import SECOND_TICKS, Exchange, Partition
 from services.alert_worker.records import Market
 from services.alert_worker.rules import RULE_VERSION
 from services.alert_worker.rules.ruleset import Ruleset
@@ -25,7 +25,7 @@ from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
 
-STATE_VERSION = f"{RULE_VERSION} state/8"
+STATE_VERSION = f"{RULE_VERSION} state/9"
 """Another one is not read. Numbers of the rules file are not part of it: changing them forgets nothing."""
 
 MARK = "-"
@@ -67,6 +67,7 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
                 exchange = partition.exchanges.setdefault(name, Exchange())
                 exchange.grid.unpack(grid)
                 exchange.boundary = boundary
+                exchange.second = exchange.grid.closed - exchange.grid.closed % SECOND_TICKS
                 traded += [(name, symbol) for symbol in names]
         else:
             exchange = partition.exchanges.setdefault(record.exchange, Exchange())
@@ -75,7 +76,8 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
                 exchange.open[detector] = None
     for name, symbol in traded:
         if (known := partition.exchanges[name].detectors.get(symbol)) is not None:
-            partition.exchanges[name].traded[known] = None
+            # Noted once more than needed, at the same price.
+            partition.exchanges[name].moved[known] = None
     partition.position = resume or 0
     return resume
 
@@ -132,7 +134,11 @@ def _symbol(detector: Detector, number: int, next_offset: int, at_us: int) -> tu
 
 def _mark(partition: Partition, number: int, resume: int, at_us: int) -> tuple[str, DetectorSnapshot]:
     grids = {
-        name: [exchange.grid.packed(), exchange.boundary, [one.market.symbol for one in exchange.traded]]
+        name: [
+            exchange.grid.packed(),
+            exchange.boundary,
+            [one.market.symbol for one in exchange.traded | exchange.moved],
+        ]
         for name, exchange in partition.exchanges.items()
     }
     name = f"partition-{number}"

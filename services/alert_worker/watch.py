@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from services.alert_worker.divergence import Divergences, Place, Sample
+from services.alert_worker.elsewhere import Elsewhere
 from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import tick_of
 from services.alert_worker.halts import Halts, Report
@@ -47,6 +48,9 @@ class Watch:
         self._storms: dict[str, Storm] = {"down": Storm("down"), "up": Storm("up")}
         self._pending: dict[str, Decided] = {}
         self._divergences = Divergences()
+        self._elsewhere = Elsewhere()
+        self._merged = 0
+        """The newest tick of which everything was told."""
         self._halts = Halts()
         self._samples: dict[int, dict[tuple[str, str], Sample]] = {}
         """Those that wait for all partitions, by tick and market."""
@@ -111,6 +115,7 @@ class Watch:
         for tick in sorted(of_tick):
             told += self._of_tick(tick, of_tick[tick], self._compare(tick))
         told += self._expired(frontier)
+        self._merged = frontier
         return told
 
     def frontier(self) -> int | None:
@@ -131,16 +136,19 @@ class Watch:
 
     def packed(self) -> str:
         """What concerns several symbols, as text."""
-        for partition in self.partitions:
-            self._fetch_closes(partition)
+        for number, partition in enumerate(self.partitions):
+            self._fetch(number, partition)
         newest = max(self._seen.values(), default=0)
         self._seen = {name: tick for name, tick in self._seen.items() if abs(newest - tick) <= _SEEN_TICKS}
+        elsewhere = self._elsewhere.packed()
         state: list[Any] = [
             self._joining.packed(),
             {name: storm.packed() for name, storm in self._storms.items()},
             [[one.alert, one.delay_us] for one in self._pending.values()],
             self._seen,
-            zlib_text([self._divergences.packed(), self._halts.packed(), self._compared, list(self._closes)]),
+            zlib_text(
+                [self._divergences.packed(), self._halts.packed(), self._compared, list(self._closes), elsewhere]
+            ),
             [sample for samples in self._samples.values() for sample in samples.values()],
             [(number, report) for of in self._reports.values() for (_, number), report in of.items()],
         ]
@@ -149,8 +157,9 @@ class Watch:
     def unpack(self, packed: str) -> None:
         """The inverse of `packed`."""
         joining, storms, pending, self._seen, compared, samples, reports = msgspec.json.decode(packed)
-        divergences, halts, self._compared, closes = of_zlib_text(compared)
+        divergences, halts, self._compared, closes, elsewhere = of_zlib_text(compared)
         self._halts.unpack(halts)
+        self._elsewhere.unpack(elsewhere)
         self._divergences.unpack(divergences)
         self._closes = deque(Close(*close) for close in closes)
         for sample in samples:
@@ -168,7 +177,10 @@ class Watch:
             self._keep(sample)
         for report in partition.reports:
             self._keep_report(number, report)
+        for sample in partition.prices:
+            self._elsewhere.note(sample, self._merged)
         partition.samples.clear()
+        partition.prices.clear()
         partition.reports.clear()
         self._fetch_closes(partition)
 
@@ -239,7 +251,8 @@ class Watch:
     def _of_tick(self, tick: int, changes: list[Decided], compared: list[Decided]) -> list[Decided]:
         told, market = self._expired(tick - 1), []
         for one in [*(one for one in changes if self._is_new(tick, one)), *compared]:
-            for alert in self._joining.take(one.alert):
+            completed = self._elsewhere.complete(one.alert, tick, self._divergences, self._behind(tick))
+            for alert in self._joining.take(completed):
                 market.append(Decided(alert, one.delay_us))
                 if alert.state == "open" and alert.suppressed_by != JOINED and alert.direction in self._storms:
                     self._storms[alert.direction].join(_member(alert, tick))

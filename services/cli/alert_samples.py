@@ -124,7 +124,7 @@ def sample_alert(at_us: int) -> Alert:
         rule_version="sample/1", exchange="upbit", symbol="KRW-BTC", base="BTC", quote="KRW",
         event_at_us=at_us - 300_000, received_at_us=at_us - 290_000, price_before="136839000", price_now="129997000",
         price_extreme="129997000", change_pct="-5.00", window_s=360, sigma="31.0", volume_ratio="14.2",
-        divergence_pct="-5.02",
+        divergence_pct="-5.13",
     )  # fmt: skip
     return msgspec.structs.replace(alert, alert_id=f"{alert.episode_id}-open")
 

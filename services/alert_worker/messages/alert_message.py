@@ -113,13 +113,14 @@ def page_of(alert: Alert) -> str | None:
 
 def _other_exchange(alert: Alert, wording: Wording) -> str:
     """How far the price moved on the other exchange meanwhile, where both were compared."""
-    other = _OTHER.get(alert.exchange or "")
+    other = _OTHER.get((alert.exchange or "").removesuffix("_agg"))
     if other is None or alert.change_pct is None or alert.divergence_pct is None:
         return ""
-    # The divergence is of Upbit above Binance.
-    sign = -1 if alert.exchange == "upbit" else 1
-    change = Decimal(alert.change_pct) + sign * Decimal(alert.divergence_pct)
-    return wording.other_exchange.format(exchange=wording.exchanges[other], change=signed(str(change)))
+    # The divergence is of the logarithm of Upbit over Binance: in per cent, large moves would not add up.
+    gap = (Decimal(alert.divergence_pct) / 100).exp()
+    here = 1 + Decimal(alert.change_pct) / 100
+    change = 100 * ((here / gap if alert.exchange == "upbit" else here * gap) - 1)
+    return wording.other_exchange.format(exchange=wording.exchanges[other], change=signed(f"{change:.2f}"))
 
 
 def _pairs(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]]:
@@ -170,7 +171,10 @@ def _how_unusual(alert: Alert, wording: Wording) -> str:
 
 def _gap(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]]:
     level = [] if facts.gap_pct is None else [wording.gap_level.format(level=signed(facts.gap_pct))]
-    change = [] if alert.divergence_pct is None else [wording.gap_change.format(change=signed(alert.divergence_pct))]
+    change = []
+    if alert.divergence_pct is not None:
+        within = duration(alert.window_s or 0, wording)
+        change = [wording.gap_change.format(change=signed(alert.divergence_pct), window=within)]
     return [(wording.gap, ", ".join(level + change))] if level or change else []
 
 

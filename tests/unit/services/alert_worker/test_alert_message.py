@@ -26,7 +26,7 @@ def shown(message) -> str:
 
 
 def test_one_line_says_it_all(make_alert) -> None:
-    alert = make_alert("open", window_s=360, divergence_pct="-5.02")
+    alert = make_alert("open", window_s=360, divergence_pct="-5.13")
     assert one_line(alert, ENGLISH) == (
         f"DANGER · KRW-BTC {MINUS}5.0 % in 6 min on Upbit (Binance 0.0 %), now 129,997,000 KRW"
     )
@@ -40,7 +40,7 @@ def test_without_the_other_exchange_it_names_none(make_alert) -> None:
 
 
 def test_seen_from_binance_the_divergence_is_the_other_way_round(make_alert) -> None:
-    alert = make_alert("open", exchange="binance", symbol="BTCUSDT", quote="USDT", divergence_pct="2.00")
+    alert = make_alert("open", exchange="binance", symbol="BTCUSDT", quote="USDT", divergence_pct="2.08")
     assert f"(Upbit {MINUS}3.0 %)" in one_line(alert, ENGLISH)
 
 
@@ -70,7 +70,7 @@ def test_the_facts_are_there(make_alert) -> None:
     for fact in (
         "136,839,000 KRW", "129,997,000 KRW", "*How unusual*\nabout once in 40 days (30.0 σ)", "*Within*\n6 s",
         "move+move_abs (moves/1)", "0.5 s from trade to message", "2023-11-15 07:13:26 KST", "22:13:26 UTC",
-        "observation, not advice", "14.2 × the median", f"*Upbit–Binance gap*\n+1.8 %, {MINUS}1.3 points in 5 min",
+        "observation, not advice", "14.2 × the median", f"*Upbit–Binance gap*\n+1.8 %, {MINUS}1.3 points in 6 s",
         "*Range since 09:00 KST*\n128,000,000 – 137,500,000 KRW",
         "investment warning, caution: price fluctuation, NEW＿ONE", "a gap in the window",
         "`tapewatch alerts mute KRW-BTC --for 1h`", "`tapewatch explain KRW-BTC 2023-11-15T07:13`",

@@ -1,6 +1,7 @@
 """Stories of several symbols: trades of many partitions in, exactly these alerts out."""
 
 import random
+import re
 from itertools import pairwise
 
 import msgspec
@@ -8,6 +9,8 @@ import pytest
 
 from services.alert_worker.divergence import Divergences, Sample
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.messages.alert_message import one_line
+from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.watch import Watch
 
 START_US = 1_700_000_000_000_000
@@ -195,6 +198,53 @@ def test_a_gap_that_becomes_a_move_is_one_story_with_the_moves_figures(gap, play
     assert escalated.severity in {"warning", "danger"}
     assert escalated.detectors[0] == "divergence"
     assert "move_abs" in escalated.detectors
+
+
+def elsewhere(alert):
+    """How far a message says that the other exchange moved, in per cent; None where it says nothing."""
+    found = re.search(r"\((?:Binance|Upbit) (\S+) %\)", one_line(alert, ENGLISH))
+    return None if found is None else float(found.group(1).replace("−", "-"))
+
+
+def test_a_move_says_how_far_the_other_exchange_went_meanwhile(gap, play) -> None:
+    alone, *_ = told(play(gap(falls_by(0.04, over=3.0))))
+    assert (alone.kind, alone.exchange, elsewhere(alone)) == ("move_abs", "upbit", 0.0)
+    half, *_ = told(play(gap(falls_by(0.04, over=3.0), falls_by(0.02, over=3.0))))
+    assert (half.kind, half.exchange, elsewhere(half)) == ("move_abs", "upbit", -2.0)
+    far, *_ = told(play(gap(falls_by(0.4, over=1.0))))
+    assert (far.severity, elsewhere(far)) == ("danger", 0.0)
+
+
+def test_a_gap_that_becomes_a_move_does_not_blame_the_other_exchange(gap, play) -> None:
+    alerts = told(play(gap(lambda at: falls_by(0.012, until=1e9, over=20.0)(at) - (0.03 if at > 120 else 0))))
+    going_on = [alert for alert in alerts if alert.state != "resolve"]
+    assert [alert.kind == "divergence" for alert in going_on] == [True, False]
+    assert [elsewhere(alert) for alert in going_on] == [0.0, 0.0]
+
+
+def test_what_is_not_known_of_the_other_exchange_is_not_told(gap, play) -> None:
+    for unknown in ({"silent_from": -40}, {"silent_from": -3}, {"world": 47_000_000}):
+        opened, *_ = told(play(gap(falls_by(0.04, over=3.0), **unknown)))
+        assert (opened.divergence_pct, elsewhere(opened)) == (None, None), unknown
+
+
+def test_while_an_episode_lasts_it_is_known_where_the_other_exchange_came_from(gap, play) -> None:
+    def stairs(at):
+        return 1 - 0.03 * (at > 0) - 0.02 * (at > 500)
+
+    opened, *later = [alert for alert in told(play(gap(stairs))) if alert.state != "resolve"]
+    assert later[-1].window_s > 300
+    assert [elsewhere(alert) for alert in (opened, *later)] == [0.0] * (1 + len(later))
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 4, 300, 501])
+def test_what_the_other_exchange_did_is_the_same_after_a_restart_and_in_any_order(gap, play, after) -> None:
+    trades = gap(lambda at: 1 - 0.03 * (at > 0) - 0.02 * (at > 500), lambda at: 1 - 0.011 * (at > 1))
+    expected = [(alert.alert_id, alert.divergence_pct) for alert in play(trades)]
+    place = sum(trade.traded_at_us <= START_US + (WARM_S + after) * 1_000_000 for trade in trades)
+    for again in (play(trades, restart_at=place), play(trades, shuffle=random.Random(after))):
+        assert [(alert.alert_id, alert.divergence_pct) for alert in again] == expected
+    assert sum(pct is not None for _, pct in expected) >= 3
 
 
 @pytest.mark.parametrize("after", [30, 45, 60, 90, 330])

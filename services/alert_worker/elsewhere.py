@@ -1,0 +1,104 @@
+"""How far the same coin moved on the other exchange while it moved here. Prices in, completed alerts out. Pure.
+
+Both ends of the alert's own window have to be known there: the price at the newest boundary before it at which both
+exchanges were compared, and the one of now, to the second. Where one is not, where nobody traded there within the
+window, or where its trades are read too slowly, nothing is said: a wrong number would tell a move of all the world as
+one of a single exchange.
+
+What it was before is remembered while an episode lasts: windows grow longer than prices are kept.
+"""
+
+import math
+from collections import deque
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from services.alert_worker.divergence import FRESH_US, LEGS, NAME, Divergences, Place, Sample
+from services.alert_worker.grid import GRID_US
+from shared.events import Alert
+
+MOST_PRICES = 120
+"""Of one market, seconds in which it traded and that are not merged yet; of more the oldest are forgotten."""
+
+MOST_EPISODES = 5_000
+_ANOTHER_TIME_TICKS = 36_000
+
+
+class Before(msgspec.Struct, array_like=True, frozen=True):
+    """Where an episode's leg came from: the price here, and what the other market is and went by then."""
+
+    here: str
+    exchange: str
+    symbol: str
+    price: int
+    scale: int
+
+
+class Elsewhere:
+    """Every market that is compared with another exchange."""
+
+    def __init__(self) -> None:
+        self._prices: dict[Place, deque[Sample]] = {}
+        """Oldest first: the newest that is merged, and those after it."""
+        self._before: dict[str, Before] = {}
+
+    def note(self, sample: Sample, merged_tick: int) -> None:
+        """Take in the price of a market at the end of a second; what is told next is later than `merged_tick`."""
+        prices = self._prices.setdefault(sample.place, deque(maxlen=MOST_PRICES))
+        if prices and sample.tick <= prices[-1].tick:
+            if prices[-1].tick - sample.tick <= _ANOTHER_TIME_TICKS:
+                return  # told again after a restart
+            prices.clear()
+        prices.append(sample)
+        while len(prices) > 1 and prices[1].tick <= merged_tick:
+            prices.popleft()
+
+    def complete(self, alert: Alert, tick: int, divergences: Divergences, behind: Collection[Place]) -> Alert:
+        """The alert of a tick, with the change of the gap between both exchanges over its own window."""
+        place = (alert.exchange or "", alert.symbol or "")
+        if alert.kind == NAME or alert.price_before is None or alert.price_now is None or not alert.event_at_us:
+            return alert
+        since_us = alert.event_at_us - 1_000_000 * (alert.window_s or 0)
+        before = self._before_of(alert, place, since_us // GRID_US, divergences)
+        if alert.state == "resolve":
+            self._before.pop(alert.episode_id, None)
+        if before is None or (before.exchange, before.symbol) in behind:
+            return alert
+        now = self._now((before.exchange, before.symbol), tick)
+        if now is None or now.traded_at_us < max(since_us, tick * GRID_US - FRESH_US):
+            return alert
+        here = math.log(float(alert.price_now) / float(alert.price_before))
+        there = math.log(now.price / before.price) + (before.scale - now.scale) * math.log(10)
+        gap = here - there if LEGS[alert.exchange or "", alert.quote or ""] == 0 else there - here
+        return msgspec.structs.replace(alert, divergence_pct=f"{100 * gap:.2f}")
+
+    def packed(self) -> list[Any]:
+        """Everything, as plain values."""
+        prices = [sample for of in self._prices.values() for sample in of]
+        return [prices, {name: msgspec.to_builtins(before) for name, before in self._before.items()}]
+
+    def unpack(self, packed: list[Any]) -> None:
+        """The inverse of `packed`."""
+        prices, before = packed
+        for sample in prices:
+            self.note(Sample(*sample), 0)
+        self._before = msgspec.convert(before, dict[str, Before])
+
+    def _before_of(self, alert: Alert, place: Place, tick: int, divergences: Divergences) -> Before | None:
+        known = self._before.get(alert.episode_id)
+        if known is not None and Decimal(known.here) == Decimal(alert.price_before or 0):
+            return known
+        self._before.pop(alert.episode_id, None)
+        found = divergences.other_at(alert.base or "", place, tick)
+        if found is None:
+            return None
+        before = self._before[alert.episode_id] = Before(alert.price_before or "", *found)
+        if len(self._before) > MOST_EPISODES:
+            del self._before[next(iter(self._before))]
+        return before
+
+    def _now(self, place: Place, tick: int) -> Sample | None:
+        return next((one for one in reversed(self._prices.get(place, ())) if one.tick <= tick), None)
