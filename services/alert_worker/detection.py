@@ -16,7 +16,8 @@ from services.alert_worker import snapshot
 from services.alert_worker.canary import CanaryWatch
 from services.alert_worker.feed_reader import FeedReader
 from services.alert_worker.feeds import SUPPRESSED
-from services.alert_worker.mutes import Mutes
+from services.alert_worker.hearing import heard
+from services.alert_worker.mutes import MUTE, Mutes
 from services.alert_worker.notices import Notices
 from services.alert_worker.on_the_way import OnTheWay
 from services.alert_worker.partition import Decided, Partition
@@ -282,20 +283,17 @@ class Detection:
     def _record_of(self, decided: Decided) -> Alert:
         """What becomes of it on Kafka: told, or marked with why not."""
         at_us = self._now()
-        alert = self._feed_reader.feeds.mark(decided.alert, at_us)
-        if alert.suppressed_by == SUPPRESSED:
-            ALERTS_SUPPRESSED.labels(SUPPRESSED).inc()
+        least_coins = self._watch.rules.storms.least_coins
+        alert = heard(decided, self._feed_reader.feeds, self._mutes, at_us, least_coins)
+        if alert.suppressed_by in {SUPPRESSED, MUTE}:
+            ALERTS_SUPPRESSED.labels(alert.suppressed_by).inc()
         # Not against the trade's own time: a recording of another year, replayed now, is not old.
         is_stale = at_us - (alert.event_at_us or 0) - decided.delay_us > STALE_AFTER_US
         if is_stale:
             ALERTS_SUPPRESSED.labels("stale").inc()
-        is_muted = self._mutes.holds(alert, at_us)
-        if is_muted:
-            ALERTS_SUPPRESSED.labels("mute").inc()
         return msgspec.structs.replace(
-            alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality,
-            suppressed_by="mute" if is_muted else alert.suppressed_by,
-        )  # fmt: skip
+            alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality
+        )
 
     async def _send_alert(self, record: Alert) -> None:
         await self._producer.send_and_wait(

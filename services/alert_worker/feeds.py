@@ -68,7 +68,10 @@ class Feeds:
         return any(one.concerns(alert) and from_us <= one.to_us and one.from_us <= to_us for one in self._past)
 
     def mark(self, alert: Alert, now_us: int) -> Alert:
-        """The alert with what the feeds say of it: a silence that is ours is no halt, a move over a gap is marked."""
+        """The alert with what the feeds say of it: a silence that is ours is no halt, a move over a gap is marked.
+
+        One of the whole market is as its members are, which are asked for one by one (`hearing`).
+        """
         if alert.state == "resolve" or alert.scope == "market" or alert.suppressed_by is not None:
             return alert
         if alert.kind == "notice":  # it comes from the exchange's list, not from a feed

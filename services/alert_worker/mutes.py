@@ -1,8 +1,8 @@
 """What nobody wants to hear of until a time: wishes of ``tape.control.v1`` (the command line) and of the rules file.
 
 A target is a market's code (``KRW-BTC``), one of a single exchange (``upbit:KRW-BTC``), a coin (``coin:BTC``), or a
-rule (``rule:move``). Of the command line's wishes about a target the newest counts; the rules file's
-hold beside them. Pure.
+rule (``rule:move``; ``rule:storm`` is what is told of many at once). Of the command line's wishes about a target the
+newest counts; the rules file's hold beside them. Pure.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,6 +12,7 @@ from services.alert_worker.divergence import NAME as DIVERGENCE
 from services.alert_worker.halts import NAME as HALT
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.rules import RULES
+from services.alert_worker.storms import NAME as STORM
 from services.alert_worker.volume import NAME as VOLUME
 from shared.events import Alert, Control
 
@@ -43,7 +44,7 @@ class Mutes:
     def holds(self, alert: Alert, now_us: int) -> bool:
         """Whether nobody wants to hear of the alert: its market is muted, or every rule that fired."""
         markets = {str(alert.symbol), f"{alert.exchange}:{alert.symbol}", f"coin:{alert.base}"}
-        if any(self._is_muted(target, now_us) for target in markets):
+        if alert.scope == "symbol" and any(self._is_muted(target, now_us) for target in markets):
             return True
         return self._are_muted([f"rule:{name}" for name in alert.detectors if name != VOLUME], now_us)
 
@@ -64,7 +65,7 @@ def check_target(target: str) -> str:
     kind, colon, name = target.partition(":")
     if not target.isprintable() or " " in target or len(target) > 64 or (colon and not name) or not kind:
         raise ValueError(f"{target!r} is no target: write KRW-BTC, upbit:KRW-BTC, coin:BTC or rule:move")
-    names = sorted([*(rule.name for rule in RULES), DIVERGENCE, HALT, NOTICE])
+    names = sorted([*(rule.name for rule in RULES), DIVERGENCE, HALT, NOTICE, STORM])
     if kind == "rule" and colon and name not in names:
         raise ValueError(f"there is no rule {name!r}: the rules are {', '.join(names)}")
     return target

@@ -13,6 +13,7 @@ from services.alert_worker.grid import GRID_US, Grid, tick_of
 from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.storms import Member
 from shared.events import Alert, Candle, Trade
 
 HOLD_US = 2_000_000
@@ -34,6 +35,8 @@ class Decided(NamedTuple):
 
     alert: Alert
     delay_us: int
+    members: tuple[Member, ...] = ()
+    """Of a market-wide one, each with what decides whether people hear of it."""
 
 
 _AHEAD_TICKS = 36_000

@@ -4,6 +4,7 @@ By default it opens with the fourth base currency within 60 s; it grows by updat
 nobody joined for five minutes. The members' own episodes go on beside it: they are the details.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -15,6 +16,7 @@ from services.alert_worker.records import market_episode_id
 from services.alert_worker.rules.ruleset import Ruleset
 from shared.events import Alert, AlertState, Direction, Severity
 
+NAME = "storm"
 QUIET_TICKS = 3_000
 UPDATE_TICKS = 150
 ANOTHER_TIME_TICKS = 36_000
@@ -31,6 +33,7 @@ class Member(msgspec.Struct, array_like=True, frozen=True):
     change_pct: float
     severity: Severity
     received_at_us: int
+    detectors: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Storm:
     updates: int = 0
     rule_version: str = ""
     """Of the rules by which it began."""
+    shown: tuple[Member, ...] = ()
+    """Those of the newest alert."""
 
     def join(self, member: Member) -> None:
         """A symbol's episode opened. After a jump of the clock by an hour a recording of another time began."""
@@ -108,23 +113,33 @@ class Storm:
 
     def _record(self, state: AlertState, tick: int) -> Alert:
         self.told, self.told_tick = len(self.members), tick
-        members = sorted(self.members.values(), key=lambda member: (-abs(member.change_pct), member.name))
+        members = self.shown = tuple(self.members.values())
         end = f"-{self.updates}" if state == "escalate" else ""
-        return Alert(
+        alert = Alert(
             alert_id=f"{self.episode_id}-{state}{end}",
             episode_id=self.episode_id or "",
             state=state,
-            kind="storm",
-            detectors=["storm"],
+            kind=NAME,
+            detectors=[NAME],
             scope="market",
             direction=self.direction,
-            severity=max((member.severity for member in members), key=_BY_WEIGHT.index),
+            severity="notice",
             started_at_us=min(member.tick for member in members) * GRID_US,
             decided_at_us=0,
             rule_version=self.rule_version,
             event_at_us=tick * GRID_US,
-            received_at_us=max(member.received_at_us for member in members),
-            change_pct=f"{median(member.change_pct for member in members):.2f}",
             window_s=max(1, (tick - min(member.tick for member in members)) * GRID_US // 1_000_000),
-            members=[member.name for member in members],
         )
+        return among(alert, members)
+
+
+def among(alert: Alert, members: Collection[Member]) -> Alert:
+    """The market-wide alert as if these had moved and nobody else."""
+    by_change = sorted(members, key=lambda member: (-abs(member.change_pct), member.name))
+    return msgspec.structs.replace(
+        alert,
+        severity=max((member.severity for member in members), key=_BY_WEIGHT.index),
+        received_at_us=max(member.received_at_us for member in members),
+        change_pct=f"{median(member.change_pct for member in members):.2f}",
+        members=[member.name for member in by_change],
+    )

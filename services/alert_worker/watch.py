@@ -259,7 +259,7 @@ class Watch:
         for storm in self._storms.values():
             about_all = storm.decide(tick, self.rules) if market else None
             if about_all is not None:
-                told.append(Decided(about_all, market[0].delay_us))
+                told.append(Decided(about_all, market[0].delay_us, storm.shown))
         return told + market
 
     def _is_repeat(self, one: Decided) -> bool:
@@ -271,7 +271,7 @@ class Watch:
         told: list[Decided] = []
         for storm in self._storms.values():
             while (alert := storm.expire(until_tick)) is not None:
-                told.append(Decided(alert, self._delay_us()))
+                told.append(Decided(alert, self._delay_us(), storm.shown))
         return told
 
     def _delay_us(self) -> int:
@@ -295,4 +295,7 @@ def _tick(one: Decided) -> int:
 
 def _member(alert: Alert, tick: int) -> Member:
     change = float(alert.change_pct or 0)
-    return Member(tick, name_of(alert), alert.base or "", change, alert.severity, alert.received_at_us or 0)
+    return Member(
+        tick, name_of(alert), alert.base or "", change, alert.severity, alert.received_at_us or 0,
+        tuple(alert.detectors),
+    )  # fmt: skip
