@@ -3,6 +3,10 @@
 Most severe first. Many at once become one message: four or more of a direction (a storm) or of what the exchanges say
 (notices), what waited while nobody could be told (late), what quiet hours held back (morning). Nothing is left out:
 what a message stands for is counted.
+
+Who was told of an episode hears the same of it again only after a cooldown, which begins when the message arrived and
+not when it was decided: after Slack was away, one follows the other no sooner than otherwise. What is news goes out at
+once: more severe, a step further, the other way, on another exchange, over. What waited is told with it.
 """
 
 from collections import deque
@@ -12,6 +16,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Literal
 
+from services.alert_worker.episodes import GOES_ON_TICKS, step_of
+from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours, kst_day
@@ -22,6 +28,9 @@ HISTORY_KEPT = 8
 EPISODES_KEPT = 3_000
 GROUPS_KEPT = 50
 UNTOLD_QUALITIES = frozenset({"stale", "backfilled"})
+
+COOLDOWN_US = GOES_ON_TICKS * GRID_US
+"""As long as the detectors themselves wait before they say that a move goes on."""
 
 MANY = 4
 GROUP_OPEN_US = 60_000_000
@@ -130,6 +139,10 @@ class _Episode:
     held_as: Severity | None = None
     is_in_doubt: bool = False
     is_over: bool = False
+    told_at_us: int = 0
+    """When a message of its own arrived last, and"""
+    shows: Alert | None = None
+    """what that said; None when a process before this one told it."""
 
     @property
     def newest(self) -> Alert | None:
@@ -144,6 +157,14 @@ class _Episode:
     def awaits_end(self, alert: Alert) -> bool:
         """Whether the alert ends what people were told of, which they hear even if it is muted by now."""
         return alert.state == "resolve" and not self.is_new
+
+    def rests(self, now_us: int) -> bool:
+        """Whether people heard the same of it too short a while ago."""
+        shows = self.shows
+        if shows is None or self.group is not None or self.now.state != "escalate":
+            return False
+        is_recent = 0 <= now_us - self.told_at_us < COOLDOWN_US
+        return is_recent and not any(_is_news(alert, shows) for _, alert in self.untold)
 
     @property
     def now(self) -> Alert:
@@ -189,6 +210,7 @@ class Outbox:
             episode = self._episode(record.episode_id)
             episode.told.extend(record.alert_ids)
             episode.is_in_doubt = record.stage == "intent"
+            episode.told_at_us = record.at_us if record.stage == "sent" else 0
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
             episode.is_over = _is_last(record.alert_id) and record.stage != "intent"
@@ -221,6 +243,7 @@ class Outbox:
         episode = self._episode(alert.episode_id)
         if alert.alert_id in episode.told:
             episode.history.append(alert)
+            episode.shows = alert
             return False
         if alert.data_quality in UNTOLD_QUALITIES or (alert.suppressed_by and not episode.awaits_end(alert)):
             return False
@@ -248,7 +271,7 @@ class Outbox:
         first = min(due, key=lambda one: one[:2])[2]
         return self._together(first) if isinstance(first, _Group) else _action(first)
 
-    def settle(self, action: Action | Together, place: Place | None, now_us: int) -> None:
+    def settle(self, action: Action | Together, place: Place | None, now_us: int, *, is_told: bool = True) -> None:
         """The action is done, at `place` when it made the first message; or it was refused for good."""
         if isinstance(action, Together):
             self._settle_group(action, place, now_us)
@@ -257,6 +280,8 @@ class Outbox:
             self._tick_off(episode, action.alerts)
             episode.parent = place or episode.parent or Place()
             episode.is_in_doubt = False
+            if is_told:
+                episode.told_at_us, episode.shows = now_us, action.newest
         self._forget_some()
 
     def doubt(self, action: Action | Together) -> None:
@@ -283,7 +308,9 @@ class Outbox:
         self._episode(episode_id).picture = None
 
     def _holds(self, episode: _Episode, now_us: int, *, gathers: bool) -> bool:
-        """Whether an episode of which nobody was told waits: for others like it, or because of quiet hours."""
+        """Whether an episode waits: for others like it, because of quiet hours, or because it was just told."""
+        if episode.rests(now_us):
+            return True
         if gathers and episode.is_new and episode.now.kind == NOTICE:
             return True
         if not episode.is_new or not self._quiet.hold(episode.now.severity, now_us):
@@ -422,6 +449,20 @@ class Outbox:
 def _is_last(alert_id: str) -> bool:
     """Whether nothing comes after this alert in its episode: it is over, or was one from the beginning."""
     return alert_id.endswith(("-resolve", f"-{NOTICE}"))
+
+
+def _is_news(alert: Alert, shows: Alert) -> bool:
+    """Whether people who know one should hear of the other at once."""
+    return (
+        _RANKS[alert.severity] > _RANKS[shows.severity]
+        or _step(alert) > _step(shows)
+        or alert.direction != shows.direction
+        or len(alert.members) > len(shows.members)
+    )
+
+
+def _step(alert: Alert) -> int:
+    return step_of(abs(float(alert.change_pct or 0)) / 100)
 
 
 def _goes_in(alert: Alert, reason: Reason) -> bool:

@@ -187,15 +187,15 @@ class Telling:
         SLACK_CALLS.labels("refused").inc()
         log.error("refused for good, kept as a dead letter", notifier=self._delivery.notifier.name, reason=reason)
         await self._receipts.keep(action, reason)
-        self._settle(action, parent)
+        self._settle(action, parent, is_told=False)
         await self._receipts.note(action, "refused", parent, reason)
 
-    def _settle(self, action: Action | Together | Bulletin, place: Place | None) -> None:
+    def _settle(self, action: Action | Together | Bulletin, place: Place | None, *, is_told: bool = True) -> None:
         if isinstance(action, Bulletin):
             self._bulletins.popleft()
             self._marks[action.mark] = True
         else:
-            self._outbox.settle(action, place, now_us())
+            self._outbox.settle(action, place, now_us(), is_told=is_told)
 
     async def _show_a_picture(self) -> bool:
         """Put a finished chart into its message; say whether there was one to try."""

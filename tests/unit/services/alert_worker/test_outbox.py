@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.alert_worker.outbox import EPISODES_KEPT, Outbox, Place
+from services.alert_worker.outbox import COOLDOWN_US, EPISODES_KEPT, Outbox, Place
 from shared.events import Alert, Notification
 
 PLACE = Place("C1", "1700000000.000100")
@@ -13,7 +13,9 @@ NOW = 1_700_000_007_000_000
 
 @pytest.fixture
 def three(make_alert: Callable[..., Alert]) -> list[Alert]:
-    return [make_alert(state) for state in ("open", "escalate", "resolve")]
+    """It falls by five per cent, by nine, and is over."""
+    changes = {"open": "-5.00", "escalate": "-9.00", "resolve": "-0.20"}
+    return [make_alert(state, change_pct=change) for state, change in changes.items()]
 
 
 def note(alert: Alert, stage: str, told: list[str], settled: int = 0, place: Place | None = None) -> Notification:
@@ -107,6 +109,72 @@ def test_the_oldest_unsettled_alert_holds_the_offset(make_alert) -> None:
     assert first.newest.episode_id == "a"
     outbox.settle(first, PLACE, NOW)
     assert outbox.settled_offset == 6
+
+
+MINUTE_US = 60_000_000
+
+
+@pytest.fixture
+def told_late(make_alert) -> Outbox:
+    """A fall that was decided at NOW, and told three minutes later because nobody answered before."""
+    outbox = Outbox()
+    outbox.add(0, make_alert("open", decided_at_us=NOW))
+    action = outbox.next_action(NOW + 3 * MINUTE_US)
+    assert action is not None
+    outbox.settle(action, PLACE, NOW + 3 * MINUTE_US)
+    return outbox
+
+
+def goes_on(make_alert, name="2", state="escalate", **changes) -> Alert:
+    return make_alert(state, alert_id=f"e1-{name}-{state}", decided_at_us=NOW + 5 * MINUTE_US, **changes)
+
+
+def test_the_cooldown_begins_when_the_message_arrived_and_not_when_it_was_decided(told_late, make_alert) -> None:
+    told_late.add(1, goes_on(make_alert))
+    assert told_late.next_action(NOW + 5 * MINUTE_US) is None
+    assert told_late.next_action(NOW + 3 * MINUTE_US + COOLDOWN_US - 1) is None
+    action = told_late.next_action(NOW + 3 * MINUTE_US + COOLDOWN_US)
+    assert action is not None
+    assert action.newest.state == "escalate"
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"change_pct": "-8.10"}, {"direction": "up"}, {"members": ["upbit:KRW-BTC", "binance:BTCUSDT"]},
+        {"state": "resolve"},
+    ],
+)  # fmt: skip
+def test_news_waits_for_no_cooldown_and_takes_along_what_waits(told_late, make_alert, news) -> None:
+    told_late.add(1, goes_on(make_alert))
+    told_late.add(2, goes_on(make_alert, "3", **news))
+    action = told_late.next_action(NOW + 5 * MINUTE_US)
+    assert action is not None
+    assert len(action.alerts) == 2
+
+
+def test_what_gets_more_severe_waits_for_no_cooldown(make_alert) -> None:
+    outbox = Outbox()
+    outbox.add(0, make_alert("open", severity="notice", change_pct="-1.6"))
+    action = outbox.next_action(NOW)
+    assert action is not None
+    outbox.settle(action, PLACE, NOW)
+    outbox.add(1, make_alert("escalate", severity="warning", change_pct="-1.9"))
+    assert outbox.next_action(NOW) is not None
+
+
+def test_what_was_refused_or_told_by_a_process_before_begins_no_cooldown(make_alert) -> None:
+    outbox = Outbox()
+    outbox.add(0, make_alert("open"))
+    action = outbox.next_action(NOW)
+    assert action is not None
+    outbox.settle(action, None, NOW, is_told=False)
+    outbox.add(1, goes_on(make_alert))
+    assert outbox.next_action(NOW) is not None
+    again = Outbox()
+    again.restore([note(make_alert("open"), "sent", ["e1-open"], 1, PLACE)])
+    again.add(1, goes_on(make_alert))
+    assert again.next_action(NOW) is not None
 
 
 def test_it_is_bounded(make_alert) -> None:
