@@ -38,7 +38,7 @@ class Liveness:
         self._note(status)
 
     def tells(self, status: str) -> None:
-        """What a start waits for, which is no progress: it is bounded by `start_within_s`."""
+        """What it says of itself, which is no progress: a start that only tells is bounded by `start_within_s`."""
         self.status = status
 
     def _note(self, status: str | None) -> None:

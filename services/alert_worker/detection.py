@@ -17,6 +17,7 @@ from services.alert_worker.canary import CanaryWatch
 from services.alert_worker.feed_reader import FeedReader
 from services.alert_worker.feeds import SUPPRESSED
 from services.alert_worker.hearing import heard
+from services.alert_worker.judged import Judged
 from services.alert_worker.mutes import MUTE, Mutes
 from services.alert_worker.notices import Notices
 from services.alert_worker.on_the_way import OnTheWay
@@ -86,6 +87,7 @@ class Detection:
         self._published: deque[str] = deque(maxlen=_PUBLISHED_KEPT)
         self._catching_up: dict[TopicPartition, int] = {}
         self._on_the_way = OnTheWay()
+        self._judged = Judged()
         self._saving: asyncio.Task[None] | None = None
         self._told_in: dict[TopicPartition, None] = {}
         """Partitions of which something became a record since they were saved, oldest first."""
@@ -148,7 +150,7 @@ class Detection:
             for partition, records in (await self._reader.batch(_READ_MS, _MOST_RECORDS)).items():
                 self._hear(partition, records)
                 positions[partition] = records[-1].offset + 1
-                self._liveness.moved("learning what is usual")
+                self._liveness.tells("learning what is usual")
                 if positions[partition] >= ends[partition]:
                     behind.discard(partition)
         for partition, position in positions.items():
@@ -215,15 +217,22 @@ class Detection:
 
     async def _tell_progress(self, moved: bool) -> None:
         """Trades were judged; or now and then, Kafka says that there are none to judge. Its silence proves nothing."""
+        says = self._says(f"watching: {self._judged.says(self._behind, self._now())}")
+        self._liveness.tells(says)
         if moved:
-            self._liveness.moved(self._says("watching"))
+            self._liveness.moved()
         elif monotonic() - self._proved_at_s >= _PROVE_EVERY_S:
             self._proved_at_s = monotonic()
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(_PROVE_WITHIN_S):
                     ends = await self._reader.log_ends(self._partitions)
                 if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
-                    self._liveness.moved(self._says("watching: no trades come"))
+                    self._liveness.moved()
+
+    def _behind(self) -> int:
+        """Trades that are on Kafka and not judged, as of the last fetch."""
+        positions = ((p, self._watch.partitions[p.partition].position) for p in self._partitions)
+        return sum(self._reader.lag(partition, position) for partition, position in positions)
 
     def _observe(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> list[Decided]:
         number = partition.partition
@@ -232,6 +241,8 @@ class Detection:
         read = ((record.offset, read_event(Trade, record)) for record in records)
         trades = [(offset, trade) for offset, trade in read if trade is not None and trade.exchange != EXCHANGE]
         decided = self._watch.observe_all(trades, number)
+        if trades:
+            self._judged.note(len(trades), trades[-1][1].received_at_us)
         watch.position = records[-1].offset + 1  # past what is no trade of a market, too
         TRADES_IGNORED.inc(watch.ignored - ignored)
         if trades and partition not in self._catching_up and trades[0][1].origin == "stream":
