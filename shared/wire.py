@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from shared.decimals import is_plain, is_plain_signed, is_positive
+from shared.errors import TapewatchError
 from shared.events import (
     Alert,
     Candle,
@@ -46,11 +47,16 @@ _encoder = msgspec.json.Encoder()
 _decoders: dict[object, msgspec.json.Decoder[Event]] = {event: msgspec.json.Decoder(event) for event in SCHEMA_OF_EVENT}
 
 
+class _Record(Protocol):
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
 class InvalidRecord(ValueError):
     """A record that cannot be read; it belongs into the dead letters, and the rest goes on."""
 
 
-class UnknownSchema(Exception):
+class UnknownSchema(TapewatchError):
     """A record of a version that this program does not know: stop rather than misread everything that follows."""
 
 
@@ -110,6 +116,12 @@ def check_schema(event_type: type, headers: Iterable[tuple[str, bytes]]) -> None
             f"this program reads {wanted.decode()} and found {found[:40].decode(errors='replace')}: upgrade it first"
         )
     raise InvalidRecord(f"expected {wanted.decode()}, found {found[:40].decode(errors='replace')}")
+
+
+def read_record(event_type: type[E], record: _Record) -> E:
+    """The event of a record, if it is of the version that we know. Raises InvalidRecord and UnknownSchema."""
+    check_schema(event_type, record.headers)
+    return decode(event_type, record.value)
 
 
 def is_trade_id(text: str) -> bool:

@@ -11,7 +11,7 @@ from shared.kafka import PartitionReader
 from shared.metrics import DEAD_LETTERS
 from shared.settings import KafkaSettings
 from shared.topics import Topic
-from shared.wire import InvalidRecord, check_schema, decode
+from shared.wire import InvalidRecord, read_record
 
 log = structlog.get_logger(__name__)
 _BATCH = 5_000
@@ -63,10 +63,12 @@ E = TypeVar("E", bound=Event)
 
 
 def read_event(event: type[E], record: ConsumerRecord) -> E | None:
-    """The record's event; None when it cannot be read, which is counted (those who store the topic keep the bytes)."""
+    """The record's event; None when it cannot be read, which is counted (those who store the topic keep the bytes).
+
+    Raises UnknownSchema.
+    """
     try:
-        check_schema(event, record.headers)
-        return decode(event, record.value)
+        return read_record(event, record)
     except InvalidRecord as error:
         DEAD_LETTERS.labels("alert-worker", record.topic).inc()
         log.warning("unreadable record", topic=record.topic, offset=record.offset, reason=str(error))

@@ -11,7 +11,7 @@ from shared.events import Alert, Control, Notification
 from shared.kafka import discard, make_producer
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS, CONTROL, NOTIFICATIONS
-from shared.wire import HEADERS_OF_EVENT, InvalidRecord, decode, encode
+from shared.wire import HEADERS_OF_EVENT, InvalidRecord, encode, read_record
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ async def read(settings: KafkaSettings, since_us: int) -> Found:
     newest: dict[str, Alert] = {}
     async for record in read_topic(settings, ALERTS, since_ms=max(0, since_us // 1000)):
         try:
-            alert = decode(Alert, record.value)
+            alert = read_record(Alert, record)
         except InvalidRecord:
             continue
         if alert.exchange != canary.EXCHANGE:
@@ -54,14 +54,14 @@ async def read(settings: KafkaSettings, since_us: int) -> Found:
     stages: dict[str, str] = {}
     async for record in read_topic(settings, NOTIFICATIONS):
         try:
-            note = decode(Notification, record.value)
+            note = read_record(Notification, record)
         except InvalidRecord:
             continue
         stages |= dict.fromkeys([note.episode_id, *note.episodes], note.stage)
     found = Found([Episode(alert, _told(alert, stages.get(name))) for name, alert in newest.items()])
     async for record in read_topic(settings, CONTROL):
         try:
-            found.mutes.hear(decode(Control, record.value))
+            found.mutes.hear(read_record(Control, record))
         except InvalidRecord:
             continue
     return found

@@ -40,7 +40,7 @@ async def _follow(in_force: Any, what: What, symbols: frozenset[str], as_json: b
     from shared import canary
     from shared.kafka import client_options, wait_until_reachable
     from shared.topic_ids import wait_for_topic_ids
-    from shared.wire import InvalidRecord, decode
+    from shared.wire import InvalidRecord, read_record
 
     topic = _topic(what)
     await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
@@ -53,7 +53,7 @@ async def _follow(in_force: Any, what: What, symbols: frozenset[str], as_json: b
         await consumer.seek_to_end()
         async for record in consumer:
             try:
-                event: Any = decode(topic.event, record.value)
+                event: Any = read_record(topic.event, record)
             except InvalidRecord as error:
                 typer.echo(f"partition {record.partition} offset {record.offset}: {error}", err=True)
                 continue

@@ -22,7 +22,6 @@ from shared.clock import NowMicros
 from shared.errors import TapewatchError
 from shared.events import OrderBook, Ticker, Trade
 from shared.kafka import PartitionReader
-from shared.wire import UnknownSchema
 
 _WAIT_MS = 250
 _REFRESH_S = 1.0
@@ -89,10 +88,7 @@ class Consumer:
             raise TapewatchError(f"Kafka no longer has the records to be read next, starting over: {error}") from None
         if not found:
             return 0, None
-        try:
-            batch, poison = read_batch(found, self.positions, self.sink.refuses)
-        except UnknownSchema as error:
-            raise TapewatchError(str(error)) from None
+        batch, poison = read_batch(found, self.positions, self.sink.refuses)
         records = sum(map(len, found.values()))
         await self.flood.look(found, poison)
         await self.dead_letters.publish(poison)

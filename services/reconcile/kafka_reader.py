@@ -11,7 +11,7 @@ from shared.events import Alert, Channel, FeedEvent, MarketEvent, Notification, 
 from shared.kafka import MAX_REQUEST_BYTES, client_options
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS, FEED, NOTIFICATIONS, ORDERBOOKS, TICKERS, TRADES, Topic
-from shared.wire import InvalidRecord, check_schema, decode
+from shared.wire import InvalidRecord, read_record
 
 _MARKET: dict[Channel, tuple[Topic, type[Trade | Ticker | OrderBook]]] = {
     "trade": (TRADES, Trade),
@@ -39,7 +39,7 @@ async def received(settings: KafkaSettings, since_us: int) -> AsyncIterator[tupl
         async for records in _batches(settings, topic, max(0, since_us - _CLOCKS_DIFFER_BY_US)):
             for record in records:
                 try:
-                    event = decode(kind, record.value)
+                    event = read_record(kind, record)
                 except InvalidRecord:
                     continue
                 if event.received_at_us >= since_us and event.exchange != canary.EXCHANGE:
@@ -50,8 +50,7 @@ def _add(log: Log, channel: Channel, records: Iterable[ConsumerRecord], since_us
     topic, kind = _MARKET[channel]
     for record in records:
         try:
-            check_schema(kind, record.headers)
-            event = decode(kind, record.value)
+            event = read_record(kind, record)
         except InvalidRecord:
             log.cannot_read(channel)
             continue
@@ -64,10 +63,10 @@ def _add(log: Log, channel: Channel, records: Iterable[ConsumerRecord], since_us
 
 
 async def read_alerts(settings: KafkaSettings, since_us: int) -> tuple[list[Alert], list[Notification]]:
-    """Alerts decided and receipts written from `since_us` on, oldest first. Raises InvalidRecord."""
-    alerts = [decode(Alert, record.value) async for batch in _batches(settings, ALERTS) for record in batch]
+    """Alerts decided and receipts written from `since_us` on, oldest first. Raises InvalidRecord and UnknownSchema."""
+    alerts = [read_record(Alert, record) async for batch in _batches(settings, ALERTS) for record in batch]
     told = [
-        decode(Notification, record.value)
+        read_record(Notification, record)
         async for batch in _batches(settings, NOTIFICATIONS)
         for record in batch
         if record.value is not None  # a compacted topic forgets a key by a record without a value
@@ -79,10 +78,10 @@ async def read_alerts(settings: KafkaSettings, since_us: int) -> tuple[list[Aler
 
 
 async def read_feed(settings: KafkaSettings) -> AsyncIterator[FeedEvent]:
-    """Everything that was said of feeds, oldest first. Raises InvalidRecord."""
+    """Everything that was said of feeds, oldest first. Raises InvalidRecord and UnknownSchema."""
     async for batch in _batches(settings, FEED):
         for record in batch:
-            yield decode(FeedEvent, record.value)
+            yield read_record(FeedEvent, record)
 
 
 async def _batches(settings: KafkaSettings, topic: Topic, since_us: int = 0) -> AsyncIterator[list[ConsumerRecord]]:

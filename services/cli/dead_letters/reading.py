@@ -13,7 +13,7 @@ from shared.kafka import PartitionReader, wait_until_reachable
 from shared.settings import Settings
 from shared.topic_ids import wait_for_topic_ids
 from shared.topics import DEAD_LETTERS, Topic
-from shared.wire import InvalidRecord, UnknownSchema, check_schema, decode
+from shared.wire import InvalidRecord, UnknownSchema, read_record
 
 _WAIT_S = 2
 _RECORDS_AT_ONCE = 1_000
@@ -80,8 +80,7 @@ async def one(settings: Settings, number: int) -> Kept | None:
 def _letter(record: ConsumerRecord) -> DeadLetter:
     """The letter; one that cannot be read itself is shown as such, and not passed over."""
     try:
-        check_schema(DeadLetter, record.headers)
-        return decode(DeadLetter, record.value)
+        return read_record(DeadLetter, record)
     except InvalidRecord as error:
         value = record.value or b""
         return DeadLetter(
@@ -103,6 +102,6 @@ async def events(settings: Settings, topic: Topic) -> AsyncGenerator[Event, None
     async with aclosing(records(settings, topic)) as found:
         async for record in found:
             try:
-                yield decode(topic.event, record.value)
+                yield read_record(topic.event, record)
             except InvalidRecord:
                 continue

@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.alert_worker.backtest.history_files import read_market
 from services.alert_worker.backtest.minutes import Minute, as_trades
@@ -23,7 +23,7 @@ from shared.kafka import PartitionReader
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
 from shared.topics import CANDLES, TOPIC_OF_EVENT, TRADES
-from shared.wire import InvalidRecord, decode
+from shared.wire import InvalidRecord, read_record
 
 if TYPE_CHECKING:
     import asyncpg
@@ -167,7 +167,7 @@ async def _read(  # noqa: PLR0913, PLR0917  # what to read of where, for whom
         for partition, records in (await reader.batch(timeout_ms=500, max_records=5_000)).items():
             for record in records:
                 if record.offset < stops[partition] and record.key in keys:
-                    found += _decoded(event, record.value)
+                    found += _decoded(event, record)
             read += len(records)
         for partition in list(left):
             if await reader.position(partition) >= stops[partition]:
@@ -180,9 +180,9 @@ async def _read(  # noqa: PLR0913, PLR0917  # what to read of where, for whom
     return found
 
 
-def _decoded(event: type[E], value: bytes | None) -> list[E]:
+def _decoded(event: type[E], record: ConsumerRecord) -> list[E]:
     try:
-        return [decode(event, value)]
+        return [read_record(event, record)]
     except InvalidRecord:
         return []  # those who store the topic keep it as a dead letter
 

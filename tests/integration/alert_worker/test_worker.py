@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from services.alert_worker.partition import Partition
 from shared.clock import now_us
 from shared.events import Control
-from shared.topics import DETECTOR_STATE
+from shared.topics import DETECTOR_STATE, TRADES
 
 STATES = ["open", "escalate", "resolve"]
 
@@ -215,3 +215,12 @@ async def test_state_that_kafka_does_not_take_ends_it(worker, publish, crash, fr
         await admin.close()
     assert await worker.ended() == 1
     assert any(b"MessageSizeTooLarge" in line for line in worker.log)
+
+
+async def test_a_newer_version_of_an_event_ends_it_with_one_line(worker, producer) -> None:
+    await worker.start()
+    await worker.watching()
+    await producer.send_and_wait(TRADES.name, b"{}", partition=0, headers=[("schema", b"trade/2")])
+    assert await worker.ended() == 1
+    assert worker.log[-1] == b"tapewatch alert-worker: this program reads trade/1 and found trade/2: upgrade it first\n"
+    assert not any(b"Traceback" in line or b"unforeseen" in line for line in worker.log)

@@ -122,3 +122,17 @@ async def test_tail_follows_some_symbols_only(fresh_topics: KafkaSettings, envir
     assert following.returncode == 0
     [line] = told.splitlines()
     assert json.loads(line)["symbol"] == "KRW-ETH"
+
+
+async def test_tail_says_of_a_newer_version_of_its_records_what_to_do(
+    fresh_topics: KafkaSettings, environment: dict[str, str]
+) -> None:
+    following = await tapewatch(environment, "tail", "trades")
+    reading = asyncio.create_task(following.communicate())
+    async with make_producer(fresh_topics, "test") as producer:
+        while not reading.done():
+            await producer.send_and_wait(TRADES.name, b"{}", partition=0, headers=[("schema", b"trade/2")])
+            await asyncio.sleep(0.05)
+    told, fault = await reading
+    assert (following.returncode, told) == (1, b"")
+    assert fault.endswith(b"this program reads trade/1 and found trade/2: upgrade it first\n")

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.reconcile.report import Report
+from shared.errors import TapewatchError
 from shared.events import Trade
+from shared.topics import TRADES
 
 Run = Any
 STREAM = "trades:upbit:KRW-BTC"
@@ -124,3 +126,9 @@ INVENTED = Trade(
     traded_at_us=1_767_225_600_000_000,
     received_at_us=1_767_225_600_000_000,
 )
+
+
+async def test_a_newer_version_of_a_record_is_refused_with_the_remedy(run: Run) -> None:
+    await run.producer.send_and_wait(TRADES.name, b"{}", partition=0, headers=[("schema", b"trade/2")])
+    with pytest.raises(TapewatchError, match="this program reads trade/1 and found trade/2: upgrade it first"):
+        await run.report()
