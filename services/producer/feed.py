@@ -1,7 +1,6 @@
 """Keeps one connection's streams flowing: reconnects, replaces before a planned cut, writes down what was missed."""
 
 import asyncio
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -60,15 +59,13 @@ class Feed:
 
     async def run(self) -> None:
         """Until told to hang up."""
-        backoff = Backoff(random.uniform)
+        backoff = Backoff(self._means.uniform)
         while True:
-            began_s = self._means.seconds()
-            ending, heard = await self._line()
+            ending, data_for_s = await self._line()
             self._is_up = False
             self.last_ending = ending.reason
             if self._stop.is_set():
                 return
-            data_for_s = self._means.seconds() - began_s if heard else 0.0
             wait_s = max(backoff.next_s(data_for_s=data_for_s, permanent=ending.permanent), ending.wait_at_least_s)
             log.warning(
                 "connection ended", connection=self._work.name, reason=ending.reason, again_in_s=round(wait_s, 2)
@@ -77,8 +74,11 @@ class Feed:
                 await asyncio.wait_for(self._stop.wait(), wait_s)
                 return
 
-    async def _line(self) -> tuple[Ending, bool]:
-        """Connections that replace each other without a break; returns why the last one ended."""
+    async def _line(self) -> tuple[Ending, float]:
+        """Connections that replace each other without a break; returns why the last one ended, and for how many seconds
+        data came on that of them on which it came longest.
+        """
+        data_for_s = 0.0
         session = self._session = Session(self._work, self._means, self._go_live)
         running = asyncio.create_task(session.run())
         try:
@@ -87,7 +87,8 @@ class Feed:
                 await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 leaving.cancel()
                 if running.done():
-                    return self._ended(session, running), session.data_frames > 0
+                    return self._ended(session, running), max(data_for_s, session.data_for_s)
+                data_for_s = max(data_for_s, session.data_for_s)
                 session, running = await self._replaced(session, running)
                 self._session = session
         finally:

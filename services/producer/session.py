@@ -1,6 +1,7 @@
 """One connection to an exchange, from the handshake to its end: subscribes, stamps, parses, keeps it alive."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -9,6 +10,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from services.producer.backoff import Uniform, rotate_after_s
 from services.producer.endings import Stale, is_too_large
 from services.producer.exchanges.base import (
     MAX_FRAME_BYTES,
@@ -44,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Means:
-    """What all connections of one process share. `seconds` is a clock that never goes back."""
+    """What all connections of one process share. `seconds` is a clock that never goes back; `uniform` draws lots."""
 
     adapter: ExchangeAdapter
     publisher: Publisher
@@ -53,6 +55,7 @@ class Means:
     connects: Budget
     rejects: Rejects = field(default_factory=Rejects)
     new_fields: set[tuple[str, str]] = field(default_factory=set)
+    uniform: Uniform = random.uniform
 
     def announce(self, work: Connection, kind: FeedKind, reason: str, symbols: list[str] | None = None) -> None:
         """Tell the feed topic about a connection."""
@@ -85,6 +88,8 @@ class Session:
         self.clock_offset_us: int | None = None
         self.leave = asyncio.Event()
         self.data_frames = 0
+        self.data_for_s = 0.0
+        """From the first to the last second in which data came."""
         self._means = means
         self._on_confirmed = on_confirmed
         self._deliver: Callable[[list[MarketEvent]], None] = self.early.extend
@@ -175,13 +180,18 @@ class Session:
     async def _look_after(self) -> None:
         """Once a second: count, and end a connection that is silent, never confirmed, or too old."""
         conduct = self._means.adapter.conduct
-        silence, flood = Silence(), Flood()
-        silent_s = age_s = 0
+        silence, flood, seconds = Silence(), Flood(), self._means.seconds
+        rotate_s = None if conduct.rotate_s is None else rotate_after_s(conduct.rotate_s, self._means.uniform)
+        silent_s = age_s = seen = 0
+        since_s: float | None = None
         while True:
             await asyncio.sleep(1)
             age_s += 1
             silent_s = 0 if self._count_frames() else silent_s + 1
             self._note_clock()
+            if self.data_frames > seen:
+                seen, since_s = self.data_frames, seconds() if since_s is None else since_s
+                self.data_for_s = seconds() - since_s
             if conduct.silent_s is not None and silent_s >= conduct.silent_s:
                 raise Stale(f"no frame at all for {silent_s} s")
             # Frames that cannot be read are kept: hanging up for want of others would lose them.
@@ -193,7 +203,7 @@ class Session:
                 self._means.announce(self.work, "degraded", f"{self._invalid} frames that cannot be read, nearly all")
             if age_s == conduct.first_data_s:
                 self._report_unserved(conduct.first_data_s)
-            if conduct.rotate_s is not None and age_s >= conduct.rotate_s:
+            if rotate_s is not None and age_s >= rotate_s:
                 self.leave.set()
 
     def _notice(self, notice: Notice) -> None:

@@ -79,10 +79,10 @@ class Rate:
 class Conduct:
     """How to behave on an exchange's connections, from its stated limits with some room left.
 
-    `text_ping` is sent every `text_ping_s`; `ping_s` is the period of our own RFC 6455 pings. `rotate_s`: how long a
-    connection is used before a fresh one replaces it. `silent_s`: longer without any frame means a dead connection,
-    None where quiet connections are silent. `first_data_s`: a stream that has sent nothing so long after it was
-    subscribed is told: no exchange says that it does not serve a name.
+    `text_ping` is sent every `text_ping_s`; `ping_s` is the period of our own RFC 6455 pings. `rotate_s`: about how
+    long a connection is used before a fresh one replaces it. `silent_s`: longer without any frame means a dead
+    connection, None where quiet connections are silent. `first_data_s`: a stream that has sent nothing so long after it
+    was subscribed is told: no exchange says that it does not serve a name.
     """
 
     connects: tuple[Rate, ...]

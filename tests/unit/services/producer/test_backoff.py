@@ -1,7 +1,10 @@
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.producer.backoff import HEALTHY_AFTER_S, LONGEST_S, Backoff
+from services.producer.backoff import HEALTHY_AFTER_S, LONGEST_S, Backoff, rotate_after_s
+from services.producer.exchanges.binance import Binance
 
 
 def _longest(_low, high):
@@ -30,3 +33,11 @@ def test_what_would_be_refused_again_waits_longest():
 def test_every_wait_is_within_bounds(healthy, rng):
     backoff = Backoff(rng.uniform)
     assert all(0 <= backoff.next_s(data_for_s=s) <= LONGEST_S for s in healthy)
+
+
+def test_connections_are_replaced_at_different_times_and_all_before_the_exchange_would_cut_them():
+    uniform = random.Random(1).uniform
+    times_s = {rotate_after_s(Binance.conduct.rotate_s, uniform) for _ in range(1000)}
+    assert len(times_s) == 1000
+    assert 22.5 * 3600 < min(times_s) < 22.6 * 3600
+    assert 23.4 * 3600 < max(times_s) < 23.5 * 3600

@@ -19,10 +19,12 @@ class Binance:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.headers: set[str] = set()
         self.status = 200
         self.url = ""
 
     async def exchange_info(self, request: web.Request) -> web.Response:
+        self.headers |= {name.lower() for name in request.headers}
         symbol = request.query.get("symbol")
         if symbol is None:
             return web.json_response({"symbols": [_row("BTC", spot=True)]})
@@ -52,6 +54,8 @@ async def test_what_the_list_lacks_is_asked_for_by_name_halted_if_it_is_there_an
     found = await Rest("binance", binance.url).markets([BTC, ETH, LUNA])
     assert {market.symbol: market.trading for market in found} == {"BTCUSDT": True, "ETHUSDT": False}
     assert sorted(binance.asked) == ["ETHUSDT", "LUNAUSDT"]
+    assert "accept-encoding" in binance.headers
+    assert "origin" not in binance.headers
 
 
 @pytest.mark.parametrize("status", [400, 429, 503])
