@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 import structlog
@@ -27,6 +28,8 @@ MOST_WAITING = 8
 _AHEAD_S = 1.5
 """Slack works on an upload before it can show it."""
 _TRIES = 3
+GIVEN_UP_AFTER_S = 600.0
+"""A chart that may be brought only after this is given up: its hour is past. Nothing is asked for before that time."""
 
 
 class Charting:
@@ -40,6 +43,7 @@ class Charting:
         self._environment |= {"MPLCONFIGDIR": str(cache)} if cache else {}
         self._waiting: dict[str, list[Alert]] = {}
         self._wake = asyncio.Event()
+        self._not_before_s = 0.0
         self.finished: deque[tuple[str, Picture]] = deque(maxlen=2 * MOST_WAITING)
 
     def want(self, alert: Alert, earlier: list[Alert]) -> None:
@@ -90,10 +94,15 @@ class Charting:
 
     async def _upload(self, png: bytes, name: str, words: str) -> str | None:
         for attempt in range(_TRIES):
+            wait_s = self._not_before_s - monotonic()
+            if wait_s > GIVEN_UP_AFTER_S:
+                log.warning("a chart was given up", again_in_s=round(wait_s))
+                return None
+            await asyncio.sleep(max(0.0, wait_s))
             try:
                 return await self._notifier.upload(png, name, words)
             except Later as error:
-                await asyncio.sleep(min(error.seconds, 30.0))
+                self._not_before_s = monotonic() + error.seconds
             except Unanswered:
                 await asyncio.sleep(2.0**attempt)
             except Refused as error:

@@ -72,6 +72,8 @@ class SlackApi:
         self._limits = limits
         self._now_us = now_us
         self._buckets: dict[str, TokenBucket] = {}
+        self._not_before_us: dict[str, int] = {}
+        """Until when was asked to wait, by bucket."""
         self._faults = _Faults()
         self.granted: frozenset[str] | None = None
         """The scopes of the app; None grants all."""
@@ -175,13 +177,16 @@ class SlackApi:
             self._take(name, limits.updates_per_s, limits.updates_burst)
 
     def _take(self, bucket: str, per_s: float, burst: float) -> None:
-        wait_s = self._buckets.setdefault(bucket, TokenBucket(per_s, burst)).take(self._now_us() / 1e6)
+        now_us = self._now_us()
+        self._workspace.counts["too_early"] += now_us < self._not_before_us.get(bucket, 0)
+        wait_s = self._buckets.setdefault(bucket, TokenBucket(per_s, burst)).take(now_us / 1e6)
         if wait_s:
+            self._not_before_us[bucket] = now_us + 1_000_000 * _asked_s(wait_s)
             raise RateLimited(wait_s)
 
     def _rate_limited(self, wait_s: float) -> web.Response:
         self._workspace.counts["rate_limited"] += 1
-        headers = {"Retry-After": str(max(1, math.ceil(wait_s)))}
+        headers = {"Retry-After": str(_asked_s(wait_s))}
         return _json({"ok": False, "error": "ratelimited"}, 429, headers)
 
     def _auth_test(self, _: Arguments, request: web.Request) -> dict[str, Any]:
@@ -311,6 +316,11 @@ _METHODS: dict[str, Method] = {
     "files.getUploadURLExternal": SlackApi._upload_address,
     "files.completeUploadExternal": SlackApi._complete_upload,
 }
+
+
+def _asked_s(wait_s: float) -> int:
+    """As ``Retry-After`` says it: whole seconds."""
+    return max(1, math.ceil(wait_s))
 
 
 def _json(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -82,7 +82,7 @@ class Workspace:
             Channel(f"C0TAPE{number:04d}", name.removeprefix("#")) for number, name in enumerate(channel_names, 1)
         ]
         self.files: dict[str, File] = {}
-        self.counts: Counter[str] = Counter(messages=0, updates=0, rejected=0, rate_limited=0)
+        self.counts: Counter[str] = Counter(messages=0, updates=0, rejected=0, rate_limited=0, too_early=0)
         self.version = 0
         self._last_ts_us = 0
         self._next_file = 1

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
+from services.simulator.slack.api import SlackLimits
 from shared.clock import now_us
 from shared.events import Alert, Instrument
 from shared.topics import ALERTS, INSTRUMENTS
@@ -147,6 +148,22 @@ async def test_the_chart_follows_the_text_and_stays_until_the_end(worker, slack,
     assert file.content.startswith(b"\x89PNG")
     assert "KRW-BTC" in image["alt_text"]
     assert slack.workspace.counts["rejected"] == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(150)
+async def test_no_call_comes_before_the_time_that_slack_named(
+    worker, slack, publish, decide, crash, eventually
+) -> None:
+    """Messages, edits, and each step of a chart's upload: all are limited, and each for itself."""
+    slack.api._limits = SlackLimits(posts_per_s=0.5, posts_burst=1, updates_per_s=0.5, updates_burst=1)
+    await decide(alert for n in range(2) for alert in episode(f"e{n}", "open"))
+    await worker.start()
+    await publish(crash(now_us() - 12_000_000))
+    await eventually(lambda: any("slack_file" in str(one.blocks) and "RESOLVED" in one.text for one in slack.parents))
+    counts = slack.workspace.counts
+    assert counts["rate_limited"] >= 2
+    assert counts["too_early"] == 0
 
 
 async def test_the_first_message_says_what_is_watched_once(worker, slack, producer, eventually, notifications) -> None:
