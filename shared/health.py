@@ -1,5 +1,8 @@
 """What a process shows of itself on METRICS__PORT: `/metrics`, and `/livez` and `/readyz` for whoever keeps it.
 
+`/livez` is about starting over: a producer whose exchange or Kafka is away for hours lives, for what it holds would be
+lost. `/readyz` is about doing its work, which that one does not.
+
 Served by a thread, so that a loop that hangs is seen to hang.
 """
 
@@ -38,6 +41,7 @@ def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
         where = f"{settings.host}:{settings.port}"
         raise WrongUse(f"TAPEWATCH_METRICS__PORT: {where} cannot be listened on: {error.strerror}") from None
     metrics.STILL.set_function(lambda: liveness.still_s)
+    metrics.WAITS.set_function(lambda: liveness.waits_s)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()
 
@@ -52,7 +56,7 @@ def _application(liveness: Liveness) -> "WSGIApplication":
     page_of_metrics, started_at = make_wsgi_app(), round(time.time(), 3)
     verdicts: dict[str, Callable[[], bool]] = {
         "/livez": lambda: liveness.is_alive,
-        "/readyz": lambda: liveness.is_alive and liveness.is_ready,
+        "/readyz": lambda: liveness.serves,
     }
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -64,6 +68,7 @@ def _application(liveness: Liveness) -> "WSGIApplication":
             "started_at": started_at,
             "ready": liveness.is_ready,
             "still_s": round(liveness.still_s, 1),
+            "waits_s": round(liveness.waits_s, 1),
             "status": without_secrets(liveness.status),
         }
         code = "200 OK" if verdict() else "503 Service Unavailable"

@@ -21,19 +21,21 @@ class Liveness:
     is_ready: bool = False
     moves: int = 0
     _moved_at_s: float = field(init=False)
+    _went_at_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._moved_at_s = self.seconds()
+        self._moved_at_s = self._went_at_s = self.seconds()
 
     def moved(self, status: str | None = None) -> None:
         """Something went all the way, or it is proven that nothing waits: the first time makes the process ready."""
         self._note(status)
+        self._went_at_s = self._moved_at_s
         self.is_ready = True
 
     def waits(self, status: str) -> None:
         """What the process waits for is away, which is seen, bounded and told: a restart would not help.
 
-        It makes nobody ready.
+        It makes nobody ready, and who only waits for too long serves nobody: see `serves`.
         """
         self._note(status)
 
@@ -51,6 +53,16 @@ class Liveness:
     def still_s(self) -> float:
         """Seconds since it last got on."""
         return self.seconds() - self._moved_at_s
+
+    @property
+    def waits_s(self) -> float:
+        """Seconds since something last went all the way, or nothing was left to wait for; before, since the start."""
+        return self.seconds() - self._went_at_s
+
+    @property
+    def serves(self) -> bool:
+        """Whether it does what it is for: it is ready, and has not only waited for longer than it may stand still."""
+        return self.is_alive and self.is_ready and self.waits_s <= self.within_s
 
     @property
     def is_alive(self) -> bool:

@@ -34,6 +34,9 @@ CANARY_RETURNED = Gauge(
     "tapewatch_canary_returned_timestamp_seconds", "When the test alert that goes round was last back from the notifier"
 )
 STILL = Gauge("tapewatch_still_seconds", "Time since the process last got on, or proved that nothing waits")
+WAITS = Gauge(
+    "tapewatch_waits_seconds", "Time since something last went all the way, or nothing waited: what it needs is away"
+)
 
 BATCHES_TRIED = Counter("tapewatch_batches_tried_total", "Batches given to the store", ["sink"])
 FIRST_TRY = Gauge(

@@ -33,7 +33,7 @@ class Consumer:
     """One sink's loop.
 
     `positions` are the offsets to read next, `started_at` what they were at first, `stored` those that the store
-    acknowledged since, by partition.
+    acknowledged since, by partition. `newest_trade_us` is when the newest trade among those was received, 0 before any.
     """
 
     sink: Sink
@@ -46,6 +46,7 @@ class Consumer:
     positions: dict[TopicPartition, int]
     refill: Refill = field(default_factory=Refill)
     stored: dict[TopicPartition, int] = field(default_factory=dict)
+    newest_trade_us: int = 0
     started_at: dict[TopicPartition, int] = field(init=False)
     _refreshed_at: float = 0.0
 
@@ -115,6 +116,7 @@ class Consumer:
         if (oldest_us := _oldest_us(batch)) is not None:
             metrics.STORE_LATENCY.labels(self.sink.name).observe((done_at_us - oldest_us) / 1_000_000)
         self.stored |= _ends(batch)
+        self.newest_trade_us = max(self.newest_trade_us, _newest_trade_us(batch))
         self._refreshed_at = _now_s()
         _count(self.sink.name, written)
 
@@ -132,6 +134,12 @@ def _oldest_us(batch: Batch) -> int | None:
     """When the oldest market event was received; slices are in the order of arrival."""
     firsts = (piece.events[0] for piece in batch.slices if piece.events)
     return min((one.received_at_us for one in firsts if isinstance(one, Trade | Ticker | OrderBook)), default=None)
+
+
+def _newest_trade_us(batch: Batch) -> int:
+    """When the newest trade was received, 0 without one; see `_oldest_us`."""
+    lasts = (piece.events[-1] for piece in batch.slices if piece.events)
+    return max((one.received_at_us for one in lasts if isinstance(one, Trade)), default=0)
 
 
 def _now_s() -> float:

@@ -7,6 +7,7 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.loop import Consumer
 from shared import metrics
+from shared.figures import figures
 from shared.liveness import Liveness
 
 _EVERY_S = 1.0
@@ -17,18 +18,25 @@ _PROVE_WITHIN_S = 3.0
 async def tell_progress(consumer: Consumer, liveness: Liveness) -> None:
     """Go on until cancelled."""
     told: dict[TopicPartition, int] = {}
-    looks = 0
+    looks, is_idle = 0, False
     while True:
         lag = _tell_lag(consumer)
         _tell_success(consumer)
         moved = sum(end - told.get(p, consumer.started_at[p]) for p, end in consumer.stored.items())
         told = dict(consumer.stored)
-        if moved:
-            liveness.moved(f"{moved / _EVERY_S:,.0f} records/s, {lag:,} behind")
-        elif looks % _PROVE_EVERY == 0 and await _is_idle(consumer):
-            liveness.moved("idle: everything in Kafka is stored")
+        proves = not moved and looks % _PROVE_EVERY == 0
+        if moved or proves:
+            is_idle = not moved and await _is_idle(consumer)
+        liveness.tells(_figures(consumer, moved, lag) + ("; idle: everything in Kafka is stored" if is_idle else ""))
+        if moved or (proves and is_idle):
+            liveness.moved()
         looks += 1
         await asyncio.sleep(_EVERY_S)
+
+
+def _figures(consumer: Consumer, moved: int, lag: int) -> str:
+    rate, behind = f"{moved / _EVERY_S:,.0f} records/s", f"{lag:,} behind"
+    return figures(rate, behind, consumer.newest_trade_us, consumer.now_us())
 
 
 async def _is_idle(consumer: Consumer) -> bool:

@@ -82,7 +82,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         news = ListNews(selection, publisher, list(dict.fromkeys(names)), owns, newcomers, now_us)
         publishing = group.create_task(publisher.run(), name="publisher")
         telling = group.create_task(
-            tell_progress(publisher, reading.feeds, liveness, lambda: rest.wish), name="progress"
+            tell_progress(publisher, reading.feeds, liveness, now_us, lambda: rest.wish), name="progress"
         )
         candles = group.create_task(filling.run(settings.kafka), name="candles")
         reading.begin(

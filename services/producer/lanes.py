@@ -152,6 +152,11 @@ class Lanes:
         return count
 
     @property
+    def unacknowledged(self) -> int:
+        """How many records wait or are on their way."""
+        return sum(len(lane.waiting) + len(lane.in_flight) for lane in self.lanes.values())
+
+    @property
     def empty(self) -> bool:
         """Whether nothing waits and nothing is on its way."""
         return not any(lane.waiting or lane.in_flight for lane in self.lanes.values())

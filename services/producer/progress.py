@@ -2,7 +2,8 @@
 
 An exchange that is away is the feeds' matter: they try again and tell. What we say ourselves, of markets and their
 candles, makes no producer ready that hears none of them. Kafka away is told here and is no reason to
-start over, for a new process would have lost what this one holds.
+start over, for a new process would have lost what this one holds. So systemd's watchdog is fed for as long as this loop
+runs, and whoever asks whether the producer serves (`/readyz`) hears that it waits.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from services.producer.feed import Feed
 from services.producer.lanes import Place
 from services.producer.publisher import Publisher
+from shared.clock import NowMicros
+from shared.figures import figures
 from shared.liveness import Liveness
 
 _EVERY_S = 1.0
@@ -44,29 +47,38 @@ class Held:
 
 
 async def tell_progress(
-    publisher: Publisher, feeds: Sequence[Feed], liveness: Liveness, more: Callable[[], str] = str
+    publisher: Publisher, feeds: Sequence[Feed], liveness: Liveness, now_us: NowMicros, more: Callable[[], str] = str
 ) -> None:
     """Go on until cancelled. `more`: what else there is to say of the exchange, empty for nothing."""
-    seen, unacknowledged_s, held, clock = 0, 0.0, Held(), asyncio.get_running_loop().time
+    seen, held, clock = 0, Held(), asyncio.get_running_loop().time
     while True:
         await asyncio.sleep(_EVERY_S)
         moved, seen = publisher.acknowledged - seen, publisher.acknowledged
         up = sum(feed.is_up for feed in feeds)
-        unacknowledged_s = 0.0 if moved or publisher.is_idle else unacknowledged_s + _EVERY_S
-        connected = "; ".join(filter(None, (_connected(feeds, up), more())))
-        if publisher.is_away:
-            liveness.waits(f"Kafka is away, holding what comes; {connected}")
-        elif moved and (up or not feeds):
-            liveness.moved(f"{moved / _EVERY_S:,.0f} records/s to Kafka; {connected}")
-        elif publisher.is_idle and up == len(feeds):
-            liveness.moved(f"idle: nothing comes; {connected}")
-        elif moved or publisher.is_idle:
-            liveness.waits(connected)
+        says = "; ".join(filter(None, (_figures(publisher, moved, now_us()), _connected(feeds, up), more())))
+        if (missing := _missing(publisher, moved, up, len(feeds))) is not None:
+            liveness.waits(f"waiting for {liveness.waits_s:.0f} s: {missing}; {says}")
         else:
-            liveness.waits(f"Kafka has acknowledged nothing for {unacknowledged_s:.0f} s; {connected}")
+            liveness.moved(says if moved else f"{says}; idle: nothing comes")
         if not publisher.is_away and (stuck := held.too_long(publisher.on_the_way, clock())):
             where = ", ".join(f"{topic}/{partition}" for topic, partition in stuck)
             publisher.give_up_client(f"a batch was not acknowledged for too long: {where}")
+
+
+def _figures(publisher: Publisher, moved: int, now_us: int) -> str:
+    rate, lag = f"{moved / _EVERY_S:,.0f} records/s to Kafka", f"{publisher.unacknowledged:,} unacknowledged"
+    return figures(rate, lag, publisher.newest_trade_us, now_us)
+
+
+def _missing(publisher: Publisher, moved: int, up: int, feeds: int) -> str | None:
+    """What keeps it from bringing anything to Kafka; None when something got there, or nothing came to be brought."""
+    if publisher.is_away:
+        return "Kafka is away, holding what comes"
+    if not moved and not publisher.is_idle:
+        return "Kafka acknowledges nothing"
+    if up == feeds or (moved and up):
+        return None
+    return "not every connection to the exchange is up" if up else "no connection to the exchange is up"
 
 
 def _connected(feeds: Sequence[Feed], up: int) -> str:

@@ -72,6 +72,8 @@ class Publisher:
         self._failure: BaseException | None = None
         self.acknowledged = 0
         """Records that Kafka has taken so far."""
+        self.newest_trade_us = 0
+        """When the newest trade was received, 0 before the first; of what comes together the last counts."""
         self._published = {topic.name: metrics.EVENTS_PUBLISHED.labels(topic.name) for topic in TOPICS_WRITTEN}
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
@@ -81,6 +83,8 @@ class Publisher:
         put = self._lanes.put
         for event in events:
             put(event)
+        if events and isinstance(last := events[-1], Trade):
+            self.newest_trade_us = last.received_at_us
         self._wake.set()
 
     def put_candles(self, candles: Sequence[Candle]) -> None:
@@ -114,6 +118,11 @@ class Publisher:
     def on_the_way(self) -> dict[Place, int]:
         """The number of the batch that is on its way, by partition; sent again by another client it has another one."""
         return {place: lane.batches for place, lane in self._lanes.lanes.items() if lane.in_flight}
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many records Kafka has not acknowledged."""
+        return self._lanes.unacknowledged
 
     @property
     def is_idle(self) -> bool:

@@ -53,13 +53,27 @@ def test_a_process_lives_from_the_start_and_is_ready_once_it_got_on(served: Serv
     assert code == 200
     state = json.loads(text)
     assert state.pop("started_at") > 0
-    assert state == {"ready": True, "still_s": 0.0, "status": "5 records/s"}
+    assert state == {"ready": True, "still_s": 0.0, "waits_s": 0.0, "status": "5 records/s"}
 
 
 def test_a_process_that_stands_still_neither_lives_nor_is_ready(served: Served) -> None:
     served.liveness.moved()
     served.at_s = 10.5
     assert [served.ask(path)[0] for path in ("/livez", "/readyz")] == [503, 503]
+
+
+def test_who_only_waits_for_too_long_lives_and_does_not_serve(served: Served) -> None:
+    served.liveness.moved()
+    for at_s in (5.0, 10.0, 15.0):
+        served.at_s = at_s
+        served.liveness.waits("Kafka is away")
+        assert served.ask("/livez")[0] == 200
+        assert served.ask("/readyz")[0] == (200 if at_s <= 10.0 else 503)
+    assert json.loads(served.ask("/readyz")[1])["waits_s"] == 15.0
+    assert "tapewatch_waits_seconds 15.0" in served.ask("/metrics")[1]
+
+    served.liveness.moved("5 records/s")
+    assert served.ask("/readyz")[0] == 200
 
 
 def test_no_port_no_endpoint() -> None:

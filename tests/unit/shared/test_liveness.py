@@ -42,6 +42,20 @@ def test_waiting_for_what_is_away_is_well_and_makes_nobody_ready() -> None:
     assert not liveness.is_alive
 
 
+def test_what_is_ready_and_only_waits_serves_for_as_long_as_it_may_stand_still() -> None:
+    clock = Clock()
+    liveness = Liveness(clock, within_s=30, start_within_s=60)
+    liveness.moved()
+    for serves in (True, True, True, False):
+        assert liveness.serves is serves
+        clock.at_s += 15
+        liveness.waits("Kafka is away")
+    assert liveness.is_alive
+    assert liveness.waits_s == 60
+    liveness.moved()
+    assert liveness.serves
+
+
 def test_what_a_start_waits_for_is_told_and_is_no_progress() -> None:
     clock = Clock()
     liveness = Liveness(clock, within_s=30, start_within_s=60)

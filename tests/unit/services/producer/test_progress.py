@@ -1,6 +1,7 @@
 """When a producer calls itself ready, and what it says of itself before."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +14,8 @@ from services.producer.feed import Feed
 from services.producer.publisher import Publisher
 from shared.liveness import Liveness
 
+NOON_US = 1_700_000_000_000_000
+
 
 @dataclass
 class Sent:
@@ -21,6 +24,8 @@ class Sent:
     acknowledged: int = 0
     is_idle: bool = True
     is_away: bool = False
+    unacknowledged: int = 0
+    newest_trade_us: int = 0
     on_the_way: dict[tuple[str, int], int] = field(default_factory=dict)
     given_up: list[str] = field(default_factory=list)
 
@@ -40,9 +45,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_EVERY_S", 0.01)
 
 
-async def _told(sent: Sent, lines: list[Line], goes_on: Callable[[], None]) -> Liveness:
-    liveness = Liveness(lambda: 0.0, 30, 60)
-    telling = asyncio.create_task(progress.tell_progress(cast("Publisher", sent), cast("list[Feed]", lines), liveness))
+async def _told(
+    sent: Sent, lines: list[Line], goes_on: Callable[[], None], liveness: Liveness | None = None
+) -> Liveness:
+    liveness = liveness or Liveness(lambda: 0.0, 30, 60)
+    publisher, feeds = cast("Publisher", sent), cast("list[Feed]", lines)
+    telling = asyncio.create_task(progress.tell_progress(publisher, feeds, liveness, lambda: NOON_US))
     for _ in range(20):
         goes_on()
         await asyncio.sleep(0.01)
@@ -58,7 +66,8 @@ async def test_what_it_says_itself_makes_no_producer_ready_that_hears_nothing() 
 
     liveness = await _told(sent, lines, instruments)
     assert not liveness.is_ready
-    assert liveness.status == "0 of 2 connections up; cannot connect to ws://127.0.0.1:9"
+    assert liveness.status.startswith("waiting for 0 s: no connection to the exchange is up; ")
+    assert liveness.status.endswith("; 0 of 2 connections up; cannot connect to ws://127.0.0.1:9")
 
     lines[0].is_up = True
     assert (await _told(sent, lines, instruments)).is_ready
@@ -67,11 +76,64 @@ async def test_what_it_says_itself_makes_no_producer_ready_that_hears_nothing() 
 async def test_that_an_exchange_wants_no_questions_is_told_beside_the_connections() -> None:
     liveness, lines = Liveness(lambda: 0.0, 30, 60), [Line(is_up=True)]
     sent, wish = cast("Publisher", Sent()), "binance wants no questions for 118 s: HTTP 418"
-    telling = asyncio.create_task(progress.tell_progress(sent, cast("list[Feed]", lines), liveness, lambda: wish))
+    telling = asyncio.create_task(
+        progress.tell_progress(sent, cast("list[Feed]", lines), liveness, lambda: NOON_US, lambda: wish)
+    )
     while not liveness.is_ready:  # noqa: ASYNC110  # no event says so
         await asyncio.sleep(0.01)
     telling.cancel()
-    assert liveness.status == f"idle: nothing comes; 1 of 1 connections up; {wish}"
+    assert liveness.status.endswith(f"; 1 of 1 connections up; {wish}; idle: nothing comes")
+
+
+def nothing() -> None:
+    """Nothing happens meanwhile."""
+
+
+async def test_its_line_has_rate_lag_and_age_of_the_newest_trade_also_when_nothing_comes() -> None:
+    sent, lines = Sent(is_idle=False, unacknowledged=1_234, newest_trade_us=NOON_US - 3_000_000), [Line(is_up=True)]
+
+    def goes_on() -> None:
+        sent.acknowledged += 1
+
+    busy = (await _told(sent, lines, goes_on)).status
+    assert re.fullmatch(
+        r"\d+ records/s to Kafka, 1,234 unacknowledged, newest trade 3 s old; 1 of 1 connections up", busy
+    )
+    sent.is_idle, sent.unacknowledged, sent.newest_trade_us = True, 0, NOON_US - 240_000_000
+    idle = (await _told(sent, lines, nothing)).status
+    assert idle == (
+        "0 records/s to Kafka, 0 unacknowledged, newest trade 4 min old; 1 of 1 connections up; idle: nothing comes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "line", "says"),
+    [
+        (Sent(is_idle=False, is_away=True), Line(is_up=True), "Kafka is away, holding what comes"),
+        (Sent(is_idle=False), Line(is_up=True), "Kafka acknowledges nothing"),
+        (Sent(), Line(last_ending="refused"), "no connection to the exchange is up"),
+    ],
+)
+async def test_while_what_it_needs_is_away_it_lives_and_says_so_and_does_not_serve(
+    sent: Sent, line: Line, says: str
+) -> None:
+    clock_s = 0.0
+    liveness = Liveness(lambda: clock_s, 30, 60)
+    liveness.moved()
+
+    def time_passes() -> None:
+        nonlocal clock_s
+        clock_s += 15
+
+    await _told(sent, [line], time_passes, liveness)
+    assert re.match(rf"waiting for (285|300) s: {says}; 0 records/s to Kafka, ", liveness.status)
+    assert liveness.is_alive
+    assert not liveness.serves
+
+    sent.is_away, sent.is_idle, line.is_up = False, True, True
+    await _told(sent, [line], nothing, liveness)
+    assert liveness.serves
+    assert not liveness.status.startswith("waiting")
 
 
 async def test_a_client_that_holds_one_partitions_batch_is_given_up_though_others_go_on(
