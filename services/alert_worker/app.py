@@ -9,11 +9,13 @@ from services.alert_worker.charting import Charting
 from services.alert_worker.delivery import Delivery
 from services.alert_worker.detection import Detection
 from services.alert_worker.herald import Herald
+from services.alert_worker.messages.store_message import STORE_WORDINGS
 from services.alert_worker.messages.wording import WORDINGS
 from services.alert_worker.outbox import Outbox
 from services.alert_worker.proving import Proving
 from services.alert_worker.rules_keeper import RulesKeeper
 from services.alert_worker.scribe import Scribe
+from services.alert_worker.store_herald import StoreHerald
 from services.alert_worker.telling import Telling
 from services.alert_worker.wishes import keep_mutes, read_mutes
 from shared import lifecycle, metrics
@@ -50,6 +52,7 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     mutes = await read_mutes(settings.kafka)
     detection = Detection(settings.kafka, producer, liveness, mutes, keeper.policy.ruleset, proving.says)
     herald = Herald(settings.alerts, telling, board, wording, keeper)
+    store_herald = StoreHerald(settings.kafka, telling, STORE_WORDINGS[settings.alerts.language])
 
     def obey() -> None:
         detection.change_rules(keeper.policy.ruleset)
@@ -67,5 +70,6 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
             tasks.create_task(charting.run(stop))
             tasks.create_task(keep_board(settings.kafka, board, stop))
             tasks.create_task(herald.run(stop))
+            tasks.create_task(store_herald.run(stop))
     finally:
         await discard(producer)

@@ -20,12 +20,13 @@ CANARY = "canary"
 """The key of the receipts of what goes round; see `shared.canary`."""
 DIGEST = "digest-"
 RULES_FILE = "rules-"
+STORE = "store-"
 _MOST_IDS = 10_000
 
 
 def is_bulletin(mark: str) -> bool:
     """Whether a notification's key names a message about no episode."""
-    return mark == GREETING or mark.startswith((DIGEST, RULES_FILE))
+    return mark == GREETING or mark.startswith((DIGEST, RULES_FILE, STORE))
 
 
 class Receipts:
