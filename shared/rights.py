@@ -66,6 +66,7 @@ _LOOK = (
     *_on("Read", *TOPICS),
     *_on("DescribeConfigs", *TOPICS),
     Right("group", "tapewatch-", "Describe", is_prefix=True),
+    Right("cluster", CLUSTER, "Describe"),  # how much its disks hold
 )
 
 RIGHTS: Mapping[Role, tuple[Right, ...]] = {

@@ -74,6 +74,12 @@ class PartitionReader:
         found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
         return {p: at.offset if (at := found.get(p)) is not None else ends[p] for p in partitions}
 
+    async def oldest_ms(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """When the broker took the oldest record that it still has, by partition; without those that have none."""
+        await know_topics(self._consumer, partitions)
+        found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, 0))
+        return {partition: int(at.timestamp) for partition, at in found.items() if at is not None}
+
     async def position(self, partition: TopicPartition) -> int:
         """Offset of the next record to read, also past records that a compacted log no longer holds."""
         return int(await self._consumer.position(partition))

@@ -4,7 +4,8 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -20,8 +21,10 @@ from services.cli.doctor.checks import Away, Elsewhere, Source
 from services.cli.doctor.facts import (
     ExchangeFacts,
     KafkaFacts,
+    LogDirFacts,
     PostgresFacts,
     RedisFacts,
+    RedisMemory,
     SettingsFacts,
     SlackFacts,
     TopicFacts,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     import asyncpg
     from aiokafka.admin import AIOKafkaAdminClient
     from asyncpg.types import ServerVersion
+    from redis.asyncio import Redis
 
 _CONNECT_S, _SOURCE_WITHIN_S = 3, 20
 _HTTP_S = 5.0
@@ -111,17 +115,19 @@ async def _kafka(settings: Settings) -> KafkaFacts:
         await admin.start()
         cluster = await admin.describe_cluster()
         brokers, wanted = len(cluster["brokers"]), settings.kafka.replication_factor
+        login = settings.kafka.sasl_username or "ANONYMOUS"
         try:
             await check_rights(settings.kafka, "reader", [advice_group("redis")])
         except WrongUse:
-            return KafkaFacts(brokers, wanted, {}, {}, refused=settings.kafka.sasl_username or "ANONYMOUS")
+            return KafkaFacts(brokers, wanted, {}, {}, login=login, refused=login)
         topics = await _topics(admin)
         lags = {sink: found for sink in ("redis", "postgres") if (found := await _lags(settings, sink))}
+        log_dirs, spans_s = await _log_dirs(settings, topics), await _spans_s(settings, topics)
     except KafkaError as error:
         raise TapewatchError(f"Kafka: {error!r}") from None
     finally:
         await admin.close()
-    return KafkaFacts(brokers, wanted, topics, lags)
+    return KafkaFacts(brokers, wanted, topics, lags, log_dirs, spans_s, login)
 
 
 async def _topics(admin: "AIOKafkaAdminClient") -> dict[str, TopicFacts]:
@@ -155,6 +161,45 @@ async def _lags(settings: Settings, sink: str) -> Mapping[str, Lag]:
         return await probe.lags(left, now_us() // 1000) if left else {}
 
 
+async def _log_dirs(settings: Settings, topics: Mapping[str, TopicFacts]) -> Sequence[LogDirFacts]:
+    from shared.kafka.log_dirs import describe_log_dirs
+
+    partitions = {name: found.partitions for name, found in topics.items()}
+    return [
+        LogDirFacts(
+            one.host, one.path, one.sizes, _room_in(one.path, one.host) if one.free_bytes is None else one.free_bytes
+        )
+        for one in await describe_log_dirs(settings.kafka, partitions, "doctor")
+    ]
+
+
+def _room_in(path: str, host: str) -> int | None:
+    """Free bytes where a directory is, if that is this host and may be looked at."""
+    with suppress(OSError):
+        return shutil.disk_usage(path).free if host in _LOCAL else None
+    return None
+
+
+async def _spans_s(settings: Settings, topics: Mapping[str, TopicFacts]) -> Mapping[str, float]:
+    from aiokafka.structs import TopicPartition
+
+    from shared.clock import now_us
+    from shared.kafka import PartitionReader
+
+    reader = PartitionReader(settings.kafka, "doctor")
+    try:
+        await reader.connect()
+        partitions = [
+            TopicPartition(name, number) for name, found in topics.items() for number in range(found.partitions)
+        ]
+        oldest_ms: dict[str, int] = {}
+        for partition, at_ms in (await reader.oldest_ms(partitions)).items():
+            oldest_ms[partition.topic] = min(at_ms, oldest_ms.get(partition.topic, at_ms))
+    finally:
+        await reader.close()
+    return {topic: now_us() / 1_000_000 - at_ms / 1_000 for topic, at_ms in oldest_ms.items()}
+
+
 async def _redis(settings: Settings) -> RedisFacts:
     from redis.asyncio import Redis
     from redis.exceptions import NoPermissionError, RedisError
@@ -169,16 +214,27 @@ async def _redis(settings: Settings) -> RedisFacts:
             url, socket_timeout=_SOURCE_WITHIN_S, socket_connect_timeout=_CONNECT_S, decode_responses=True
         ) as redis:
             await redis.ping()
+            memory = await _memory(redis)
             try:
                 streams = await read_streams(redis)
             except NoPermissionError:
-                return RedisFacts(None)
+                return RedisFacts(None, memory)
     except (RedisError, OSError, ValueError) as error:
         raise TapewatchError(f"Redis: {reason(error)}; is TAPEWATCH_REDIS__URL right?") from None
     newest: dict[str, int] = {}
     for one in streams:
         newest[one.exchange] = max(newest.get(one.exchange, 0), one.newest_us)
-    return RedisFacts({exchange: (now_us() - at_us) / 1_000_000 for exchange, at_us in newest.items()})
+    return RedisFacts({exchange: (now_us() - at_us) / 1_000_000 for exchange, at_us in newest.items()}, memory)
+
+
+async def _memory(redis: "Redis") -> RedisMemory | None:
+    from redis.exceptions import NoPermissionError
+
+    try:
+        told = await redis.info("memory")
+    except NoPermissionError:
+        return None
+    return RedisMemory(told["used_memory"], told["maxmemory"], told["maxmemory_policy"], told["total_system_memory"])
 
 
 async def _postgres(settings: Settings) -> PostgresFacts:

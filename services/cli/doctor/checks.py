@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from services.cli.doctor import verdicts
+from services.cli.doctor import kafka_disk, verdicts
 from services.cli.doctor.finding import Finding
 
 Source = Literal["settings", "kafka", "postgres", "redis", "upbit", "binance", "slack"]
@@ -23,7 +23,9 @@ CHECKS = (
     Check("kafka", "kafka", verdicts.brokers),
     Check("kafka", "topics", verdicts.topics),
     Check("kafka", "lag", verdicts.lag),
+    Check("kafka", "disk", kafka_disk.disk),
     Check("redis", "redis", verdicts.redis),
+    Check("redis", "memory", verdicts.memory),
     Check("redis", "freshness", verdicts.fresh_in_redis),
     Check("postgres", "postgres", verdicts.postgres),
     Check("postgres", "migrations", verdicts.migrations),

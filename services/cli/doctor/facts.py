@@ -27,16 +27,30 @@ class TopicFacts:
 
 
 @dataclass(frozen=True)
+class LogDirFacts:
+    """A directory of a broker: sizes of the partitions in it by topic; `free_bytes` None where nobody here knows."""
+
+    host: str
+    path: str
+    sizes: Mapping[str, Sequence[int]]
+    free_bytes: int | None
+
+
+@dataclass(frozen=True)
 class KafkaFacts:
     """`lags` by sink and topic, from the positions that consumers left in Kafka; a sink that left none is absent.
 
-    `refused` is the login's name where it may not look at topics and lags; then both are empty.
+    `spans_s`: how long what Kafka holds of a topic took to come. `log_dirs` is empty for a `login` that may not see
+    them. `refused` is the login's name where it may not look at topics either; then all of them are empty.
     """
 
     brokers: int
     replication_factor: int
     topics: Mapping[str, TopicFacts]
     lags: Mapping[str, Mapping[str, Lag]]
+    log_dirs: Sequence[LogDirFacts] = ()
+    spans_s: Mapping[str, float] = field(default_factory=dict)
+    login: str = ""
     refused: str = ""
 
 
@@ -61,10 +75,21 @@ class PostgresFacts:
 
 
 @dataclass(frozen=True)
+class RedisMemory:
+    """In bytes; `most_bytes` is `maxmemory`, 0 for none. `policy`: what Redis does when it has come to that."""
+
+    used_bytes: int
+    most_bytes: int
+    policy: str
+    machine_bytes: int
+
+
+@dataclass(frozen=True)
 class RedisFacts:
-    """`ages_s`: of the newest trade of each exchange; None where this login may not read."""
+    """`ages_s`: of the newest trade of each exchange; `memory`: what it uses. None where this login may not read it."""
 
     ages_s: Mapping[str, float] | None
+    memory: RedisMemory | None = None
 
 
 @dataclass(frozen=True)

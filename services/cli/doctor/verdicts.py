@@ -10,6 +10,7 @@ from services.cli.doctor.facts import (
     KafkaFacts,
     PostgresFacts,
     RedisFacts,
+    RedisMemory,
     SettingsFacts,
     SlackFacts,
     TopicFacts,
@@ -20,7 +21,8 @@ from shared.topics import TOPICS, Topic
 
 _LATE_S = 60.0
 _SKEWED_S, _FAR_SKEWED_S = 0.5, 2.0
-_GB = 1_000_000_000
+_GB, _MB = 1_000_000_000, 1_000_000
+_FILLING, _FULL = 0.8, 0.95
 _SOON_FULL_DAYS = 3.0
 _KEPT_AS_SET = ("cleanup.policy", "message.timestamp.type")
 _LEAST_SPAN = timedelta(hours=1)
@@ -66,7 +68,7 @@ def topics(facts: KafkaFacts) -> Iterator[Finding]:
     """Every topic is there with its partitions, and is kept as long as it should be."""
     if facts.refused:
         yield Finding(
-            "topics", "warning", f"not looked at, nor lag: Kafka does not let {facts.refused} do that",
+            "topics", "warning", f"not looked at, nor lag and disk: Kafka does not let {facts.refused} do that",
             f"tapewatch topics grant reader --user {facts.refused}",
         )  # fmt: skip
         return
@@ -166,11 +168,11 @@ def disk(facts: PostgresFacts) -> Iterator[Finding]:
     held = sum(facts.day_bytes.values())
     span = _span(facts)
     if span is None:
-        yield Finding("disk", "well", f"trades take {held / _GB:.2f} GB; too early to say how much a day")
+        yield Finding("disk", "well", f"trades take {held / _GB:.2f} GB in PostgreSQL; too early to say how much a day")
         return
     a_day = held / (span / timedelta(days=1))
-    told = f"trades take {held / _GB:.2f} GB, {a_day / _GB:.2f} GB a day, {a_day * facts.retention_days / _GB:.0f} GB"
-    told += f" after the {facts.retention_days} days that are kept"
+    told = f"trades take {held / _GB:.2f} GB in PostgreSQL, {a_day / _GB:.2f} GB a day"
+    told += f", {a_day * facts.retention_days / _GB:.0f} GB after the {facts.retention_days} days that are kept"
     if facts.free_bytes is None:
         yield Finding("disk", "well", f"{told}; how much is free only that host knows", "")
         return
@@ -223,9 +225,41 @@ def _freshness(store: str, ages_s: Mapping[str, float]) -> Iterator[Finding]:
         )
 
 
-def redis(_: RedisFacts) -> Iterator[Finding]:
+def redis(facts: RedisFacts) -> Iterator[Finding]:
     """It answered."""
     yield Finding("redis", "well", "answers")
+
+
+def memory(facts: RedisFacts) -> Iterator[Finding]:
+    """Redis has room for more, and throws nothing away when it has none: what it holds has to be what was written."""
+    found = facts.memory
+    if found is None:
+        yield Finding(
+            "memory",
+            "warning",
+            "this login may not see how much memory Redis uses",
+            "tapewatch redis acl reader --help",
+        )
+        return
+    if found.most_bytes and found.policy.startswith("allkeys"):
+        yield Finding(
+            "memory", "wrong", f"{found.policy}: a full Redis throws away what it was given, and tells nobody",
+            "redis-cli config set maxmemory-policy noeviction, and the same in its file",
+        )  # fmt: skip
+    yield _room(found)
+
+
+def _room(found: RedisMemory) -> Finding:
+    most_bytes = found.most_bytes or found.machine_bytes
+    told = f"Redis uses {found.used_bytes / _MB:.0f} of {most_bytes / _MB:.0f} MB"
+    told += f", then {found.policy}" if found.most_bytes else ", all that the machine has: it has no maxmemory"
+    share = found.used_bytes / most_bytes
+    if share < _FILLING:
+        return Finding("memory", "well", told)
+    larger_mb = 2 * most_bytes // _MB
+    command = f"redis-cli config set maxmemory {larger_mb}mb" if found.most_bytes else "free -m"
+    remedy = f"{command}; or lower TAPEWATCH_REDIS__STREAM_CAP"
+    return Finding("memory", "wrong" if share >= _FULL else "warning", told, remedy)
 
 
 def clock_of_postgres(facts: PostgresFacts) -> Iterator[Finding]:
@@ -236,7 +270,7 @@ def clock_of_postgres(facts: PostgresFacts) -> Iterator[Finding]:
 def clock_of_exchange(facts: ExchangeFacts) -> Iterator[Finding]:
     """The exchange is reachable, and agrees about the time."""
     if facts.clock_offset_s is None:
-        yield Finding("clock", "warning", f"{facts.exchange} answers without a date")
+        yield Finding("clock", "warning", f"{facts.exchange} answers without a date", "timedatectl status")
     else:
         yield _clock(facts.exchange, facts.clock_offset_s, facts.uncertain_s)
 

@@ -12,7 +12,7 @@ RIGHTS: dict[Role, str] = {
     "writer": f"{_KEYS} resetchannels &updates:* -@all +ping +evalsha +script|load +xadd +xdel +xrevrange +expire"
     " +hset +hget +hincrby +publish +set +get +del",
     "reader": f"{_KEYS} resetchannels &updates:* -@all +@read +@connection -@dangerous"
-    " +subscribe +unsubscribe +psubscribe +punsubscribe",
+    " +info|memory +subscribe +unsubscribe +psubscribe +punsubscribe",
 }
 
 

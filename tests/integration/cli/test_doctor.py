@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -20,9 +22,9 @@ from services.cli.doctor.finding import Finding, exit_code
 from services.consumer.app import advice_group
 from services.consumer.migrate import migrate
 from shared.clock import now_us
-from shared.kafka import PartitionReader
+from shared.kafka import PartitionReader, log_dirs, make_producer
 from shared.settings import KafkaSettings, PostgresSettings, RedisSettings, load_with_origins
-from shared.topics import CANDLES, CONTROL, TRADES
+from shared.topics import CANDLES, CONTROL, TOPICS, TRADES
 
 Environment = dict[str, str]
 
@@ -79,7 +81,37 @@ async def test_what_is_sound_is_well_and_what_is_missing_is_named(environment: E
     assert fresh[0][0] == "well"
     assert fresh[1] == ("wrong", "no trade of the last day in Postgres")
     assert of(found, "slack")[0][0] == "warning"
+    kafka, postgres = (told for _, told in of(found, "disk"))
+    assert re.fullmatch(r"Kafka takes 0\.\d\d GB in /\S+ of 127\.0\.0\.1; too early to say how much a day", kafka)
+    assert "in PostgreSQL" in postgres
+    [(verdict, memory)] = of(found, "memory")
+    assert verdict == "well"
+    assert re.fullmatch(r"Redis uses \d+ of \d+ MB, then noeviction", memory)
     assert exit_code(found) == 1
+
+
+async def test_kafka_tells_sizes_by_topic_how_old_they_are_and_the_room_that_is_left(
+    environment: Environment, fresh_topics: KafkaSettings
+) -> None:
+    async with make_producer(fresh_topics, "test") as producer:
+        await producer.send_and_wait(TRADES.name, b"x" * 100_000, partition=3)
+    facts: Any = (await ask_all(load_with_origins(environment), environment))["kafka"]
+    [log_dir] = facts.log_dirs
+    assert sorted(log_dir.sizes) == sorted(topic.name for topic in TOPICS)
+    assert len(log_dir.sizes[TRADES.name]) == TRADES.partitions
+    assert max(log_dir.sizes[TRADES.name]) > 0
+    assert log_dir.free_bytes == pytest.approx(shutil.disk_usage(log_dir.path).free, rel=0.2)
+    assert 0 <= facts.spans_s[TRADES.name] < 60
+
+
+async def test_a_broker_that_speaks_the_first_version_alone_leaves_the_room_to_be_looked_up_here(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_dirs._LogDirsRequest, "_CLASSES", (log_dirs.LogDirsRequestV1,))
+    facts: Any = (await ask_all(load_with_origins(environment), environment))["kafka"]
+    [log_dir] = facts.log_dirs
+    assert sorted(log_dir.sizes) == sorted(topic.name for topic in TOPICS)
+    assert log_dir.free_bytes == pytest.approx(shutil.disk_usage(log_dir.path).free, rel=0.2)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ DANGEROUS = [
     "FLUSHDB",
     "KEYS *",
     "CONFIG GET maxmemory",
+    "INFO clients",
     "CONFIG SET maxmemory 1",
     "SHUTDOWN NOSAVE",
     "ACL LIST",
@@ -71,6 +72,7 @@ async def test_a_reader_reads_and_changes_nothing(each_redis, redis_user):
         assert [fields for _, fields in await client.xrevrange("trades:upbit:KRW-BTC")] == [{"price": "1"}]
         assert await client.hgetall("ticker:upbit:KRW-BTC") == {"price": "1"}
         assert sorted([key async for key in client.scan_iter("t*")]) == ["ticker:upbit:KRW-BTC", "trades:upbit:KRW-BTC"]
+        assert (await client.info("memory"))["used_memory"] > 0
         for command in (
             "HSET ticker:upbit:KRW-BTC price 2",
             "XADD trades:upbit:KRW-BTC * price 2",

@@ -11,8 +11,10 @@ from services.cli.doctor.checks import CHECKS, Away, judge
 from services.cli.doctor.facts import (
     ExchangeFacts,
     KafkaFacts,
+    LogDirFacts,
     PostgresFacts,
     RedisFacts,
+    RedisMemory,
     SettingsFacts,
     SlackFacts,
     TopicFacts,
@@ -30,7 +32,10 @@ KAFKA = KafkaFacts(
     replication_factor=1,
     topics={topic.name: TopicFacts(topic.partitions, 1, topic.config()) for topic in TOPICS},
     lags={"redis": {TRADES.name: Lag(TRADES.name, 5, 20, 600_000, 0.0)}},
+    log_dirs=[LogDirFacts("127.0.0.1", "/var/lib/kafka", {TRADES.name: [GB] * 8}, 300 * GB)],
+    spans_s={TRADES.name: 86_400.0},
 )
+MEMORY = RedisMemory(100_000_000, 512_000_000, "noeviction", 8 * GB)
 POSTGRES = PostgresFacts(
     version="18.1",
     now=NOW,
@@ -66,7 +71,7 @@ def test_a_sound_deployment_is_well() -> None:
     answers = {
         "settings": settings_facts(),
         "kafka": KAFKA,
-        "redis": RedisFacts({"upbit": 0.5}),
+        "redis": RedisFacts({"upbit": 0.5}, MEMORY),
         "postgres": POSTGRES,
         "upbit": ExchangeFacts("upbit", 0.4, 0.5),
         "binance": ExchangeFacts("binance", -0.4, 0.5),
@@ -80,10 +85,15 @@ def test_a_sound_deployment_is_well() -> None:
 
 def test_a_source_that_is_away_names_what_was_not_looked_at() -> None:
     [finding] = judge("redis", Away("Redis: no route", "tapewatch settings"))
-    assert finding == Finding("redis", "away", "Redis: no route (not looked at: freshness)", "tapewatch settings")
+    assert finding == Finding(
+        "redis", "away", "Redis: no route (not looked at: memory, freshness)", "tapewatch settings"
+    )
     assert exit_code([finding]) == 3
     assert exit_code([finding, Finding("days", "wrong", "x", "y")]) == 1
-    assert line(finding) == "away    redis       Redis: no route (not looked at: freshness) — next: tapewatch settings"
+    assert (
+        line(finding)
+        == "away    redis       Redis: no route (not looked at: memory, freshness) — next: tapewatch settings"
+    )
 
 
 def test_a_password_that_is_needed_and_missing_is_wrong() -> None:
@@ -150,7 +160,7 @@ def test_a_missing_day_is_told() -> None:
 def test_the_disk_is_forecast() -> None:
     [finding] = verdicts.disk(POSTGRES)
     assert finding.told == (
-        "trades take 1.50 GB, 1.00 GB a day, 10 GB after the 10 days that are kept; 100 GB are free"
+        "trades take 1.50 GB in PostgreSQL, 1.00 GB a day, 10 GB after the 10 days that are kept; 100 GB are free"
     )
     assert of(verdicts.disk(replace(POSTGRES, free_bytes=5 * GB)))[0][0] == "warning"
     assert of(verdicts.disk(replace(POSTGRES, free_bytes=2 * GB)))[0][0] == "wrong"
@@ -175,6 +185,38 @@ def test_clocks_that_differ(offset_s: float, verdict: str) -> None:
     assert finding.verdict == verdict
 
 
+def test_an_exchange_that_tells_no_date_is_told_with_what_to_look_at_instead() -> None:
+    [finding] = verdicts.clock_of_exchange(ExchangeFacts("upbit", None, 0.0))
+    assert (finding.verdict, finding.told) == ("warning", "upbit answers without a date")
+    assert finding.next == "timedatectl status"
+
+
+@pytest.mark.parametrize(("used_mb", "verdict"), [(409, "well"), (410, "warning"), (487, "wrong")])
+def test_redis_is_told_before_it_is_full(used_mb: int, verdict: str) -> None:
+    [finding] = verdicts.memory(RedisFacts({}, replace(MEMORY, used_bytes=used_mb * 1_000_000)))
+    assert (finding.verdict, finding.told) == (verdict, f"Redis uses {used_mb} of 512 MB, then noeviction")
+    assert finding.next.startswith("redis-cli config set maxmemory 1024mb" if verdict != "well" else "")
+
+
+def test_a_redis_without_a_limit_is_measured_by_the_machine() -> None:
+    [finding] = verdicts.memory(RedisFacts({}, replace(MEMORY, most_bytes=0)))
+    assert (finding.verdict, finding.told) == (
+        "well", "Redis uses 100 of 8000 MB, all that the machine has: it has no maxmemory"
+    )  # fmt: skip
+    assert of(verdicts.memory(RedisFacts({}, replace(MEMORY, most_bytes=0, used_bytes=8 * GB))))[0][0] == "wrong"
+
+
+def test_a_redis_that_throws_away_what_it_was_given_is_wrong_however_empty() -> None:
+    assert of(verdicts.memory(RedisFacts({}, replace(MEMORY, policy="allkeys-lru")))) == [
+        ("wrong", "allkeys-lru: a full Redis throws away what it was given, and tells nobody")
+    ]
+    assert of(verdicts.memory(RedisFacts({}, replace(MEMORY, policy="allkeys-lru", most_bytes=0)))) == []
+
+
+def test_a_login_that_may_not_see_redis_memory_is_told_how_to() -> None:
+    assert of(verdicts.memory(RedisFacts({}))) == [("warning", "this login may not see how much memory Redis uses")]
+
+
 def test_slack_says_who_we_are_or_why_not() -> None:
     assert of(verdicts.slack(SlackFacts("none")))[0][0] == "warning"
     assert of(verdicts.slack(SlackFacts("token", ["#a"], refused="invalid_auth"))) == [
@@ -185,5 +227,5 @@ def test_slack_says_who_we_are_or_why_not() -> None:
 
 def test_a_login_that_may_not_look_at_topics_is_one_warning() -> None:
     findings = list(judge("kafka", KafkaFacts(1, 1, {}, {}, refused="exchanges")))
-    assert told(findings) == [("warning", "not looked at, nor lag: Kafka does not let exchanges do that")]
+    assert told(findings) == [("warning", "not looked at, nor lag and disk: Kafka does not let exchanges do that")]
     assert findings[-1].next == "tapewatch topics grant reader --user exchanges"
