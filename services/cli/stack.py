@@ -53,7 +53,10 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
         elif foreground:
             _keep_here(wish, as_json)
         else:
-            _show(_start_keeper(wish), as_json)
+            state = _start_keeper(wish)
+            _show(state, as_json)
+            if not (as_json or _out.is_terminal):
+                typer.echo(_caption(state), err=True)
 
 
 @app.command()
@@ -166,8 +169,7 @@ def _show(state: "StackState", as_json: bool) -> None:
         for row in rows:
             typer.echo("\t".join(row))
         return
-    caption = f"up after {state.up_s:.1f} s; data and logs are below {state.root}"
-    table = Table(caption=caption, caption_justify="left")
+    table = Table(caption=_caption(state), caption_justify="left")
     table.add_column("server")
     table.add_column("address", overflow="fold")
     table.add_column("served after", justify="right")
@@ -175,6 +177,10 @@ def _show(state: "StackState", as_json: bool) -> None:
     for row in rows:
         table.add_row(*row)
     _out.print(table)
+
+
+def _caption(state: "StackState") -> str:
+    return f"up after {state.up_s:.1f} s; data and logs are below {state.root}"
 
 
 def _times(server: "ServerState") -> tuple[str, str]:

@@ -169,7 +169,8 @@ def test_a_port_in_use_is_named(command: Command) -> None:
 def test_a_server_that_does_not_answer_is_named(command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         kafka = f"127.0.0.1:{other.getsockname()[1]}"
-    command("up", TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS=kafka)
+    up = command("up", TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS=kafka)
+    assert re.fullmatch(r"up after \d+\.\d s; data and logs are below \S+\n", up.stderr)
     status = command("status")
     assert status.returncode == 3
     assert status.stderr.startswith("Kafka did not answer")
