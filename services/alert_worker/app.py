@@ -51,7 +51,7 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     telling = Telling(settings.kafka, producer, delivery, charting, outbox, proving)
     mutes = await read_mutes(settings.kafka)
     detection = Detection(settings.kafka, producer, liveness, mutes, keeper.policy.ruleset, proving.says)
-    herald = Herald(settings.alerts, telling, board, wording, keeper)
+    herald = Herald(settings.alerts, telling, board, wording, keeper, now_us)
     store_herald = StoreHerald(settings.kafka, telling, STORE_WORDINGS[settings.alerts.language])
 
     def obey() -> None:

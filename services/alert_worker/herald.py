@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from services.alert_worker.messages.wording import Wording
 from services.alert_worker.receipts import DIGEST, GREETING, RULES_FILE
 from services.alert_worker.rules_keeper import RulesKeeper
 from services.alert_worker.telling import Telling
-from shared.clock import now_us
+from shared.clock import NowMicros
 from shared.settings import AlertsSettings
 
 log = structlog.get_logger(__name__)
@@ -26,17 +27,22 @@ _LOOK_EVERY_S = 20.0
 _LISTS_WITHIN_S = 30.0
 """How long the greeting waits for the lists of markets."""
 _GATHER_WITHIN_S = 3_600.0
+_LONGEST_PAUSE_S = 1_800.0
+"""A digest that could not be gathered is tried again ever later, to this: it reads a day of trades."""
 
 
 class Herald:
     """Looks at the clock now and then, and tells `telling` what is due."""
 
-    def __init__(
-        self, settings: AlertsSettings, telling: Telling, board: Board, wording: Wording, keeper: RulesKeeper
-    ) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - everything that it tells of, and when
+        self, settings: AlertsSettings, telling: Telling, board: Board, wording: Wording, keeper: RulesKeeper,
+        now: NowMicros,
+    ) -> None:  # fmt: skip
         self._settings, self._telling, self._board = settings, telling, board
         self._wording, self._keeper = wording, keeper
-        self._looked_for: str | None = None
+        self._now = now
+        self._gathered_for: str | None = None
+        self._failures, self._again_at_s = 0, 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Announce until `stop`."""
@@ -64,21 +70,35 @@ class Herald:
         self._telling.announce(GREETING, message)
 
     async def _digest_if_due(self, stop: asyncio.Event) -> None:
-        found = due(now_us())
-        if found is None:
+        found = due(self._now())
+        if found is None or monotonic() < self._again_at_s:
             return
         day, request = found
         mark = f"{DIGEST}{day}"
-        if self._looked_for == mark or self._telling.was_announced(mark):
+        if self._gathered_for == mark or self._telling.was_announced(mark):
             return
-        self._looked_for = mark
-        digest = await gather(request, stop)
+        try:
+            digest = await gather(request, stop)
+        except NotGathered as error:
+            self._try_later(str(error))
+            return
+        self._gathered_for, self._failures = mark, 0
         if digest is not None:
             self._telling.announce(mark, bulletins.daily(digest, self._wording, mark))
 
+    def _try_later(self, reason: str) -> None:
+        self._failures += 1
+        pause_s = min(_LONGEST_PAUSE_S, _LOOK_EVERY_S * 2.0 ** min(self._failures, 10))
+        self._again_at_s = monotonic() + pause_s
+        log.error("no digest could be gathered", reason=reason, again_in_s=pause_s)
+
+
+class NotGathered(Exception):
+    """What the day brought could not be read."""
+
 
 async def gather(request: DigestRequest, stop: asyncio.Event) -> Digest | None:
-    """Gather in a process of its own; None when there is nothing to tell, or no time."""
+    """Gather in a process of its own; None when there is nothing to tell, or when stopped. Raises NotGathered."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.alert_worker.digest",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -88,6 +108,8 @@ async def gather(request: DigestRequest, stop: asyncio.Event) -> Digest | None:
     try:
         await asyncio.wait({gathering, stopping}, timeout=_GATHER_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
         if not gathering.done():
+            if not stop.is_set():
+                raise NotGathered(f"it took longer than {_GATHER_WITHIN_S:.0f} s")
             return None
         out, err = gathering.result()
     finally:
@@ -97,8 +119,7 @@ async def gather(request: DigestRequest, stop: asyncio.Event) -> Digest | None:
                 process.kill()
             await gathering
     if process.returncode != 0:
-        log.error("no digest could be gathered", reason=err.decode(errors="replace")[-500:])
-        return None
+        raise NotGathered(err.decode(errors="replace")[-500:])
     return msgspec.json.decode(out, type=Digest | None)
 
 

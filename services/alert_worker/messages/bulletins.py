@@ -82,15 +82,18 @@ def rules_refused(fault: str, version: str, wording: Wording, mark: str) -> Mess
 
 
 def daily(digest: Digest, wording: Wording, mark: str) -> Message:
-    """The daily digest; `mark` is what it is known by."""
+    """The daily digest; `mark` is what it is known by.
+
+    Gaps are what the feeds said that they missed: no proof that nothing else is missing, so that is not claimed.
+    """
     alerts = wording.digest_alert_counts.format(fired=digest.fired, muted=digest.muted)
     movers = ", ".join(f"{one.symbol} {signed(one.change_pct)} %" for one in digest.movers[:3])
     line = wording.digest_line.format(day=digest.day, alerts=alerts, movers=movers or wording.digest_nothing)
     old = wording.digest_old.format(missing=digest.missing) if digest.missing else None
     muted = [wording.digest_muted.format(symbols=outside(", ".join(digest.muted_symbols[:_MOST_LINES])))]
-    gaps = wording.digest_complete
+    gaps = wording.digest_no_gaps
     if digest.gaps:
-        gaps = wording.digest_gaps.format(count=digest.gaps, open=digest.open_gaps)
+        gaps = wording.digest_gap_count.format(count=digest.gaps, open=digest.open_gaps)
     fresh = ", ".join(
         wording.digest_fresh.format(exchange=wording.exchanges.get(name, name), age=duration(age_s, wording))
         for name, age_s in sorted(digest.ages_s.items())
@@ -112,7 +115,7 @@ def daily(digest: Digest, wording: Wording, mark: str) -> Message:
             *blocks.fields(
                 [
                     (wording.digest_alerts, "\n".join([alerts, *(muted if digest.muted_symbols else [])])),
-                    (wording.digest_completeness, gaps),
+                    (wording.digest_gaps, gaps),
                     (wording.digest_freshness, outside(fresh) or wording.digest_nothing),
                 ]
             ),

@@ -77,9 +77,9 @@ class Wording:
     digest_alerts: str
     digest_alert_counts: str
     digest_muted: str
-    digest_completeness: str
-    digest_complete: str
     digest_gaps: str
+    digest_no_gaps: str
+    digest_gap_count: str
     digest_freshness: str
     digest_fresh: str
     digest_nothing: str
@@ -193,9 +193,9 @@ ENGLISH = Wording(
     digest_alerts="Alerts",
     digest_alert_counts="{fired} told, {muted} muted",
     digest_muted="muted: {symbols}",
-    digest_completeness="Completeness",
-    digest_complete="no gap told by any feed",
-    digest_gaps="{count} gaps, {open} still open",
+    digest_gaps="Gaps the feeds told",
+    digest_no_gaps="none",
+    digest_gap_count="{count}, {open} of them still open when told",
     digest_freshness="Newest trade",
     digest_fresh="{exchange} {age} ago",
     digest_nothing="no trades",
@@ -310,9 +310,9 @@ KOREAN = Wording(
     digest_alerts="알림",
     digest_alert_counts="알림 {fired}건, 음소거 {muted}건",
     digest_muted="음소거: {symbols}",
-    digest_completeness="완전성",
-    digest_complete="모든 피드에서 누락 보고 없음",
-    digest_gaps="누락 {count}건, 미해결 {open}건",
+    digest_gaps="피드가 알린 누락 구간",
+    digest_no_gaps="없음",
+    digest_gap_count="{count}건, 알릴 때 진행 중이던 것 {open}건",
     digest_freshness="최근 체결",
     digest_fresh="{exchange} {age} 전",
     digest_nothing="체결 없음",

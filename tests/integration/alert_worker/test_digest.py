@@ -5,10 +5,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.alert_worker import herald as heralding
+from services.alert_worker import notifiers
+from services.alert_worker.board import Board
+from services.alert_worker.charting import Charting
+from services.alert_worker.delivery import Delivery
 from services.alert_worker.digest.request import DigestRequest
-from services.alert_worker.herald import gather
+from services.alert_worker.herald import Herald, gather
+from services.alert_worker.messages.wording import ENGLISH
+from services.alert_worker.outbox import Outbox
+from services.alert_worker.proving import Proving
+from services.alert_worker.rules_keeper import RulesKeeper
+from services.alert_worker.scribe import Scribe
+from services.alert_worker.telling import Telling
+from services.simulator.slack.workspace import Message
 from shared.clock import now_us
 from shared.events import Alert, FeedEvent, Trade
+from shared.settings import load_settings
 from shared.topics import ALERTS, FEED
 from shared.wire import HEADERS_OF_EVENT, encode
 
@@ -67,3 +80,69 @@ async def test_without_data_of_the_day_it_is_of_the_last_good_one_and_says_so(a_
 
 async def test_before_the_first_trade_there_is_nothing_to_tell(gathered) -> None:
     assert await gathered() is None
+
+
+class Clock:
+    """Stands where it is set, and counts who looks at it."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at, self.looks = at, 0
+
+    def now_us(self) -> int:
+        self.looks += 1
+        return int(self.at.timestamp()) * 1_000_000
+
+
+@pytest.fixture
+def tell_the_day(fresh_topics, slack, producer, monkeypatch):
+    """Tell people as a worker does that is started, with a clock of its own, until a condition holds."""
+    monkeypatch.setenv("TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS", fresh_topics.bootstrap_servers)
+    monkeypatch.setattr(heralding, "_LOOK_EVERY_S", 0.05)
+    settings = load_settings(
+        {
+            "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers,
+            "TAPEWATCH_SLACK__BOT_TOKEN": "xoxb-simulated",
+            "TAPEWATCH_SLACK__API_URL": slack.url,
+            "TAPEWATCH_ALERTS__GREETING": "false",
+        }
+    )
+
+    async def run(clock: Clock, until) -> None:
+        notifier, board, stop = notifiers.choose(settings), Board(), asyncio.Event()
+        telling = Telling(
+            settings.kafka, producer, Delivery(notifier, Scribe(ENGLISH, board, now_us)),
+            Charting(notifier, ENGLISH, None, korean_colours=False), Outbox(), Proving(0, producer, ENGLISH, now_us),
+        )  # fmt: skip
+        herald = Herald(settings.alerts, telling, board, ENGLISH, RulesKeeper(settings.alerts), clock.now_us)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(telling.run(stop))
+            tasks.create_task(herald.run(stop))
+            await until()
+            stop.set()
+
+    return run
+
+
+async def test_at_ten_past_nine_in_korea_it_is_posted_once(a_day, tell_the_day, slack, eventually) -> None:
+    today = datetime.now(UTC)
+    clock = Clock((today + timedelta(days=1)).replace(hour=0, minute=9, second=59))  # nine hours later in Korea
+
+    async def looked() -> None:
+        seen = clock.looks
+        await eventually(lambda: clock.looks >= seen + 5)
+
+    def digests() -> list[Message]:
+        return [message for message in slack.messages if message.text.startswith("Daily digest")]
+
+    async def told() -> None:
+        await eventually(lambda: len(digests()) == 1)
+        await looked()
+
+    await tell_the_day(clock, looked)
+    assert digests() == []
+    clock.at += timedelta(seconds=1)
+    await tell_the_day(clock, told)
+    await tell_the_day(clock, looked)
+    (message,) = digests()
+    assert message.text.startswith(f"Daily digest {today:%Y-%m-%d}: 1 told, 1 muted; KRW-ETH")
+    assert "2, 1 of them still open" in str(message.blocks)

@@ -50,7 +50,8 @@ def test_the_digest_tells_the_day() -> None:
     for fact in (
         f"Upbit KRW-XRP *{MINUS}12.3 %* · 3,123.5",
         f"Upbit KRW-XRP {MINUS}3.2 % at 22:14 UTC: more unusual than 99.97 % of its minutes",
-        "muted: KRW-DOGE ×2", "4 gaps, 1 still open", "Binance 7 min ago, Upbit 1 s ago", "digest-2026-11-24",
+        "muted: KRW-DOGE ×2", "*Gaps the feeds told*\\n4, 1 of them still open",
+        "Binance 7 min ago, Upbit 1 s ago", "digest-2026-11-24",
     ):  # fmt: skip
         assert fact in said
 
@@ -63,7 +64,8 @@ def test_an_older_day_says_so() -> None:
 
 def test_a_day_without_gaps_says_so_in_korean() -> None:
     message = daily(msgspec.structs.replace(DIGEST, gaps=0), KOREAN, "digest-2026-11-24")
-    assert "누락 보고 없음" in str(message.blocks)
+    assert "*피드가 알린 누락 구간*\\n없음" in str(message.blocks)
+    assert "완전" not in str(message.blocks)
 
 
 @pytest.mark.parametrize("wording", WORDINGS.values())
