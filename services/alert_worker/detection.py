@@ -53,6 +53,7 @@ _PUBLISHED_KEPT = 20_000
 """Ids of alerts that a restart would repeat: those since the oldest snapshot, which is minutes."""
 
 _SAVE_TOLD_EVERY_S = 1.0
+"""Of what was told one partition is saved so often: the first at once, each further one a second later."""
 _READ_MS = 20
 _PROVE_EVERY_S, _PROVE_WITHIN_S = 5.0, 3.0
 _MOST_RECORDS = 2_000
@@ -340,8 +341,9 @@ class Detection:
         What concerns several symbols goes first: then it knows at least what the partitions have said, and what
         they say again after a restart is not new to it.
 
-        Everything is taken at one moment, when all that was decided is on Kafka. What was just told is saved at once:
-        a restart that judges it again may know more of the market by then, and would tell the same move as another.
+        Everything is taken at one moment, when all that was decided is on Kafka. What was just told is saved
+        before its turn: a restart that judges it again may know more of the market by then, and would tell the same
+        move as another. That is still so of one that is killed within the second, or the seconds of a storm, before.
         """
         number = partition.partition
         self._told_in.pop(partition, None)
