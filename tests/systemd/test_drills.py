@@ -109,7 +109,7 @@ def test_a_watchdog_that_is_killed_is_back_and_still_watches(installed: Installe
     installed.machine.kill(REDIS, signal.SIGKILL)
     # On a busy machine it is away for so long that it is told as down first.
     over = ("🟡 RESTARTED · tapewatch-consumer@redis.service", "✅ BACK · tapewatch-consumer@redis.service")
-    installed.machine.until(lambda: any(text.startswith(over) for text in installed.told(before)), "word of it")
+    installed.until_one_begins(before, *over)
 
 
 def test_a_stopped_producer_restarts_nobody_else(installed: Installed, before: int) -> None:
