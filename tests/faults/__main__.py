@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import sys
+import traceback
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from tests.faults.fault import Fault
 from tests.faults.harness import strike_all, struck_world
 from tests.faults.ledger import Outcome
 from tests.faults.plan import UnknownFault, choose, plan
-from tests.faults.record import Row, append, load
+from tests.faults.record import Row, append, load, not_struck
 from tests.faults.table import cells, complaints, draw, page
 
 _WIDTH = 140
@@ -65,10 +66,19 @@ async def _strike(arguments: argparse.Namespace, faults: list[Fault], seed: int,
 
     for stage, planned in plan(faults, seed).items():
         for first in range(0, len(planned), _FAULTS_A_WORLD):
-            async with struck_world(
-                stage, rate=arguments.rate, seed=seed, patience=arguments.patience, keep=arguments.keep
-            ) as strikes:
-                await strike_all(strikes, planned[first : first + _FAULTS_A_WORLD], tell)
+            is_made, here, told = False, planned[first : first + _FAULTS_A_WORLD], len(rows)
+            # The one boundary of a run: whatever ends a world, the others have their turn, and the table is drawn.
+            try:
+                async with struck_world(
+                    stage, rate=arguments.rate, seed=seed, patience=arguments.patience, keep=arguments.keep
+                ) as strikes:
+                    is_made = True
+                    await strike_all(strikes, here, tell)
+            except Exception as error:  # noqa: BLE001
+                traceback.print_exception(error)
+                missing = not_struck([one.fault for one in here[len(rows) - told :]], seed, error)
+                append(arguments.state, missing[: int(is_made)])  # the others keep the last result that they had
+                rows += missing
     return rows
 
 

@@ -1,10 +1,11 @@
 """What faults have cost so far, a line of JSON each, so that a run can go on and its last result can be shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from tests.faults.fault import Fault
 from tests.faults.ledger import Outcome
 
 
@@ -48,6 +49,31 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             memory_mb=outcome.peak_mb,
             broken=outcome.broken,
         )
+
+
+def not_struck(faults: Sequence[Fault], seed: int, error: Exception) -> list[Row]:
+    """Rows of faults that have no outcome because `error` ended their world; the first was being struck."""
+    why = f"{type(error).__name__}: {error}"
+    return [
+        Row(
+            code=fault.code,
+            name=fault.name,
+            says=fault.says,
+            stage=fault.stage,
+            seed=seed,
+            injected=0,
+            published=0,
+            lost=0,
+            doubled=0,
+            out_of_order=0,
+            in_gaps=0,
+            caught_up_s=None,
+            restarts=0,
+            memory_mb=0.0,
+            broken=[f"has no outcome, {why}" if place == 0 else f"was not struck, its world had ended: {why}"],
+        )
+        for place, fault in enumerate(faults)
+    ]
 
 
 def load(path: Path) -> dict[str, Row]:
