@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,15 @@ class Demo:
             assert self.process.poll() is None, f"the demo ended before {what}:\n{self.output}"
             assert monotonic() < deadline, f"no {what}:\n{self.output}"
             sleep(0.05)
+
+    def status(self) -> dict[str, Any]:
+        """What `tapewatch status --json` says of it in another shell, as the demo says to type it."""
+        look = re.search(r"TAPEWATCH_CONFIG=(\S+) tapewatch status", self.output)
+        assert look, self.output
+        command = [sys.executable, "-m", "services.cli", "status", "--json"]
+        said = subprocess.run(command, env=os.environ | {"TAPEWATCH_CONFIG": look[1]}, capture_output=True, check=True)
+        found: dict[str, Any] = json.loads(said.stdout)
+        return found
 
     def market_is_open(self) -> bool:
         """Whether trades are being published."""

@@ -48,6 +48,10 @@ def test_a_flash_crash_is_told_and_nothing_is_lost(start_demo: StartDemo) -> Non
 def test_a_calm_market_says_nothing_and_control_c_reckons(start_demo: StartDemo) -> None:
     demo = start_demo("--scenario", "calm", "--seed", "7")
     demo.until(lambda: demo.output.count(" market open: ") >= 2, "open market")
+    success = demo.status()["success"]
+    assert {one["store"] for one in success} == {"redis", "postgres"}
+    assert [one["percent"] for one in success] == [100.0, 100.0], "in calm each batch is acknowledged at the first try"
+    assert min(one["batches"] for one in success) > 0
     demo.process.send_signal(signal.SIGINT)
     assert demo.wait() == 0, demo.output
     report = demo.report()
