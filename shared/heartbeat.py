@@ -1,6 +1,6 @@
 """Says again and again that a process lives, to whoever started it, for as long as it is true.
 
-Under systemd silence is the message: its watchdog ends what does not get on. Elsewhere (containers, the demo) the
+Under systemd its watchdog ends what does not get on: at once when we say so, and by our silence when we cannot. Elsewhere (containers, the demo) the
 process ends itself, and whoever keeps it starts it again; `shared.hang` does it for a loop that hangs.
 """
 
@@ -43,7 +43,8 @@ async def _beat(liveness: Liveness, systemd: Systemd, loop_runs: Callable[[], No
         elif systemd.watchdog_s is None:
             raise TapewatchError(f"no progress for {silent_s:.0f} s ({liveness.status}): starting over")
         else:
-            systemd.tell(STATUS=_one_line(f"no progress for {silent_s:.0f} s: {liveness.status}"))
+            # Its own time limit would pass besides, and people are to hear of it soon.
+            systemd.tell(STATUS=_one_line(f"no progress for {silent_s:.0f} s: {liveness.status}"), WATCHDOG="trigger")
         await asyncio.sleep(every_s)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 STARTING = "starting"
+KAFKA_GETS_S = 30.0
+"""So long Kafka may be silent before whoever needs it starts over: a broker started anew is back within 17 s."""
 
 
 @dataclass
@@ -11,7 +13,8 @@ class Liveness:
     """What one process says of itself, and the judgement of it.
 
     `seconds` is a clock that never goes back. Once ready, `within_s` may pass without progress; before, it is
-    `start_within_s`, for a start may wait long for what it needs, visibly and within bounds of its own.
+    `start_within_s`, for a start may wait long for what it needs, visibly and within bounds of its own. Who begins
+    something that may take longer, and ends by itself, says so: until its next word `next_within_s` may pass.
     """
 
     seconds: Callable[[], float]
@@ -22,29 +25,31 @@ class Liveness:
     moves: int = 0
     _moved_at_s: float = field(init=False)
     _went_at_s: float = field(init=False)
+    _next_within_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._moved_at_s = self._went_at_s = self.seconds()
 
-    def moved(self, status: str | None = None) -> None:
+    def moved(self, status: str | None = None, next_within_s: float = 0.0) -> None:
         """Something went all the way, or it is proven that nothing waits: the first time makes the process ready."""
-        self._note(status)
+        self._note(status, next_within_s)
         self._went_at_s = self._moved_at_s
         self.is_ready = True
 
-    def waits(self, status: str) -> None:
+    def waits(self, status: str | None = None, next_within_s: float = 0.0) -> None:
         """What the process waits for is away, which is seen, bounded and told: a restart would not help.
 
         It makes nobody ready, and who only waits for too long serves nobody: see `serves`.
         """
-        self._note(status)
+        self._note(status, next_within_s)
 
     def tells(self, status: str) -> None:
         """What it says of itself, which is no progress: a start that only tells is bounded by `start_within_s`."""
         self.status = status
 
-    def _note(self, status: str | None) -> None:
+    def _note(self, status: str | None, next_within_s: float) -> None:
         self._moved_at_s = self.seconds()
+        self._next_within_s = next_within_s
         self.moves += 1
         if status is not None:
             self.status = status
@@ -72,4 +77,4 @@ class Liveness:
     @property
     def limit_s(self) -> float:
         """How long it may go without getting on now."""
-        return self.within_s if self.is_ready else self.start_within_s
+        return max(self.within_s if self.is_ready else self.start_within_s, self._next_within_s)

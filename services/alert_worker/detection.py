@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from time import monotonic
 
 import msgspec
@@ -29,7 +28,7 @@ from shared.canary import EXCHANGE, SYMBOL
 from shared.clock import NowMicros, now_us
 from shared.events import Alert, Candle, DetectorSnapshot, Instrument, Trade
 from shared.kafka import PartitionReader
-from shared.liveness import Liveness
+from shared.liveness import KAFKA_GETS_S, Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, PRICES_NOT_COMPARED, TRADES_IGNORED
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
@@ -55,7 +54,7 @@ _PUBLISHED_KEPT = 20_000
 _SAVE_TOLD_EVERY_S = 1.0
 """Of what was told one partition is saved so often: the first at once, each further one a second later."""
 _READ_MS = 20
-_PROVE_EVERY_S, _PROVE_WITHIN_S = 5.0, 3.0
+_PROVE_EVERY_S, _PROVE_WITHIN_S = 3.0, 3.0
 _MOST_RECORDS = 2_000
 
 Saved = tuple[int, str, DetectorSnapshot]
@@ -78,6 +77,7 @@ class Detection:
         self._mutes, self._says = mutes, says
         self._canary = CanaryWatch()
         self._proved_at_s = 0.0
+        self._kafka_is_silent = False
         self._reader = PartitionReader(settings, "alert-worker")
         self._feed_reader = FeedReader(settings)
         self._watch = Watch(TRADES.partitions, rules)
@@ -217,18 +217,30 @@ class Detection:
                 next_save = monotonic() + SNAPSHOT_EVERY_S / len(turns)
 
     async def _tell_progress(self, moved: bool) -> None:
-        """Trades were judged; or now and then, Kafka says that there are none to judge. Its silence proves nothing."""
-        says = self._says(f"watching: {self._judged.says(self._behind, self._now())}")
-        self._liveness.tells(says)
+        """Trades were judged; or now and then, Kafka says that there are none to judge.
+
+        Its silence proves nothing: as while it is started anew it is given time, once.
+        """
+        silence = "; Kafka does not answer" if self._kafka_is_silent else ""
+        self._liveness.tells(self._says(f"watching: {self._judged.says(self._behind, self._now())}{silence}"))
         if moved:
-            self._liveness.moved()
+            self._is_well()
         elif monotonic() - self._proved_at_s >= _PROVE_EVERY_S:
             self._proved_at_s = monotonic()
-            with suppress(KafkaError, TimeoutError):
+            try:
                 async with asyncio.timeout(_PROVE_WITHIN_S):
                     ends = await self._reader.log_ends(self._partitions)
-                if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
-                    self._liveness.moved()
+            except (KafkaError, TimeoutError):
+                if not self._kafka_is_silent:
+                    self._liveness.waits(next_within_s=KAFKA_GETS_S)
+                self._kafka_is_silent = True
+                return
+            if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
+                self._is_well()
+
+    def _is_well(self) -> None:
+        self._kafka_is_silent = False
+        self._liveness.moved()
 
     def _behind(self) -> int:
         """Trades that are on Kafka and not judged, as of the last fetch."""
@@ -281,6 +293,7 @@ class Detection:
     async def _publish(self, decided: Iterable[Decided]) -> None:
         fresh = [one for one in decided if one.alert.alert_id not in self._published]
         if fresh:
+            self._liveness.waits(next_within_s=KAFKA_GETS_S)
             await self._feed_reader.catch_up()
         for one in fresh:
             record = self._record_of(one)
@@ -308,6 +321,7 @@ class Detection:
         )
 
     async def _send_alert(self, record: Alert) -> None:
+        self._liveness.waits(next_within_s=KAFKA_GETS_S)
         await self._producer.send_and_wait(
             ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
         )
@@ -324,6 +338,7 @@ class Detection:
 
     async def _save(self, partitions: Iterable[TopicPartition]) -> None:
         """Write all state of these, and wait for it."""
+        self._liveness.waits(next_within_s=KAFKA_GETS_S)
         await self._saved()
         for partition in partitions:
             await self._send_all(self._state_of(partition))
@@ -361,6 +376,7 @@ class Detection:
         await (await self._send_snapshot(*last))
 
     async def _save_notices(self) -> None:
+        self._liveness.waits(next_within_s=KAFKA_GETS_S)
         await self._saved()
         await (await self._send_snapshot(*self._state_of_notices()))
 

@@ -18,7 +18,7 @@ from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
 from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
-from services.consumer.start import find_starts, open_sink, plan_refill, until_made_anew
+from services.consumer.start import BEGINS_WITHIN_S, find_starts, open_sink, plan_refill, until_made_anew
 from shared import lifecycle, metrics
 from shared.clock import now_us
 from shared.errors import WrongUse
@@ -93,6 +93,7 @@ async def serve(
     async with AsyncExitStack() as at_end:
         at_end.push_async_callback(sink.close)
         watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)
+        liveness.waits("taking its partitions over", BEGINS_WITHIN_S)
         watching = asyncio.create_task(watch.run(), name="retention watch")
         at_end.callback(watching.cancel)
         ids = await lifecycle.unless_stopped(

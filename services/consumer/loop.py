@@ -34,6 +34,7 @@ class Consumer:
 
     `positions` are the offsets to read next, `started_at` what they were at first, `stored` those that the store
     acknowledged since, by partition. `newest_trade_us` is when the newest trade among those was received, 0 before any.
+    `in_hand` is the batch that the store has and did not acknowledge yet.
     """
 
     sink: Sink
@@ -48,6 +49,7 @@ class Consumer:
     stored: dict[TopicPartition, int] = field(default_factory=dict)
     newest_trade_us: int = 0
     started_at: dict[TopicPartition, int] = field(init=False)
+    in_hand: Batch | None = None
     _refreshed_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -109,7 +111,9 @@ class Consumer:
 
     async def _write(self, batch: Batch) -> None:
         metrics.BATCHES_TRIED.labels(self.sink.name).inc()
+        self.in_hand = batch
         written = await self.sink.write(batch)
+        self.in_hand = None
         failpoints.reach("stored")
         done_at_us = self.now_us()
         self.journal.wrote(batch, done_at_us)

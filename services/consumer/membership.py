@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 
+from services.consumer.start import BEGINS_WITHIN_S
 from shared.errors import Stopped
 from shared.kafka import client_options
 from shared.liveness import Liveness
@@ -79,6 +80,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Return when the batch in hand is written and the store's ownership given up."""
         await self._finish()
+        self._liveness.waits("the group shares its partitions out anew", BEGINS_WITHIN_S)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Let them be served. They are paused here, for the loop reads them with a client of its own."""

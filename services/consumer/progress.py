@@ -1,35 +1,57 @@
-"""Once a second: lag and success as metrics, and whether we get on, or prove that there is nothing to do."""
+"""Once a second: lag and success as metrics, and whether we get on, or prove that there is nothing to do.
+
+Who waits is given time, once: for a store that has a batch in hand, which bounds that itself, and for a Kafka that is
+silent, as while it is started anew. Neither is progress, and neither is given twice before there is some.
+"""
 
 import asyncio
 
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from services.consumer.batch import Batch
 from services.consumer.loop import Consumer
 from shared import metrics
 from shared.figures import figures
-from shared.liveness import Liveness
+from shared.liveness import KAFKA_GETS_S, Liveness
 
 _EVERY_S = 1.0
-_PROVE_EVERY = 5
+_PROVE_EVERY = 3
 _PROVE_WITHIN_S = 3.0
+_STORE_GETS_S = 40.0
+"""Longer than a store's own time limits: PostgreSQL's are 30 s for a statement, and five more for its answer."""
+_KAFKA = "Kafka"
+_SAYS = {True: "; idle: everything in Kafka is stored", False: "", None: "; Kafka does not answer"}
 
 
 async def tell_progress(consumer: Consumer, liveness: Liveness) -> None:
     """Go on until cancelled."""
     told: dict[TopicPartition, int] = {}
-    looks, is_idle = 0, False
+    looks, says = 0, ""
+    given: Batch | str | None = None
     while True:
         lag = _tell_lag(consumer)
         _tell_success(consumer)
         moved = sum(end - told.get(p, consumer.started_at[p]) for p, end in consumer.stored.items())
         told = dict(consumer.stored)
-        proves = not moved and looks % _PROVE_EVERY == 0
-        if moved or proves:
-            is_idle = not moved and await _is_idle(consumer)
-        liveness.tells(_figures(consumer, moved, lag) + ("; idle: everything in Kafka is stored" if is_idle else ""))
-        if moved or (proves and is_idle):
+        if moved:
+            says, given = "", None
             liveness.moved()
+        elif consumer.in_hand is not None:
+            says = f"; {consumer.sink.name} has a batch in hand"
+            if consumer.in_hand is not given:
+                liveness.waits(next_within_s=_STORE_GETS_S)
+            given = consumer.in_hand
+        elif looks % _PROVE_EVERY == 0:
+            is_idle = await _is_idle(consumer)
+            says = _SAYS[is_idle]
+            if is_idle:
+                given = None
+                liveness.moved()
+            elif is_idle is None and given != _KAFKA:
+                given = _KAFKA
+                liveness.waits(next_within_s=KAFKA_GETS_S)
+        liveness.tells(_figures(consumer, moved, lag) + says)
         looks += 1
         await asyncio.sleep(_EVERY_S)
 
@@ -39,13 +61,13 @@ def _figures(consumer: Consumer, moved: int, lag: int) -> str:
     return figures(rate, behind, consumer.newest_trade_us, consumer.now_us())
 
 
-async def _is_idle(consumer: Consumer) -> bool:
-    """Whether Kafka says that its logs end where we are. Its silence proves nothing."""
+async def _is_idle(consumer: Consumer) -> bool | None:
+    """Whether Kafka says that its logs end where we are; None when it says nothing."""
     try:
         async with asyncio.timeout(_PROVE_WITHIN_S):
             ends = await consumer.reader.log_ends(list(consumer.positions))
     except (KafkaError, TimeoutError):
-        return False
+        return None
     return all(consumer.stored.get(p, consumer.started_at[p]) >= end for p, end in ends.items())
 
 

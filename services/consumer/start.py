@@ -24,6 +24,8 @@ from shared.topics import Topic
 
 _TOPIC_CHECK_S = 5.0
 _SAY_STANDBY_S = 1.0
+BEGINS_WITHIN_S = 60.0
+"""So long a process that is ready may take from owning other partitions to its first batch: it asks both servers."""
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +51,7 @@ async def _say_standby(sink: Sink, liveness: Liveness) -> None:
     """A copy that stands by is well: it has nothing to do for as long as the other one lives."""
     while True:
         if sink.is_standby:
-            liveness.moved("standby: another copy owns these partitions")
+            liveness.moved("standby: another copy owns these partitions", BEGINS_WITHIN_S)
         await asyncio.sleep(_SAY_STANDBY_S)
 
 

@@ -113,13 +113,16 @@ class Watchdog:
         while not stop.is_set():
             sight = await self._host.look(list(self._memory.parts))
             memory, changes = observe(self._memory, sight, self._now())
-            messages = [await self._message(change) for change in changes]
+            says = f"{sum(seen.phase == 'up' for seen in sight.parts)} of {len(sight.parts)} parts up"
+            messages = []
+            for change in changes:
+                messages.append(await self._message(change))
+                moved(says)
             self._memory = memory
             self.delivery.add(messages)
             if changes or looks % round(SAVE_EVERY_S / LOOK_EVERY_S) == 0:
                 self._save()
-            up = sum(seen.phase == "up" for seen in sight.parts)
-            moved(f"{up} of {len(sight.parts)} parts up")
+            moved(says)
             looks += 1
             await unless_stopped(LOOK_EVERY_S, stop)
         self._save()

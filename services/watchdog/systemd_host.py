@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import structlog
+
 from services.watchdog.memory import Sight
 from services.watchdog.observation import End
 from services.watchdog.units import (
@@ -20,8 +22,10 @@ from services.watchdog.units import (
 )
 from shared.errors import Unreachable
 
-_ANSWER_WITHIN_S = 10.0
+_ANSWER_WITHIN_S, _JOURNAL_WITHIN_S = 8.0, 3.0
+"""The second is how long a message waits for what it tells besides: a journal of many files is slow on a busy disk."""
 _ENDS_LOOKED_AT = "20"
+log = structlog.get_logger(__name__)
 
 
 class SystemdHost:
@@ -42,12 +46,12 @@ class SystemdHost:
         # Without --reverse, systemd 252 takes the first of them.
         newest = ("--reverse", "-n", _ENDS_LOOKED_AT)
         what = ("_PID=1", f"UNIT={unit}", f"--since=@{since_us // 1_000_000}", *newest, "-q")
-        said = await _output("journalctl", *what, "-o", "json", f"--output-fields={','.join(JOURNAL_FIELDS)}")
-        return end_in_journal(json.loads(line) for line in reversed(said.splitlines()))
+        said = await _journal(*what, "-o", "json", f"--output-fields={','.join(JOURNAL_FIELDS)}")
+        return end_in_journal(json.loads(line) for line in reversed(said))
 
     async def last_lines(self, unit: str, count: int) -> list[str]:
         """The last lines that the unit itself logged."""
-        return (await _output("journalctl", f"_SYSTEMD_UNIT={unit}", "-o", "cat", "-n", str(count), "-q")).splitlines()
+        return await _journal(f"_SYSTEMD_UNIT={unit}", "-o", "cat", "-n", str(count), "-q")
 
     def advice(self, unit: str) -> str:
         """What to type next."""
@@ -58,7 +62,16 @@ def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-async def _output(*command: str) -> str:
+async def _journal(*arguments: str) -> list[str]:
+    """Lines; none when the journal does not answer: what is told without them is told in time."""
+    try:
+        return (await _output("journalctl", *arguments, within_s=_JOURNAL_WITHIN_S)).splitlines()
+    except Unreachable as error:
+        log.warning("the message goes without what the journal knows", reason=str(error))
+        return []
+
+
+async def _output(*command: str, within_s: float = _ANSWER_WITHIN_S) -> str:
     try:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
@@ -66,11 +79,11 @@ async def _output(*command: str) -> str:
     except FileNotFoundError:
         raise Unreachable(f"there is no {command[0]} here: without systemd give WATCHDOG__PROBES") from None
     try:
-        async with asyncio.timeout(_ANSWER_WITHIN_S):
+        async with asyncio.timeout(within_s):
             out, err = await process.communicate()
     except TimeoutError:
         process.kill()
-        raise Unreachable(f"{command[0]} did not answer within {_ANSWER_WITHIN_S:.0f} s") from None
+        raise Unreachable(f"{command[0]} did not answer within {within_s:.0f} s") from None
     if process.returncode != 0:
         raise Unreachable(f"{command[0]}: {err.decode(errors='replace').strip()[:300]}")
     return out.decode(errors="replace")

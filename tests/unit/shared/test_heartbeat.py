@@ -56,6 +56,7 @@ async def test_the_watchdog_is_not_fed_without_progress(listening: socket.socket
     while "WATCHDOG=1" in (line := await heard(listening)) or line == ["READY=1"]:
         pass
     assert line[0].startswith("STATUS=no progress for 0 s: stuck")
+    assert line[1:] == ["WATCHDOG=trigger"]
     for _ in range(3):
         assert "WATCHDOG=1" not in await heard(listening)
     beating.cancel()

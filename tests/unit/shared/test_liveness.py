@@ -62,3 +62,17 @@ def test_what_a_start_waits_for_is_told_and_is_no_progress() -> None:
     clock.at_s += 61
     liveness.tells("waiting for Kafka for 61 s")
     assert (liveness.status, liveness.is_alive, liveness.is_ready) == ("waiting for Kafka for 61 s", False, False)
+
+
+def test_who_says_that_the_next_word_may_take_longer_is_given_that_until_the_next_word() -> None:
+    clock = Clock()
+    liveness = Liveness(clock, within_s=10, start_within_s=60)
+    liveness.moved("reading")
+    liveness.waits("Kafka does not answer", next_within_s=30)
+    clock.at_s += 30
+    assert liveness.is_alive
+    clock.at_s += 1
+    assert not liveness.is_alive
+    liveness.moved()
+    clock.at_s += 11
+    assert not liveness.is_alive

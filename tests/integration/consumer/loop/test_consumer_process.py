@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -314,3 +315,19 @@ async def test_missing_topics_are_told_with_the_remedy(tape: Any, cache: Any, st
 
     assert await process.ended() == 3
     assert process.said()[-1]["event"].endswith("tape.trades.v1 is not there after 1 s: run `tapewatch topics create`")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_a_kafka_that_is_silent_for_as_long_as_a_restart_takes_ends_nobody(
+    tape: Any, cache: Any, start_consumer: Start, kafka_frozen: Callable[[], AbstractContextManager[None]]
+) -> None:
+    process = start_consumer(LIVENESS__WITHIN_S="10")
+    await tape.trades(60)
+    await cache.until_holding(tape.published)
+    with kafka_frozen():
+        await asyncio.sleep(18)
+        assert process.running
+    await tape.trades(60)
+    await cache.until_holding(tape.published)
+    assert process.running
