@@ -1,7 +1,8 @@
 """Says again and again that a process lives, to whoever started it, for as long as it is true.
 
-Under systemd its watchdog ends what does not get on: at once when we say so, and by our silence when we cannot. Elsewhere (containers, the demo) the
-process ends itself, and whoever keeps it starts it again; `shared.hang` does it for a loop that hangs.
+Under systemd its watchdog ends what does not get on: at once when we say so, by our silence when we cannot. Elsewhere
+(containers, the demo) the process ends itself, and whoever keeps it starts it again; `shared.hang` does it for a loop
+that hangs.
 """
 
 import asyncio
