@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from services.reconcile.episodes import episodes
 from services.reconcile.facts import Symbol
 from services.reconcile.found import Cache, Rows
-from services.reconcile.gaps import Gaps
+from services.reconcile.gaps import Gaps, Span
 from services.reconcile.kafka_reader import read_alerts, read_log
 from services.reconcile.latency import Percentiles, WrittenAt, latencies_us, percentiles, read_journal
 from services.reconcile.postgres_reader import read_rows
@@ -29,8 +29,16 @@ from shared.topics import TOPICS, TRADES
 _WAIT_S = 10
 
 
-async def reconcile(settings: Settings, truth_file: Path, journals: Sequence[Path] = ()) -> Report:
-    """Compare everything and count; `report.judge` is still to be called. Raises WrongUse and Unreachable."""
+async def reconcile(
+    settings: Settings,
+    truth_file: Path,
+    journals: Sequence[Path] = (),
+    gaps_within: Sequence[Span] | None = None,
+) -> Report:
+    """Compare everything and count; `report.judge` is still to be called. Raises WrongUse and Unreachable.
+
+    `gaps_within`: when trades may really have been missed, for those who know it; recorded gaps count only there.
+    """
     wait_s = min(_WAIT_S, settings.start.wait_s)
     await wait_until_reachable(settings.kafka, wait_s)
     await wait_for_topic_ids(settings.kafka, TOPICS, wait_s)
@@ -40,7 +48,7 @@ async def reconcile(settings: Settings, truth_file: Path, journals: Sequence[Pat
     log = await read_log(settings.kafka, truth.first_at_us)
     cache = await _redis(settings, symbols, truth.first_at_us)
     rows = await _postgres(settings, truth)
-    gaps = Gaps(rows.gaps)
+    gaps = Gaps(rows.gaps, gaps_within)
     comparison = Comparison(truth, log, gaps)
     compared = comparison.compare(cache, rows, settings.redis.stream_cap, book_depths(settings.orderbook.levels))
     report = build(truth.seconds, truth.published, compared, gaps, _latency(truth, comparison, journals))

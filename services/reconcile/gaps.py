@@ -1,6 +1,6 @@
 """Which missing publications a recorded gap explains."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 EVERY_EXCHANGE = "*"
@@ -31,10 +31,18 @@ class Gap:
         )
 
 
-class Gaps:
-    """All recorded gaps."""
+Span = tuple[int, int]
+"""From when to when, both included, in microseconds UTC."""
 
-    def __init__(self, gaps: Iterable[Gap] = ()) -> None:
+
+class Gaps:
+    """All recorded gaps; with `only_within`, they explain nothing that was published outside of these spans.
+
+    Who knows when a producer was really away gives those, so that one that is deaf finds no excuse in its own gaps.
+    """
+
+    def __init__(self, gaps: Iterable[Gap] = (), only_within: Sequence[Span] | None = None) -> None:
+        self._only_within = only_within
         self._of_exchange: dict[str, list[Gap]] = {}
         self.open = self.closed = 0
         for gap in gaps:
@@ -44,5 +52,7 @@ class Gaps:
 
     def explain(self, exchange: str, channel: str, symbol: str, at_us: int) -> bool:
         """Say whether some open gap explains that this event is missing; a closed one was filled."""
+        if self._only_within is not None and not any(first <= at_us <= last for first, last in self._only_within):
+            return False
         gaps = [*self._of_exchange.get(exchange, ()), *self._of_exchange.get(EVERY_EXCHANGE, ())]
         return any(not gap.closed and gap.explains(channel, symbol, at_us) for gap in gaps)

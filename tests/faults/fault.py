@@ -43,7 +43,8 @@ class Fault:
 
     `strike` returns when the fault is over: what was killed may come back from then on, what was frozen goes on.
     `bound_s` is how long the stores may lag after that. `makes_gap`: the exchanges could not reach us for a while, so
-    trades may be missing inside recorded gaps; any other fault must not write a gap at all.
+    trades may be missing inside recorded gaps, and only those that were published from then until the stores were live;
+    any other fault must not write a gap at all.
     """
 
     code: str

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import asyncpg
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
+from services.reconcile.gaps import Span
 from shared.clock import now_us
 from tests.faults.fault import StageName
 from tests.faults.ledger import Outcome, Resources, Totals, judge
@@ -24,19 +25,28 @@ _CALM_AFTER_A_GAP_S = 4.0
 _GIVE_UP_AFTER_S = 90.0
 _LATE_S = 10.0
 """More than a comparison takes, and as long as anybody should wait for a trade."""
+_IN_HAND_US = 3_000_000
+"""What a producer holds when it is struck was published before that: Upbit sends late, and Kafka takes its time."""
+_LATE_SUBSCRIPTION_US = 3_000_000
+"""A connection that broke is counted by the exchange until it notices: so much later all are really back."""
 _POLL_S = 0.02
 _AWAY = (OSError, TimeoutError, KafkaError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass
 class Strikes:
-    """A world and what it has been through so far. What is not in the stores after `lost_after_s` is lost."""
+    """A world and what it has been through so far. What is not in the stores after `lost_after_s` is lost.
+
+    `away`: from when to when faults that may cost trades struck, until the stores were live again. Gaps explain nothing
+    outside: what a producer misses that is deaf at other times, or stays so, is lost.
+    """
 
     world: World
     patience: float
     total: Totals
     first_files: dict[str, int]
     published: int = 0
+    away: list[Span] = field(default_factory=list)
     lost_after_s: float = 30.0
 
     async def strike(self, planned: Planned) -> Outcome:
@@ -46,9 +56,12 @@ class Strikes:
         await asyncio.sleep(random.uniform(*_CALM_BEFORE_S))
         restarts, gaps = world.services.restarts(), await world.gaps()
         world.watch.peaks()
+        began_us = now_us()
         struck = await fault.strike(world, random)
         caught_up_s = await caught_up(world)
         struck.broken += await struck.check(world)
+        if fault.makes_gap:
+            self.away.append((began_us - _IN_HAND_US, now_us() + _LATE_SUBSCRIPTION_US))
         await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
         told = await world.gaps() - gaps  # in the pause an exchange is silent, and no producer can know why
         await world.market.pause()
@@ -75,7 +88,7 @@ class Strikes:
         first_s, lost = monotonic(), self.total.lost
         while True:
             await self.world.at_rest()
-            counted_s, self.total = monotonic(), Totals.of(await self.world.count())
+            counted_s, self.total = monotonic(), Totals.of(await self.world.count(self.away))
             if self.total.lost <= lost or counted_s - first_s >= self.lost_after_s:
                 return counted_s - first_s
 

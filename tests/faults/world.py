@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from services.cli.demo.services import SINKS, Logins, Subscriptions, services, s
 from services.cli.stores import TOPICS_OF_SINK, Positions, Progress, Stores
 from services.reconcile.app import reconcile
 from services.reconcile.episodes import Episode, episodes
+from services.reconcile.gaps import Span
 from services.reconcile.kafka_reader import read_alerts
 from services.reconcile.report import Report
 from shared.kafka import create_topics
@@ -62,9 +63,12 @@ class World:
     links: Mapping[str, TcpProxy]
     hosts: Hosts | None = None
 
-    async def count(self) -> Report:
-        """Compare everything published so far with what the stores hold. The market must be paused and all at rest."""
-        return await reconcile(self.settings, self.market.truth)
+    async def count(self, gaps_within: Sequence[Span] | None = None) -> Report:
+        """Compare everything published so far with what the stores hold. The market must be paused and all at rest.
+
+        Recorded gaps explain only what was published `gaps_within` these spans, if any are given.
+        """
+        return await reconcile(self.settings, self.market.truth, gaps_within=gaps_within)
 
     async def at_rest(self) -> None:
         """Wait until Kafka has not grown for a moment and the stores hold all of it; or for a minute: counts tell."""

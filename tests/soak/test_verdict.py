@@ -14,7 +14,7 @@ def a_period(**changed: Any) -> Period:
     values: dict[str, Any] = {
         "world": 1,
         "blows": 50,
-        "kills": {"redis": 30, "consumer-redis": 30},
+        "kills": {"redis": 30, "consumer-redis": 28, "producer-upbit": 2},
         "published": 200_000,
         "lost": 0,
         "doubled": 0,
@@ -51,8 +51,10 @@ def test_a_good_period_breaks_nothing() -> None:
         ({"doubled": 2}, "2 doubled"),
         ({"out_of_order": 3}, "3 out of order"),
         ({"wrong": 4}, "4 wrong"),
+        ({"in_gaps": 16_001}, "16,001 in gaps, though killed producers can have missed 16,000 at most"),
+        ({"kills": {"redis": 60}}, "1,234 in gaps, though killed producers can have missed 0 at most"),
         ({"caught_up_s": None}, "never caught up"),
-        ({"published": 0}, "nothing was published, so nothing is proven"),
+        ({"published": 0, "in_gaps": 0}, "nothing was published, so nothing is proven"),
         ({"memory_mb": {"alert-worker": 301.0}}, "alert-worker took 301 MB"),
     ],
 )

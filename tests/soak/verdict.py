@@ -10,6 +10,9 @@ MOST_MEMORY_MB = 300.0
 MOST_GROWTH_MB = 20.0
 """Of any process over a whole soak; the alert worker's windows fill in its first half hour."""
 MOST_MORE_FILES = 8.0
+AWAY_S = 8.0
+"""How long a killed producer may hear nothing on a busy machine: it starts, asks for its lists, and subscribes."""
+PRODUCERS = tuple(name for name in SERVICES if name.startswith("producer"))
 _TREND_NEEDS_PERIODS = 8
 _OURS = frozenset({*SERVICES, "alert-worker"})
 
@@ -19,6 +22,8 @@ def broken_in(period: Period) -> Iterator[str]:
     for name in ("lost", "doubled", "out_of_order", "wrong"):
         if count := getattr(period, name):
             yield f"{count} {name.replace('_', ' ')}"
+    if period.in_gaps > (most := most_in_gaps(period)):
+        yield f"{period.in_gaps:,} in gaps, though killed producers can have missed {most:,} at most"
     if period.caught_up_s is None:
         yield "never caught up"
     if period.published == 0:
@@ -26,6 +31,12 @@ def broken_in(period: Period) -> Iterator[str]:
     for name, size_mb in period.memory_mb.items():
         if name in _OURS and size_mb > MOST_MEMORY_MB:
             yield f"{name} took {size_mb:.0f} MB"
+
+
+def most_in_gaps(period: Period) -> int:
+    """How many trades killed producers may have missed: each a while of its exchange's half of all messages."""
+    kills = sum(period.kills.get(name, 0) for name in PRODUCERS)
+    return int(kills * AWAY_S * period.published / len(PRODUCERS) / max(1.0, period.flowed_s))
 
 
 def growth(periods: Sequence[Period], figure: str) -> dict[str, float]:
