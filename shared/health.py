@@ -32,8 +32,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
-    """Listen; returns what ends it. Without a port nothing happens. Raises WrongUse when the port cannot be had."""
-    if settings.port is None:
+    """Listen; returns what ends it. Without a port, or with 0, nothing. Raises WrongUse when the port cannot be had."""
+    if not settings.port:
         return lambda: None
     try:
         server = make_server(settings.host, settings.port, _application(liveness), ThreadingWSGIServer, _Quiet)

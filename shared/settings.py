@@ -146,7 +146,7 @@ class AlertsSettings(Section):
 
 
 class MetricsSettings(Section):
-    """Where a service shows its metrics and whether it lives, on loopback; no port, no endpoint."""
+    """Where a service shows its metrics and whether it lives, on loopback; no port or 0: no endpoint."""
 
     host: str = "127.0.0.1"
     port: int | None = Field(default=None, ge=0, le=65535)

@@ -57,6 +57,7 @@ install -m 644 "$here/../rules.example.toml" /etc/tapewatch/rules.example.toml
 
 echo "== units: $*"
 install -m 644 "$here"/tapewatch*.service "$here/tapewatch.target" /etc/systemd/system/
+(cd "$here" && for file in tapewatch*.service.d/*; do install -D -m 644 "$file" "/etc/systemd/system/$file"; done)
 systemctl daemon-reload
 systemctl enable --quiet tapewatch.target "$@"
 cat <<'NEXT'

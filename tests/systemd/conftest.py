@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,7 +24,8 @@ from tests.systemd.machine import Machine, build_wheels
 REPOSITORY = Path(__file__).parents[2]
 PRODUCERS = ("tapewatch-producer@upbit", "tapewatch-producer@binance")
 DATA = (*PRODUCERS, "tapewatch-consumer@redis", "tapewatch-consumer@postgres", "tapewatch-alert-worker")
-UNITS = ("tapewatch-setup", *DATA, "tapewatch-watchdog")
+SHOWN = (*DATA, "tapewatch-watchdog")
+UNITS = ("tapewatch-setup", *SHOWN)
 _SYMBOLS = {"UPBIT": "KRW-BTC,KRW-ETH", "BINANCE": "BTCUSDT,ETHUSDT"}
 
 _CANARY = "tapewatch is awake"
@@ -36,6 +39,8 @@ class Installed:
     machine: Machine
     addresses: dict[str, str]
     stack: Stack
+    ports: dict[str, int]
+    """Where each unit shows its page."""
 
     def ops(self) -> list[dict[str, Any]]:
         """What the watchdog said in the ops channel, replies among them, oldest first."""
@@ -109,8 +114,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
         try:
             machine.boot()
             _install(machine, stack, addresses, directory)
+            ports = _own_ports(machine)
             machine.run("systemctl", "start", "--no-block", "tapewatch.target", "tapewatch-watchdog")
-            one = Installed(machine, addresses, stack)
+            one = Installed(machine, addresses, stack, ports)
             one.until_active("tapewatch-watchdog")
             _open_market(addresses, one)
             one.until_active(*DATA)
@@ -171,6 +177,16 @@ def _install(machine: Machine, stack: Stack, addresses: dict[str, str], director
         settings[f"TAPEWATCH_{exchange}__SYMBOLS"] = settings[f"TAPEWATCH_{exchange}__ORDERBOOK_SYMBOLS"] = symbols
     lines = "".join(f"{name}={value}\n" for name, value in settings.items())
     (machine.root / "etc/tapewatch/tapewatch.env").write_text(lines, encoding="utf-8")
+
+
+def _own_ports(machine: Machine) -> dict[str, int]:
+    """Have each show its page on a port that is free here: the network is this machine's, and so are its ports."""
+    with ExitStack() as at_end:
+        taken = [at_end.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in SHOWN]
+        ports = dict(zip(SHOWN, (one.getsockname()[1] for one in taken), strict=True))
+    for unit, port in ports.items():
+        (machine.root / f"etc/tapewatch/{unit}.env").write_text(f"TAPEWATCH_METRICS__PORT={port}\n", encoding="ascii")
+    return ports
 
 
 Tell = Callable[..., None]

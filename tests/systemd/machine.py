@@ -103,13 +103,13 @@ class Machine:
     def drop_in(self, unit: str, text: str) -> Iterator[None]:
         """Change a unit for a while."""
         directory = self.root / "etc/systemd/system" / f"{unit}.service.d"
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)
         (directory / "test.conf").write_text(text, encoding="utf-8")
         self.run("systemctl", "daemon-reload")
         try:
             yield
         finally:
-            shutil.rmtree(directory)
+            (directory / "test.conf").unlink()
             self.run("systemctl", "daemon-reload")
 
     def until(self, holds: Callable[[], bool], what: str, within_s: float = _BOOTS_WITHIN_S) -> float:

@@ -5,11 +5,13 @@ import re
 import signal
 import subprocess
 from time import monotonic, sleep
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.systemd.conftest import DATA, PRODUCERS, Installed
+from tests.unit.deploy.test_units import ports
 
 pytestmark = pytest.mark.timeout(300 + 2 * float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120")))
 TOLD_WITHIN_S = 20.0
@@ -27,8 +29,39 @@ def test_status_lines_say_what_each_is_at(installed: Installed) -> None:
             lambda unit=unit: re.search(FIGURES, installed.machine.show(unit, "StatusText")) is not None,
             f"rate, lag and age in the line of {unit}",
         )
-    assert "up" in installed.machine.show("tapewatch-watchdog", "StatusText")
+    installed.machine.until(lambda: "up" in installed.machine.show("tapewatch-watchdog", "StatusText"), "a look")
     assert installed.machine.ask("systemd-analyze", "verify", "--man=no", *(f"{unit}.service" for unit in DATA)) == ""
+
+
+@pytest.mark.core
+def test_each_shows_its_metrics_on_a_port_of_its_own(installed: Installed) -> None:
+    of_its_own = {
+        "tapewatch-producer@upbit": 'tapewatch_frames_received_total{exchange="upbit"}',
+        "tapewatch-producer@binance": 'tapewatch_frames_received_total{exchange="binance"}',
+        "tapewatch-consumer@redis": 'tapewatch_batches_written_total{sink="redis"}',
+        "tapewatch-consumer@postgres": 'tapewatch_batches_written_total{sink="postgres"}',
+        "tapewatch-alert-worker": 'tapewatch_slack_calls_total{outcome="told"}',
+        "tapewatch-watchdog": "tapewatch_still_seconds",
+    }
+    shipped = dict(ports())
+    assert of_its_own.keys() == installed.ports.keys() == shipped.keys()
+    for unit, series in of_its_own.items():
+        assert f"TAPEWATCH_METRICS__PORT={shipped[unit]}" in installed.machine.show(unit, "Environment")
+        installed.machine.until(
+            lambda unit=unit, series=series: f"\n{series} " in _page(installed, unit, "metrics"), f"{series} of {unit}"
+        )
+        installed.machine.until(
+            lambda unit=unit: '"ready": true' in _page(installed, unit, "readyz"), f"readiness of {unit}"
+        )
+
+
+def _page(installed: Installed, unit: str, name: str) -> str:
+    """What the unit shows there, nothing when it says that it does not do well."""
+    try:
+        with urlopen(f"http://127.0.0.1:{installed.ports[unit]}/{name}", timeout=30) as answer:
+            return str(answer.read().decode())
+    except HTTPError:
+        return ""
 
 
 def test_the_worker_reads_its_rules_again_when_it_is_told_to_reload(installed: Installed) -> None:

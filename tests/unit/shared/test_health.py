@@ -1,5 +1,6 @@
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -76,8 +77,11 @@ def test_who_only_waits_for_too_long_lives_and_does_not_serve(served: Served) ->
     assert served.ask("/readyz")[0] == 200
 
 
-def test_no_port_no_endpoint() -> None:
-    health.serve(MetricsSettings(), Liveness(float, 1, 1))()
+@pytest.mark.parametrize("port", [None, 0])
+def test_no_port_no_endpoint(port: int | None) -> None:
+    before = threading.active_count()
+    health.serve(MetricsSettings(port=port), Liveness(float, 1, 1))()
+    assert threading.active_count() == before
 
 
 def test_a_port_that_is_taken_is_named() -> None:
