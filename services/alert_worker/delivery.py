@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from services.alert_worker.messages.message import Message, Picture
@@ -64,6 +65,8 @@ class Delivery:
         try:
             if parent is not None and group.is_whole:
                 await self._edit(parent, self._scribe.group(group, False, with_details=False))
+            for action in group.own:
+                await self._edit_own(action)
             mark = group.newest.alert_id
             await self._post(group, lambda doubt: self._scribe.details(group, doubt), mark, parent)
         except Gone:
@@ -71,6 +74,13 @@ class Delivery:
                 group, lambda doubt: self._scribe.group(group, doubt, with_details=True), group.group_id
             )
         return group.parent
+
+    async def _edit_own(self, action: Action) -> None:
+        """An episode that is told in a group: its own message changes, and nobody is called."""
+        place = _message_at(action.parent)
+        if place is not None:
+            with suppress(Gone):
+                await self._edit_or_bare(action, place)
 
     async def _edit_or_bare(self, action: Action, parent: Place) -> None:
         """Edit; without the picture where that cannot be shown."""

@@ -295,9 +295,10 @@ class Detection:
         if fresh:
             self._liveness.waits(next_within_s=KAFKA_GETS_S)
             await self._feed_reader.catch_up()
-        for one in fresh:
-            record = self._record_of(one)
-            await self._send_alert(record)
+        # In a storm hundreds at once: sent in their order, and waited for together.
+        sent = [(record, await self._send_alert(record)) for record in map(self._record_of, fresh)]
+        for record, acknowledged in sent:
+            await acknowledged
             self._published.append(record.alert_id)
             self._told_in[_partition_of(record)] = None
             ALERTS.labels(record.state, record.kind).inc()
@@ -320,11 +321,12 @@ class Detection:
             alert, decided_at_us=at_us, data_quality="stale" if is_stale else alert.data_quality
         )
 
-    async def _send_alert(self, record: Alert) -> None:
+    async def _send_alert(self, record: Alert) -> asyncio.Future[object]:
         self._liveness.waits(next_within_s=KAFKA_GETS_S)
-        await self._producer.send_and_wait(
+        future: asyncio.Future[object] = await self._producer.send(
             ALERTS_TOPIC.name, encode(record), record.episode_id.encode(), headers=HEADERS_OF_EVENT[Alert]
         )
+        return future
 
     async def _let_the_canary_on(self, batch: Mapping[TopicPartition, Iterable[ConsumerRecord]]) -> None:
         """What its rule says becomes a record as every alert does, and is told by nobody."""
@@ -334,7 +336,7 @@ class Detection:
                 if alert.alert_id not in self._published:
                     self._published.append(alert.alert_id)
                     decided = msgspec.structs.replace(alert, decided_at_us=self._now())
-                    await self._send_alert(decided)
+                    await (await self._send_alert(decided))
 
     async def _save(self, partitions: Iterable[TopicPartition]) -> None:
         """Write all state of these, and wait for it."""

@@ -35,6 +35,9 @@ COOLDOWN_US = GOES_ON_TICKS * GRID_US
 MANY = 4
 GROUP_OPEN_US = 60_000_000
 """A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
+MOST_AT_FIRST = 5
+"""So many messages of a storm in its first minute, with those that began it one by one: of them one is kept for each
+severity that may still come."""
 MOST_MEMBERS = 1_000
 MOST_DETAILS = 60
 LATE_US = 60_000_000
@@ -96,6 +99,8 @@ class Together:
     parent: Place | None
     may_repeat: bool
     is_whole: bool
+    own: tuple[Action, ...] = ()
+    """Of those that are told, who has a message of its own besides: it is to show the same."""
 
     @property
     def newest(self) -> Alert:
@@ -126,6 +131,8 @@ class _Group:
     is_in_doubt: bool = False
     next_answer_us: int = 0
     told_rank: int = -1
+    messages: int = 0
+    """Posted by now, with those of its direction in the minute before it began."""
 
 
 @dataclass(slots=True)
@@ -183,6 +190,8 @@ class Outbox:
         self._waiting: dict[str, _Episode] = {}
         self._untold = 0
         self._next_offset = 0
+        self._posted: deque[tuple[int, str]] = deque(maxlen=TOLD_KEPT)
+        """When, and of which direction, single episodes were told in messages of their own."""
 
     @property
     def is_full(self) -> bool:
@@ -282,6 +291,8 @@ class Outbox:
             episode.is_in_doubt = False
             if is_told:
                 episode.told_at_us, episode.shows = now_us, action.newest
+                if action.parent is None or action.newest.state == "escalate":
+                    self._posted.append((now_us, action.newest.direction))
         self._forget_some()
 
     def doubt(self, action: Action | Together) -> None:
@@ -345,6 +356,15 @@ class Outbox:
             if storm is not None or len(several) >= self._storm_of:
                 first = several[0].now.episode_id if several else ""
                 self._join(storm or self._group(reason, first, direction, now_us), several, now_us)
+        for episode in waiting:
+            if episode.now.state == "escalate" and episode.group is None and episode.parent is not None:
+                self._take_along(episode, now_us)
+
+    def _take_along(self, episode: _Episode, now_us: int) -> None:
+        """Who was told alone just before a storm, as the first of it, goes on in its thread."""
+        storm = self._open_storm(episode.now.direction, now_us)
+        if storm is not None and episode.told_at_us >= storm.begun_us - GROUP_OPEN_US:
+            self._join(storm, [episode], now_us)
 
     def _open_storm(self, direction: str, now_us: int) -> _Group | None:
         return next(
@@ -359,7 +379,9 @@ class Outbox:
     def _group(self, reason: Reason, name: str, direction: str | None, now_us: int) -> _Group:
         group_id = f"{reason}-{name}"[:64]
         if group_id not in self._groups:
-            self._groups[group_id] = _Group(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US)
+            lately = sum(of == direction and now_us - at_us < GROUP_OPEN_US for at_us, of in self._posted)
+            group = _Group(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US, messages=lately)
+            self._groups[group_id] = group
         return self._groups[group_id]
 
     def _join(self, group: _Group, episodes: list[_Episode], now_us: int) -> None:
@@ -372,9 +394,7 @@ class Outbox:
     def _due(self, group: _Group, now_us: int) -> int | None:
         """The rank of what a group has to tell now, None when it may wait."""
         rank = max((_RANKS[e.now.severity] for e in self._fresh(group)), default=None)
-        if rank is None or (group.parent is not None and now_us < group.next_answer_us and rank <= group.told_rank):
-            return None
-        return rank
+        return None if rank is None or (group.parent is not None and _may_wait(group, rank, now_us)) else rank
 
     def _fresh(self, group: _Group) -> list[_Episode]:
         return [self._episodes[name] for name in group.members if self._episodes[name].untold]
@@ -399,11 +419,13 @@ class Outbox:
             parent=group.parent,
             may_repeat=group.is_in_doubt,
             is_whole=len(known) == len(episodes),
+            own=tuple(_action(e) for e in fresh if e.parent is not None),
         )
 
     def _settle_group(self, action: Together, place: Place | None, now_us: int) -> None:
         group = self._groups[action.group_id]
         group.is_in_doubt = False
+        group.messages += 1
         group.told_rank = max([group.told_rank, *(_RANKS[alert.severity] for alert in action.fresh)])
         if action.parent is None and place is not None and place.ts is not None:
             group.parent = place  # the details follow in the thread
@@ -467,6 +489,15 @@ def _step(alert: Alert) -> int:
 
 def _goes_in(alert: Alert, reason: Reason) -> bool:
     return (alert.kind == NOTICE) == (reason == "notices")
+
+
+def _may_wait(group: _Group, rank: int, now_us: int) -> bool:
+    """Whether an answer with news of this rank waits for others."""
+    more = max(_RANKS.values()) - rank
+    is_young = group.reason == "storm" and now_us < group.begun_us + GROUP_OPEN_US
+    if is_young and group.messages + more >= MOST_AT_FIRST:
+        return True
+    return now_us < group.next_answer_us and rank <= group.told_rank
 
 
 def _action(episode: _Episode) -> Action:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,17 @@ async def test_a_storm_is_one_message_with_its_details_in_the_thread(by_bot, sto
     assert "300 markets fall" in parent.text
     assert answer.thread_ts == parent.ts
     assert all(f"KRW-C{n:03}" in str(answer.blocks) for n in range(60))
+
+
+async def test_who_was_told_alone_before_a_storm_sees_its_message_change_and_nobody_is_called(
+    by_bot, act, storm, slack
+) -> None:
+    alone = await by_bot.deliver(act("open"))
+    place = await by_bot.deliver(storm())
+    details = replace(storm(place), own=(act("resolve", alone), act("resolve", Place(alone.channel, "1.000000"))))
+    await by_bot.deliver(details)
+    assert [message.thread_ts for message in slack.messages] == [None, None, place.ts]
+    assert "RESOLVED" in slack.messages[0].text
 
 
 async def test_a_storm_by_webhook_holds_its_details(webhook, storm, slack) -> None:

@@ -105,19 +105,6 @@ async def test_a_storm_while_slack_is_away_is_told_after_most_severe_first_merge
     assert {note.stage for note in await notifications()} == {"intent", "sent"}
 
 
-@pytest.mark.long
-@pytest.mark.timeout(240)  # paced at a message a second
-async def test_three_hundred_at_once_are_a_handful_of_messages(worker, slack, decide, eventually) -> None:
-    await worker.start()
-    await worker.watching()
-    await decide(alert for n in range(300) for alert in episode(f"e{n}", "open"))
-    await eventually(lambda: any("300 markets fall" in m.text or "29" in m.text for m in slack.parents))
-    await eventually(lambda: any(message.thread_ts for message in slack.messages))
-    assert len(slack.parents) <= 4
-    assert len(slack.messages) <= 5
-    assert slack.workspace.counts["rejected"] == slack.workspace.counts["rate_limited"] == 0
-
-
 @pytest.mark.parametrize("fault", ["token_revoked", "channel_not_found", "invalid_blocks"])
 async def test_what_slack_refuses_is_a_dead_letter_each_and_never_blocks(
     worker, slack, decide, eventually, all_settled, dead_letters, fault

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from services.alert_worker.outbox import (
     GATHER_US,
@@ -95,7 +96,7 @@ def fall(make_alert: Callable[..., Alert]) -> Callable[..., list[Alert]]:
     def make(count: int, state: str = "open", first: int = 0, **changes: object) -> list[Alert]:
         fields = {"severity": "warning", "decided_at_us": NOW} | changes
         return [
-            make_alert(state, episode_id=f"e{n}", symbol=f"KRW-C{n}", change_pct=f"-{2 + n % 3}", **fields)
+            make_alert(state, **{"episode_id": f"e{n}", "symbol": f"KRW-C{n}", "change_pct": f"-{2 + n % 3}"} | fields)
             for n in range(first, first + count)
         ]
 
@@ -158,6 +159,42 @@ def test_what_gets_worse_is_told_at_once(world, fall) -> None:
     worse = world.step()
     assert isinstance(worse, Together)
     assert worse.newest.severity == "danger"
+
+
+def test_three_told_alone_go_on_in_the_storm_that_follows_and_all_is_five_messages(world, fall, make_alert) -> None:
+    world.add(*fall(3, severity="notice", change_pct="-1.6"))
+    world.drain()
+    assert len(world.posts) == 3
+    world.now += 2 * S
+    market = make_alert("open", episode_id="m", scope="market", exchange=None, symbol=None, severity="notice")
+    world.add(market, *fall(297, first=3, severity="notice", change_pct="-1.6", decided_at_us=world.now))
+    for severity, change in (("warning", "-2.1"), ("danger", "-4.1")):
+        world.drain()
+        world.now += S
+        changes = {"severity": severity, "change_pct": change, "decided_at_us": world.now}
+        world.add(*(replace(one, alert_id=f"{one.alert_id}-{severity}") for one in fall(300, "escalate", **changes)))
+    last = world.drain()[-1]
+    assert isinstance(last, Together)
+    assert last.newest.severity == "danger"
+    assert len(world.posts) == 5
+    world.now += GROUP_OPEN_US
+    own = {action.newest.symbol for action in last.own}
+    while world.outbox.settled_offset < len(world.log):
+        own |= {action.newest.symbol for answer in world.drain() for action in answer.own}
+        world.now += 30 * S
+    assert {"KRW-C0", "KRW-C1", "KRW-C2"} <= own
+    assert set(world.told.values()) == {1}
+
+
+def test_what_was_told_long_before_a_storm_goes_on_in_its_own_thread(world, fall) -> None:
+    world.add(*fall(1))
+    world.drain()
+    world.now += 2 * GROUP_OPEN_US
+    world.add(*fall(4, first=1, decided_at_us=world.now))
+    world.drain()
+    world.add(*fall(1, "escalate", severity="danger", decided_at_us=world.now))
+    (action,) = world.drain()
+    assert isinstance(action, Action)
 
 
 def test_the_detectors_own_market_alert_leads_its_members(world, fall, make_alert) -> None:
