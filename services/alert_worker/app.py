@@ -23,7 +23,20 @@ from shared.clock import now_us
 from shared.kafka import check_rights, discard, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.settings import Settings
-from shared.topics import TRADES
+from shared.topic_ids import wait_for_topic_ids
+from shared.topics import (
+    ALERTS,
+    CANDLES,
+    CONTROL,
+    DETECTOR_STATE,
+    FEED,
+    INSTRUMENTS,
+    NOTIFICATIONS,
+    TICKERS,
+    TRADES,
+)
+
+_READ = (TRADES, TICKERS, CANDLES, INSTRUMENTS, FEED, ALERTS, CONTROL, NOTIFICATIONS, DETECTOR_STATE)
 
 
 def run() -> int:
@@ -37,6 +50,8 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
     keeper.listen()
     await wait_until_reachable(settings.kafka, settings.start.wait_s, stop, liveness.tells)
     await check_rights(settings.kafka, "alert-worker")
+    # With other partitions than these, whoever wrote to them broke the order of a market.
+    await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, _READ, settings.start.wait_s))
     calls = [(metrics.SLACK_CALLS, (outcome,)) for outcome in ("told", "limited", "unanswered", "refused")]
     metrics.count_from_zero(*calls, (metrics.DEAD_LETTERS, ("alert-worker", TRADES.name)))
     producer = make_producer(settings.kafka, "alert-worker")

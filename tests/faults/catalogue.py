@@ -10,7 +10,9 @@ from tests.faults import (
     network,
     refusals,
     small_disk,
+    soak,
     stores,
+    topics,
     transactions,
     upgrade,
     whole_host,
@@ -30,4 +32,6 @@ FAULTS = (
     *cluster.FAULTS,
     *small_disk.FAULTS,
     *hosts.FAULTS,
+    *topics.FAULTS,
+    *soak.FAULTS,
 )

@@ -3,7 +3,7 @@
 import asyncio
 
 import msgspec
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from services.alert_worker.partition import Partition
@@ -224,3 +224,16 @@ async def test_a_newer_version_of_an_event_ends_it_with_one_line(worker, produce
     assert await worker.ended() == 1
     assert worker.log[-1] == b"tapewatch alert-worker: this program reads trade/1 and found trade/2: upgrade it first\n"
     assert not any(b"Traceback" in line or b"unforeseen" in line for line in worker.log)
+
+
+async def test_a_topic_with_other_partitions_is_refused_at_the_start(worker, fresh_topics) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=fresh_topics.bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_partitions({DETECTOR_STATE.name: NewPartitions(12)})
+        await worker.start()
+        assert await worker.ended() == 2
+        assert b"topic tape.detector-state.v1 has 12 partitions and must have 8" in worker.log[-1]
+        await admin.delete_topics([DETECTOR_STATE.name])  # partitions are never taken away again
+    finally:
+        await admin.close()
