@@ -66,8 +66,8 @@ class Liveness:
 
     @property
     def serves(self) -> bool:
-        """Whether it does what it is for: it is ready, and has not only waited for longer than it may stand still."""
-        return self.is_alive and self.is_ready and self.waits_s <= self.within_s
+        """Whether it does its work: it is ready, and has not only waited for longer than a Kafka needs to be back."""
+        return self.is_alive and self.is_ready and self.waits_s <= max(self.within_s, KAFKA_GETS_S)
 
     @property
     def is_alive(self) -> bool:

@@ -29,6 +29,7 @@ class Reading:
     end: int = 500
     answers: bool = True
     newest_trade_us: int = 0
+    in_hand: object = None
     stored: dict[TopicPartition, int] = field(default_factory=dict)
     positions: dict[TopicPartition, int] = field(default_factory=lambda: {PLACE: 100})
     started_at: dict[TopicPartition, int] = field(default_factory=lambda: {PLACE: 100})
@@ -62,7 +63,8 @@ async def looks(reading: Reading, liveness: Liveness, *and_then: tuple[int, int]
     for batch in (None, *and_then):
         if batch is not None:
             reading.store(*batch)
-        while not liveness.status:  # noqa: ASYNC110  # no event says so
+        while not liveness.status:
+            assert not telling.done(), telling.exception()
             await asyncio.sleep(0)
         said.append(liveness.status)
         liveness.tells("")
@@ -97,6 +99,6 @@ async def test_who_does_not_get_on_says_so_and_is_not_ready() -> None:
     reading, liveness = Reading(answers=False), Liveness(lambda: 0.0, 30, 60)
     reading.store(500, NOON_US)
     reading.started_at = {PLACE: 500}
-    assert await looks(reading, liveness) == ["0 records/s, 0 behind, newest trade 0 s old"]
-    assert liveness.moves == 0
+    says = "0 records/s, 0 behind, newest trade 0 s old; Kafka does not answer"
+    assert await looks(reading, liveness) == [says]
     assert not liveness.is_ready
