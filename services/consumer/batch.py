@@ -23,7 +23,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Batch:
-    """Slices of distinct partitions; `id` names the batch in the log."""
+    """Slices of distinct partitions; `id` names the batch in every line of the log that is about it, as `batch`."""
 
     id: str
     slices: tuple[Slice, ...]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from structlog.contextvars import bound_contextvars
 
 from services.consumer.decode import Poison
 from shared import failpoints, metrics
@@ -43,10 +44,17 @@ class DeadLetterPublisher:
         self._reader = reader
         self._now_us = now_us
 
-    async def publish(self, poison: Sequence[Poison]) -> None:
-        """Return when Kafka acknowledged all of them. Raises KafkaError, and then the position must not move."""
+    async def publish(self, poison: Sequence[Poison], batch_id: str) -> None:
+        """Return when Kafka acknowledged all of them. Raises KafkaError, and then the position must not move.
+
+        `batch_id` names in the log the batch of which they were a part.
+        """
         if not poison:
             return
+        with bound_contextvars(batch=batch_id):
+            await self._publish(poison)
+
+    async def _publish(self, poison: Sequence[Poison]) -> None:
         headers = HEADERS_OF_EVENT[DeadLetter]
         sent = []
         for one in poison:

@@ -11,6 +11,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.consumer.batch import Batch
+from services.consumer.batch_log import being_written
 from services.consumer.dead_letters import DeadLetterPublisher
 from services.consumer.decode import read_batch
 from services.consumer.flood_watch import FloodWatch
@@ -94,7 +95,7 @@ class Consumer:
         batch, poison = read_batch(found, self.positions, self.sink.refuses)
         records = sum(map(len, found.values()))
         await self.flood.look(found, poison)
-        await self.dead_letters.publish(poison)
+        await self.dead_letters.publish(poison, batch.id)
         self.positions |= _ends(batch)
         return records, batch
 
@@ -112,7 +113,8 @@ class Consumer:
     async def _write(self, batch: Batch) -> None:
         metrics.BATCHES_TRIED.labels(self.sink.name).inc()
         self.in_hand = batch
-        written = await self.sink.write(batch)
+        with being_written(batch):
+            written = await self.sink.write(batch)
         self.in_hand = None
         failpoints.reach("stored")
         done_at_us = self.now_us()

@@ -91,7 +91,7 @@ class Refill:
                 found = await reader.batch(_WAIT_MS, batch_records, only=list(missing))
                 if found:
                     batch, poison = read_batch(found, missing, refuses)
-                    await letters.publish(poison)
+                    await letters.publish(poison, batch.id)
                     await self._waiting.put(within(batch, self._older))
                 missing = {p: await reader.position(p) for p in missing}
                 missing = {p: at for p, at in missing.items() if at < self._older[p].stop}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -52,6 +53,27 @@ def journalled(path: Path) -> dict[int, int]:
 async def positions(cache: Any) -> dict[int, int]:
     stored = await cache.client.hgetall(f"position:{TRADES.name}")
     return {int(partition): int(text.split()[0]) for partition, text in stored.items() if text.split()[0] != b"-"}
+
+
+async def test_a_thousand_messages_are_a_few_lines_and_what_is_about_a_batch_names_it(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    process = start_consumer()
+    await process.until_said("consuming")
+    for _ in range(100):
+        await tape.trades(10)
+    offset = await tape.raw(b"{")
+    await cache.until_holding(tape.published)
+    kept = await process.until_said("kept as dead letter")
+    process.kill(signal.SIGTERM)
+    assert await process.ended() == 0
+
+    said = process.said()
+    assert len(said) <= 12, [line["event"] for line in said]
+    topic, partition, first = re.fullmatch(r"(.+)-(\d+)@(\d+)", kept["batch"]).groups()  # type: ignore[union-attr]
+    assert topic == TRADES.name
+    assert (kept["partition"], kept["offset"]) == (0, offset)
+    assert partition != "0" or int(first) <= offset
 
 
 async def test_its_positions_are_committed_for_lag_monitors(tape: Any, cache: Any, start_consumer: Start) -> None:
