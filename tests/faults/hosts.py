@@ -6,8 +6,8 @@ Kafka asks who is there (TLS, SCRAM-SHA-512, access control lists). Linux lets o
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,8 +19,9 @@ from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.events import FeedEvent
 from shared.rights import Role
-from tests.faults.fault import Fault, Struck
+from tests.faults.fault import Check, Fault, Struck
 from tests.faults.limits import complaints_after
+from tests.faults.watchers import MISSED_AFTER_S, told_since, unended, untold_cut
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -32,7 +33,7 @@ ADDRESSES: Mapping[ServerName, str] = {"kafka": "198.18.77.1", "stores": "198.18
 """Of the range for tests between networks (RFC 2544); `outside` are the exchanges and Slack."""
 _HOSTS: Mapping[HostName, tuple[str, Sequence[ServerName]]] = {
     "exchanges": ("198.18.77.11", ("kafka", "outside")),
-    "stores": ("198.18.77.12", ("kafka", "stores")),
+    "stores": ("198.18.77.12", ("kafka", "stores", "outside")),  # for its watchdog: Slack
     "alerts": ("198.18.77.13", ("kafka", "outside")),
 }
 _PLACES: Mapping[str, HostName] = {
@@ -45,12 +46,14 @@ _PLACES: Mapping[str, HostName] = {
 ROLES: Sequence[Role] = ("producer", "consumer-redis", "consumer-postgres", "alert-worker")
 PASSWORD = "simulated"  # opens nothing but the Kafka of one run
 _BRIDGE = "tw-bridge"
-_CUT_S = 13.0
+_CUT_S = MISSED_AFTER_S + 3.0
+"""A host may have been heard in the moment before."""
 _SILENT_S = 30.0
 """Longer than the silence that a connection is allowed which is known for a minute; shorter ones TCP makes up for."""
 
-_TOLD_WITHIN_S = 45.0
-"""Longer than a connection may wait for its next attempt and be about it."""
+_TOLD_WITHIN_S = 120.0
+"""Longer than a connection may wait for its next attempt and be about it; and than a part that looped has to stay up,
+and the watchdog to find its way to Slack, before people hear that it is over."""
 
 
 class Hosts:
@@ -71,6 +74,10 @@ class Hosts:
     def place(self, service: Service) -> Service:
         """The service on its host."""
         return replace(service, inside=self.inside(_PLACES[service.name]))
+
+    def placed(self, services: Sequence[Service]) -> dict[HostName, list[Service]]:
+        """The services of each host."""
+        return {host: [one for one in services if _PLACES[one.name] == host] for host in _HOSTS}
 
 
 @contextmanager
@@ -123,25 +130,48 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True)
 
 
-async def _cut_for(world: "World", host: HostName, seconds: float) -> None:
+@asynccontextmanager
+async def _cut(world: "World", host: HostName) -> AsyncIterator[list[Check]]:
+    """The cable is out; afterwards the list has what asks whether people heard of it, and that it is over."""
     assert world.hosts is not None
+    since_us, checks = now_us(), []
     world.hosts.cut(host)
     try:
-        await asyncio.sleep(seconds)
+        yield checks
     finally:
         world.hosts.heal(host)
+    healed_us = now_us()
+
+    async def look(world: "World") -> list[str]:
+        told = await told_since(world.market, since_us)
+        return untold_cut(told, host, healed_us) + unended(told)
+
+    checks.append(look)
+
+
+def _all_of(checks: Sequence[Check]) -> Check:
+    """What none of them complains of any more, before people lose patience."""
+
+    async def check(world: "World") -> Sequence[str]:
+        async def look() -> list[str]:
+            return [complaint for one in checks for complaint in await one(world)]
+
+        return await complaints_after(_TOLD_WITHIN_S, look)
+
+    return check
 
 
 async def exchanges_cut(world: "World", _random: Random) -> Struck:
     """The producers hear nothing and reach nobody; each connection is told as silent, and as there again."""
     since_us = now_us()
-    await _cut_for(world, "exchanges", _SILENT_S)
+    async with _cut(world, "exchanges") as checks:
+        await asyncio.sleep(_SILENT_S)
 
-    async def look() -> list[str]:
+    async def on_the_feed(world: "World") -> list[str]:
         return _untold([event async for event in read_feed(world.settings.kafka) if event.at_us >= since_us])
 
     # The market goes on through the connections that came back first; the last one may have longer to wait.
-    return Struck(check=lambda _world: complaints_after(_TOLD_WITHIN_S, look))
+    return Struck(check=_all_of([*checks, on_the_feed]))
 
 
 def _untold(events: Sequence[FeedEvent]) -> list[str]:
@@ -155,14 +185,11 @@ def _untold(events: Sequence[FeedEvent]) -> list[str]:
 
 async def stores_cut(world: "World", _random: Random) -> Struck:
     """Both consumers fall behind, which is what `tapewatch status` shows; nothing is lost, for Kafka keeps it."""
-    assert world.hosts is not None
-    world.hosts.cut("stores")
-    try:
+    async with _cut(world, "stores") as checks:
         await asyncio.sleep(_CUT_S)
         behind = await _behind(world)
-    finally:
-        world.hosts.heal("stores")
-    return Struck(broken=[f"nobody can see that {name} is behind" for name, count in behind.items() if not count])
+    blind = [f"nobody can see that {name} is behind" for name, count in behind.items() if not count]
+    return Struck(broken=blind, check=_all_of(checks))
 
 
 async def _behind(world: "World") -> dict[str, int]:
@@ -172,12 +199,14 @@ async def _behind(world: "World") -> dict[str, int]:
 
 async def alerts_cut(world: "World", _random: Random) -> Struck:
     """The alert worker reaches neither Kafka nor Slack; afterwards it watches as before, and nobody else noticed."""
-    await _cut_for(world, "alerts", _CUT_S)
-    return Struck()
+    async with _cut(world, "alerts") as checks:
+        await asyncio.sleep(_CUT_S)
+    return Struck(check=_all_of(checks))
 
 
 async def all_restarted(world: "World", _random: Random) -> Struck:
-    """Each service begins again, where it reads what is there already: Kafka refuses none of it."""
+    """Each service begins again, where it reads what is there already: Kafka refuses none of it; people hear of it."""
+    since_us = now_us()
     for name in world.services.names:
         await world.services.strike(name)
 
@@ -187,7 +216,12 @@ async def all_restarted(world: "World", _random: Random) -> Struck:
             f"{name} was refused something" for name, log in logs.items() if b"AuthorizationFailed" in log.read_bytes()
         ]
 
-    return Struck(len(world.services.names), check=refused)
+    async def untold(world: "World") -> list[str]:
+        told = await told_since(world.market, since_us)
+        heard = {one.about for one in told}
+        return [f"nobody was told of {name}" for name in world.services.names if name not in heard] + unended(told)
+
+    return Struck(len(world.services.names), check=_all_of([refused, untold]))
 
 
 FAULTS = [

@@ -44,6 +44,11 @@ class SimulatedMarket(Simulated):
         channels: dict[str, list[dict[str, Any]]] = (await self._ask("GET", "slack"))["channels"]
         return [message for messages in channels.values() for message in messages]
 
+    async def messages_in(self, channel: str) -> list[dict[str, Any]]:
+        """The same of one channel, named without the hash."""
+        channels: dict[str, list[dict[str, Any]]] = (await self._ask("GET", "slack"))["channels"]
+        return channels[channel]
+
     async def published(self) -> int:
         """Messages published so far."""
         return sum((await self.status())["published"].values())

@@ -16,6 +16,7 @@ from tests.faults.limits import within
 _POLL_S = 0.01
 _BACK_WITHIN_S = 30.0
 _SAID_WITHIN_S = 30.0
+_HEALTH_ANYWHERE = {"TAPEWATCH_METRICS__PORT": "0"}  # the first one has the port that is looked at
 
 
 class Copy:
@@ -120,7 +121,7 @@ class Processes(Supervisor):
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *launch.wrapped([sys.executable, "-m", "services.cli", *service.arguments, *arguments]),
-                env={**self._environment, **service.environment, **more},
+                env={**self._environment, **service.environment, **_HEALTH_ANYWHERE, **more},
                 cwd=self._directory,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,

@@ -36,6 +36,7 @@ from tests.faults.servers import Servers, servers_of
 from tests.faults.small_disk import small_disk
 from tests.faults.tcp_proxy import TcpProxy
 from tests.faults.watch import Watch
+from tests.faults.watchers import THIS_HOST, Watchers, with_health
 from tests.kafka_logins import KafkaWithLogins, environment, give_rights
 
 STREAM_CAP = 50_000
@@ -48,7 +49,10 @@ _POLL_S = 0.02
 
 @dataclass
 class World:
-    """All the parts, by what faults call them. `links` are the proxies by the server behind each; none in most."""
+    """All the parts, by what faults call them. `links` are the proxies by the server behind each; none in most.
+
+    `watchers` are at work where services have hosts of their own; elsewhere a fault starts them that is about them.
+    """
 
     directory: Path
     settings: Settings
@@ -61,6 +65,7 @@ class World:
     stores: Stores
     wanted: Subscriptions
     links: Mapping[str, TcpProxy]
+    watchers: Watchers
     hosts: Hosts | None = None
 
     async def count(self, gaps_within: Sequence[Span] | None = None) -> Report:
@@ -166,17 +171,22 @@ async def _services(
             (directory / "state" / exchange).mkdir(parents=True)
         stores = {key: value for key, value in linked.items() if key not in (POSTGRES_KEY, REDIS_KEY)} | told
         told_all = shared_environment(own, stores, market.by_way_of(links), wanted)
-        started = services(wanted.selectors, directory, logins)
+        started = with_health(services(wanted.selectors, directory, logins))
         if network:
             started = [network.place(service) for service in started]
+        on_hosts = network.placed(started) if network else {THIS_HOST: started}
+        outside = ADDRESSES["outside"] if network else "127.0.0.1"
+        watchers = Watchers(directory / "watch", on_hosts, told_all, outside)
         processes = Processes(directory, started, told_all)
         at_end.push_async_callback(processes.close)
         await processes.start()
         looked = await at_end.enter_async_context(Stores.connect(settings))
         parts = settings, servers.kafka, servers.postgres, servers.redis, market, processes, Watch(processes)
-        world = World(directory, *parts, looked, wanted, links, network)
+        world = World(directory, *parts, looked, wanted, links, watchers, network)
         await world.until_subscribed()
         await market.open_market()
+        if network:
+            await at_end.enter_async_context(watchers.at_work())
         watching = asyncio.create_task(world.watch.run())
         at_end.callback(watching.cancel)
         yield world
