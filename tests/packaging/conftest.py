@@ -13,7 +13,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., tuple[int, str, str]]
 
 REPOSITORY = Path(__file__).parents[2]
-EXTRAS = ("", "producer", "consumer", "migrate", "alert-worker", "simulator", "reconcile", "devstack")
+EXTRAS = ("", "producer", "consumer", "migrate", "alert-worker", "watchdog", "simulator", "reconcile", "devstack")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input")
 NOWHERE = {
     "TAPEWATCH_START__WAIT_S": "0",

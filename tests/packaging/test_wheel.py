@@ -3,12 +3,16 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from urllib.request import urlopen
 from zipfile import ZipFile
 
 import pytest
+
+from tests.packaging.conftest import EXTRAS
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Run = Callable[..., tuple[int, str, str]]
@@ -56,6 +60,50 @@ def test_one_extra_is_enough_for_its_command(
     assert "hidden" not in stderr
 
 
+def test_the_watchdog_runs_with_its_extra_alone(tapewatch: Run, tmp_path: Path) -> None:
+    """Far from systemd it can see nothing; that it tells, and by then it has found its way to Slack."""
+    assert tapewatch("watchdog", "watchdog", "--help")[0] == 0
+    code, _, stderr = tapewatch("watchdog", "watchdog", PATH=str(tmp_path), TAPEWATCH_SLACK__BOT_TOKEN="xoxb-hidden")
+    assert code == 3, stderr
+    assert stderr.strip().splitlines()[-1].startswith("tapewatch watchdog: there is no systemctl here")
+    assert "Traceback" not in stderr
+    assert "hidden" not in stderr
+
+
+def test_who_misses_other_hosts_runs_with_the_watchdogs_extra(tapewatch: Run) -> None:
+    code, _, stderr = tapewatch("watchdog", "deadman", "--listen", "192.0.2.1")  # of nobody's machine (RFC 5737)
+    assert code == 2, stderr
+    assert "cannot listen on 192.0.2.1" in stderr.strip().splitlines()[-1]
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_brings_its_own_packages_and_none_of_another(
+    environments: "dict[str, Future[Path]]", extra: str
+) -> None:
+    """The alert worker's host has no way to speak to PostgreSQL or Redis, the watchdog's none to an exchange."""
+    of_extras = {
+        name: {re.split(r"[\[<>=]", one)[0] for one in needs}
+        for name, needs in tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"][
+            "optional-dependencies"
+        ].items()
+        if name in EXTRAS
+    }
+    own = of_extras.get(extra, set())
+    foreign = set().union(*of_extras.values()) - own
+    there = installed(environments[extra].result())
+    assert own <= there
+    assert foreign & there == set()
+
+
+def installed(environment: Path) -> set[str]:
+    """The names of all packages in an environment, as `pyproject.toml` spells them."""
+    names = "from importlib.metadata import distributions as d; print(*(one.metadata['Name'] for one in d()))"
+    python = environment / "bin" / "python"
+    said = subprocess.run([python, "-I", "-c", names], check=True, capture_output=True, text=True).stdout
+    return {name.lower().replace("_", "-") for name in said.split()}
+
+
 def test_simulator_runs_with_its_extra_alone(start: Start, tmp_path: Path) -> None:
     truth = tmp_path / "truth.jsonl"
     simulator = start("simulator", "simulator", "--expect", "0", "--truth", str(truth))
@@ -88,6 +136,8 @@ def test_servers_can_be_asked_for_with_their_extra_alone(tapewatch: Run) -> None
         ("", "consumer redis", "consumer"),
         ("", "db migrate", "migrate"),
         ("", "alert-worker", "alert-worker"),
+        ("", "watchdog", "watchdog"),
+        ("consumer", "deadman", "watchdog"),
         ("", "simulator", "simulator"),
         ("", "reconcile --truth truth.jsonl", "reconcile"),
         ("", "demo", "demo"),
