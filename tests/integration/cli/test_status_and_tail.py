@@ -16,6 +16,7 @@ from shared.kafka import make_producer
 from shared.settings import KafkaSettings, PostgresSettings, RedisSettings
 from shared.topics import TRADES
 from shared.wire import HEADERS_OF_EVENT, encode
+from tests.integration.cli.terminal import Terminal
 
 
 def trade(number: int, symbol: str = "KRW-BTC") -> Trade:
@@ -89,6 +90,41 @@ async def test_status_can_be_watched_until_ctrl_c(fresh_topics: KafkaSettings, e
     watching.send_signal(signal.SIGINT)
     _, said = await watching.communicate()
     assert (watching.returncode, said) == (0, b"")
+
+
+def behind_on(lines: list[str]) -> dict[str, str]:
+    """By store, the trades that it has not taken, as the screen shows them."""
+    rows = [line.split() for line in lines]
+    return {row[0]: row[3] for row in rows if row[1:2] == ["trades"] and row[0] in {"redis", "postgres"}}
+
+
+def is_drawn(lines: list[str]) -> bool:
+    """Whether the screen stands to its last line."""
+    return lines[-1] == "Ctrl-C ends"
+
+
+async def test_on_a_terminal_a_watch_is_one_screen_that_is_drawn_anew(
+    fresh_topics: KafkaSettings, environment: dict[str, str]
+) -> None:
+    async with Terminal() as terminal:
+        command = [sys.executable, "-m", "services.cli", "status", "--watch", "--every", "0.2"]
+        watching = await terminal.run(command, environment)
+        await terminal.until(lambda lines: is_drawn(lines) and behind_on(lines) == {"redis": "0", "postgres": "0"})
+        await publish(fresh_topics, trade(1))
+        now = {"redis": "1", "postgres": "1"}
+        lines = await terminal.until(lambda lines: is_drawn(lines) and behind_on(lines) == now)
+
+        headings = [line.split("  ")[0] for line in lines if line.startswith(("Kafka at", "Store", "Redis reaches"))]
+        assert [heading.split(" at ")[0] for heading in headings] == [
+            "Kafka", "Store and topic", "Store", "Redis reaches back"
+        ]  # fmt: skip
+        assert [line.split()[-2:] for line in lines if line.startswith("upbit")] == [["KRW-BTC", "2"]]
+        assert not terminal.screen.has_cursor
+
+        terminal.type("\x03")
+        assert await watching.wait() == 0
+        assert behind_on(terminal.look()) == now, "what was seen last stays"
+        assert terminal.screen.has_cursor
 
 
 async def test_without_a_terminal_a_watch_is_one_line_a_look(environment: dict[str, str]) -> None:
