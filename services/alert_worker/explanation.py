@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.alert_worker.detector import CONFIRM_TICKS, Detector
+from services.alert_worker.detector import BUSY_MINUTES, BUSY_SHARE, CONFIRM_TICKS, Detector
 from services.alert_worker.divergence import NAME
 from services.alert_worker.episodes import GOES_ON_TICKS, STEPS
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.halts import NAME as HALT
 from services.alert_worker.partition import Exchange
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import Market
-from services.alert_worker.rules.base import UP, Reading, Rule, ShowsReadings, Sight
+from services.alert_worker.rules.base import UP, Measure, Reading, Rule, ShowsReadings, Sight
 from services.alert_worker.rules.parameters import Tier
 from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.volume import Compared
@@ -111,6 +112,7 @@ def explain(
             noting.compare(*watch.divergence(market.base))
     decided = watch.run_on(newest_us + _RUN_OUT_US)
     found.alerts += [one.alert for one in decided if _is_about(one.alert, market, span)]
+    noting.hear_silence(newest_us, found.alerts)
     found.warm_up_us = 0 if first_us is None else max(0, span.from_us - first_us)
     found.strongest = list(noting.strongest.values())
     return found
@@ -124,6 +126,13 @@ class _Noting(Detector):
         self.strongest: dict[tuple[str, str], Strongest] = {}
         self._found = found
         self._said_going: str | None = None
+        self._silence: tuple[Reading, int] | None = None
+        """The longest beside what is usual, and when it ended."""
+
+    def apply(self, traded_at_us: int, trade_id: int, trade: Trade) -> bool | None:
+        """See `Detector`."""
+        self._measure_silence(traded_at_us)
+        return super().apply(traded_at_us, trade_id, trade)
 
     def decide(self, tick: int) -> Alert | None:
         """See `Detector`."""
@@ -144,6 +153,35 @@ class _Noting(Detector):
         """Take in what was seen of the gap to the other exchange at a boundary."""
         if self._found.span.holds(tick * GRID_US) or reading.missing:
             self._keep(NAME, reading, tick * GRID_US, fires=reading.share >= 1 - _TIE)
+
+    def hear_silence(self, until_us: int, alerts: Iterable[Alert]) -> None:
+        """Take in that nothing more came until then, and what was made of the silences: that takes the others, too."""
+        self._measure_silence(until_us)
+        if self._silence is not None:
+            reading, at_us = self._silence
+            told = (
+                one for one in alerts if one.kind == HALT and one.state == "open" and one.symbol == self.market.symbol
+            )
+            fired_at_us = next((one.event_at_us for one in told), None)
+            price = price_text(self.window.last, self.scale)
+            self.strongest[HALT, reading.span] = Strongest(HALT, reading, at_us, price, fired_at_us)
+            if fired_at_us is None and reading.share >= 1:
+                self._note(
+                    at_us, "so long a silence is a halt where others of the exchange trade on, and at a full minute"
+                )
+
+    def _measure_silence(self, until_us: int) -> None:
+        span, at_us = self._found.span, min(until_us, self._found.span.to_us)
+        if not self.rules.halt.enabled or not 0 < self.last_us < at_us or not span.holds(at_us):
+            return
+        limit_us, minutes = self.silence_limit_us, self.baseline.minutes
+        if not limit_us:
+            missing = f"it traded in {100 * self.baseline.busy_share:.0f} % of {minutes} minutes known"
+            reading = Reading("", missing=f"{missing}; {100 * BUSY_SHARE:.0f} % of {BUSY_MINUTES} make a busy one")
+        else:
+            reading = Reading("", measures=(Measure((at_us - self.last_us) / 60e6, limit_us / 60e6, "min"),))
+        if self._silence is None or reading.share >= self._silence[0].share:
+            self._silence = reading, at_us
 
     def _read(self, at_us: int) -> bool:
         """Take readings; say whether any rule fires."""

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from msgspec.structs import replace
 
 from services.alert_worker.partition import Partition
 from shared.clock import now_us
@@ -160,6 +161,34 @@ async def test_a_muted_market_is_recorded_and_not_told(worker, publish, crash, a
     assert {alert.suppressed_by for alert in await alerts()} == {"mute"}
     assert await worker.stop() == 0
     assert slack.messages == []
+
+
+async def test_a_mute_and_its_end_hold_while_it_runs(worker, publish, crash, alerts, slack, eventually, wish) -> None:
+    async def says(action: str, target: str) -> None:
+        said = f'"action": "{action}", "target": "{target}"'.encode()
+
+        async def heard() -> bool:
+            """It names only what is said after it began to listen, so it is said again."""
+            await wish(Control(action=action, target=target, at_us=now_us()))
+            return any(said in line for line in worker.log)
+
+        await eventually(heard)
+
+    async def recorded(symbol: str) -> bool:
+        return [alert.state for alert in await alerts() if alert.symbol == symbol] == STATES
+
+    await worker.start()
+    await worker.watching()
+    await says("mute", "coin:BTC")
+    await says("mute", "coin:ETH")
+    await publish(crash(now_us() - 12_000_000))
+    await eventually(lambda: recorded("KRW-BTC"))
+    await says("unmute", "coin:ETH")
+    await publish(replace(trade, symbol="KRW-ETH", base="ETH") for trade in crash(now_us() - 12_000_000))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    assert await worker.stop() == 0
+    assert {(alert.base, alert.suppressed_by) for alert in await alerts()} == {("BTC", "mute"), ("ETH", None)}
+    assert ["KRW-ETH" in message.text for message in slack.parents] == [True]
 
 
 async def test_a_fresh_worker_knows_from_candles_what_is_usual_and_killed_it_repeats_nothing(

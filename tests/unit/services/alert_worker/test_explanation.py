@@ -89,6 +89,57 @@ def test_the_gap_to_the_other_exchange_is_measured_at_its_boundaries(make_market
     assert alone.reading.missing == "the two prices were not compared"
 
 
+BEGAN_S, SILENT_S, ENDS_S = 3 * 3_600, 720, 3 * 3_600 + 1_200
+
+
+@pytest.fixture
+def standstill(make_market):
+    """Five busy markets of one exchange; the first, or all, fall silent for twelve minutes after three hours."""
+
+    def make(of: int = 1):
+        markets = [make_market(f"KRW-{name}") for name in ("BTC", "ETH", "XRP", "SOL", "ADA")]
+        for at in range(0, ENDS_S, 15):
+            is_silent = BEGAN_S <= at < BEGAN_S + SILENT_S
+            for place, one in enumerate(markets):
+                if not (is_silent and place < of):
+                    yield one.trade(at, at + place / 10, 1_000_000)
+
+    return make
+
+
+def test_a_standstill_is_measured_beside_what_is_usual(standstill, start_us) -> None:
+    span = Span(start_us + (BEGAN_S - 60) * S, start_us + ENDS_S * S)
+    halted = strongest(explain(standstill(), BITCOIN, span, DEFAULTS), "halt")
+    (measure,) = halted.reading.measures
+    assert (round(measure.value, 2), measure.unit) == (12.25, "min")
+    assert 5 <= measure.least <= 12
+    began_us = start_us + BEGAN_S * S
+    assert began_us + measure.least * 60 * S <= halted.fired_at_us <= began_us + 12 * 60 * S
+    before = Span(start_us + (BEGAN_S - 600) * S, start_us + (BEGAN_S - 60) * S)
+    calm = strongest(explain(standstill(), BITCOIN, before, DEFAULTS), "halt")
+    assert calm.reading.share < 0.1
+    assert calm.fired_at_us is None
+
+
+def test_a_silence_that_goes_on_at_the_end_counts(standstill, start_us) -> None:
+    span = Span(start_us + (BEGAN_S - 60) * S, start_us + (BEGAN_S + 300) * S)
+    running = strongest(explain(standstill(), BITCOIN, span, DEFAULTS), "halt")
+    assert running.reading.measures[0].value == pytest.approx(5.25, abs=0.01)
+    assert running.at_us == span.to_us
+
+
+def test_a_silence_of_all_is_none_of_one_and_says_so(standstill, start_us) -> None:
+    span = Span(start_us + (BEGAN_S - 60) * S, start_us + ENDS_S * S)
+    found = explain(standstill(of=5), BITCOIN, span, DEFAULTS)
+    assert strongest(found, "halt").fired_at_us is None
+    assert any("where others of the exchange trade on" in note.text for note in found.notes)
+
+
+def test_who_is_seldom_traded_has_no_usual_silence(flash_crash, whole) -> None:
+    missing = strongest(explain(flash_crash, BITCOIN, whole, DEFAULTS), "halt").reading.missing
+    assert missing == "it traded in 0 % of 0 minutes known; 90 % of 120 make a busy one"
+
+
 def test_other_markets_are_none_of_it(make_market, flash_crash, start_us, whole) -> None:
     other = make_market("KRW-ETH").path(lambda at: 5_000_000, 20.0)
     mixed = sorted([*flash_crash, *other], key=lambda trade: trade.received_at_us)
