@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.alert_worker.explanation import Explanation, Span, Strongest
-from services.alert_worker.messages.remarks import is_notice, what
+from services.alert_worker.halts import NAME as HALT
+from services.alert_worker.messages.remarks import is_notice, is_remark, what
 from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.quiet_hours import QuietHours
@@ -27,11 +28,12 @@ class Records:
 
 
 def notices(records: Records | None, market: Market, span: Span) -> list[Alert]:
-    """What the exchange said of the market within the span, told or held back.
+    """What the exchange said of the market within the span, and whether it was found to stand still; told or held back.
 
-    No trade tells of it, and the instruments' topic keeps the newest word alone: so only what was recorded is known.
+    Its own trades tell of neither, and the instruments' topic keeps the newest word alone: so only what was recorded is
+    known.
     """
-    found = [alert for alert in (records.alerts.values() if records else ()) if is_notice(alert)]
+    found = [alert for alert in (records.alerts.values() if records else ()) if is_remark(alert)]
     place = (_venue(market.exchange), market.symbol)
     ours = [alert for alert in found if (_venue(alert.exchange or ""), alert.symbol) == place]
     return sorted((alert for alert in ours if span.holds(_at_us(alert))), key=_at_us)
@@ -104,19 +106,21 @@ def _would(alert: Alert, wishes: Wishes) -> str:
 def conclusion(found: Explanation, said: Sequence[Alert] = (), unread: str = "") -> list[str]:
     """In short: what it came to, or why trades are `unread`, and what the exchange `said` of the market meanwhile."""
     return ([unread] if unread else _of_trades(found)) + [
-        f"the exchange said: {what(notice, ENGLISH)}" for notice in said
+        f"{'the exchange said' if is_notice(one) else 'recorded'}: {what(one, ENGLISH)}" for one in said
     ]
 
 
 def _of_trades(found: Explanation) -> list[str]:
-    if not found.trades:
-        return ["there was no trade in this time, so nothing was judged"]
     if found.alerts:
         changes = ", ".join(f"{alert.state} ({alert.severity})" for alert in found.alerts)
         return [f"told as: {changes}"]
+    if not found.trades:
+        return ["there was no trade in this time, so nothing was judged"]
     if found.has_fired:
         return ["a rule fired, and nobody was told: see what was made of it"]
-    nearest = max(found.strongest, key=lambda one: one.reading.share, default=None)
+    # A long silence alone is no halt: that is for the others to show.
+    moves = [one for one in found.strongest if one.rule != HALT]
+    nearest = max(moves, key=lambda one: one.reading.share, default=None)
     lines = ["no rule fired"] if nearest is None or not nearest.reading.measures else [_nearest(nearest)]
     missing = sorted({f"{one.rule}: {one.reading.missing}" for one in found.strongest if one.reading.missing})
     return lines + [f"could not judge yet: {words}" for words in missing]

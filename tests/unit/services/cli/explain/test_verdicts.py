@@ -101,6 +101,15 @@ def test_notices_of_the_market_and_the_time_are_found_under_every_name_of_its_ex
     assert notices(None, Market("binance", "BTCUSDT", "BTC", "USDT"), Span(0, 1)) == []
 
 
+def test_a_standstill_that_was_recorded_is_shown_though_no_trade_tells_of_it() -> None:
+    halt = alert(alert_id="h1-open", episode_id="h1", kind="halt", detectors=["halt"], direction="none", window_s=720)
+    market = Market("upbit", "KRW-BTC", "BTC", "KRW")
+    found = notices(Records({halt.alert_id: halt}), market, Span(AT, AT + 1))
+    assert found == [halt]
+    said = conclusion(Explanation(market, Span(AT, AT + 1), "moves/1"), found)
+    assert said[-1] == "recorded: no trades for 12 min while other markets go on"
+
+
 def test_a_notice_is_shown_in_words_with_its_verdict() -> None:
     found = Explanation(Market("upbit", "KRW-BTC", "BTC", "KRW"), Span(AT, AT + 1), "moves/1")
     held_back = notice(suppressed_by="mute")
