@@ -58,7 +58,7 @@ faults: $(VENV)/.dev  ## every fault strikes the whole product (SEED=… ONLY=F1
 soak: $(VENV)/.dev  ## kill -9 at random moments, counted; goes on where it was interrupted (KILLS=1000 SEED=… ARGS=--fresh)
 	$(BIN)/python -m tests.soak $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-test-systemd: $(VENV)/.dev  ## the services on a booted systemd (root; needs systemd-container and debootstrap)
+test-systemd: $(VENV)/.dev  ## the services on a booted systemd 252, and drills (root; needs systemd-container, debootstrap; TAPEWATCH_DRILLS_SUITE=trixie: 257)
 	$(BIN)/pytest -x tests/systemd $(ARGS)
 
 test-compose: $(VENV)/.dev  ## the whole product under Docker Compose, and drills (root; needs Docker with Compose)

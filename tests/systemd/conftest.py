@@ -1,4 +1,7 @@
-"""The whole product, installed by its own installer on a booted systemd; servers, exchanges and Slack outside it."""
+"""The whole product, installed by its own installer on a booted systemd; servers, exchanges and Slack outside it.
+
+At the end a table says what was told in each drill, and how long after what happened.
+"""
 
 import asyncio
 import json
@@ -8,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -28,19 +31,40 @@ SHOWN = (*DATA, "tapewatch-watchdog")
 UNITS = ("tapewatch-setup", *SHOWN)
 _SYMBOLS = {"UPBIT": "KRW-BTC,KRW-ETH", "BINANCE": "BTCUSDT,ETHUSDT"}
 
+_KEY = pytest.StashKey[list[tuple[str, str, float]]]()
+TOLD_WITHIN_S = 20.0
 _CANARY = "tapewatch is awake"
 """The alert worker's one message there, after its first ten minutes."""
 
 
 @dataclass
 class Installed:
-    """The machine with the product running on it, and what the simulated Slack's ops channel got to read."""
+    """The machine with the product running on it, and what the simulated Slack's ops channel got to read.
+
+    `figures`: drill, message, and how many seconds after what happened Slack had it.
+    """
 
     machine: Machine
     addresses: dict[str, str]
     stack: Stack
     ports: dict[str, int]
     """Where each unit shows its page."""
+    figures: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def took(self, drill: str, message: dict[str, Any], since: float) -> float:
+        """Seconds from `since`, a time of this machine's clock, until Slack had the message; kept for the table."""
+        delay_s = float(message["ts"]) - since
+        self.figures.append((drill, message["text"].partition(" on vm1")[0], delay_s))
+        return delay_s
+
+    def told_in_time(self, drill: str, message: dict[str, Any], since: float) -> None:
+        """The same, and that it is within what is promised."""
+        assert self.took(drill, message, since) <= TOLD_WITHIN_S, message["text"]
+
+    def ready_at(self, *units: str) -> float:
+        """When the last of them became ready, by this machine's clock; the guest shares its monotonic one."""
+        at_us = max(int(self.machine.show(unit, "ActiveEnterTimestampMonotonic")) for unit in units)
+        return time() - (monotonic() - at_us / 1e6)
 
     def ops(self) -> list[dict[str, Any]]:
         """What the watchdog said in the ops channel, replies among them, oldest first."""
@@ -104,7 +128,7 @@ class Installed:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+def installed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Installed]:
     """Everything up and ready, known to the watchdog."""
     directory = tmp_path_factory.mktemp("systemd")
     wheels = build_wheels(REPOSITORY, directory)
@@ -117,6 +141,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
             ports = _own_ports(machine)
             machine.run("systemctl", "start", "--no-block", "tapewatch.target", "tapewatch-watchdog")
             one = Installed(machine, addresses, stack, ports)
+            request.config.stash[_KEY] = one.figures
             one.until_active("tapewatch-watchdog")
             _open_market(addresses, one)
             one.until_active(*DATA)
@@ -198,3 +223,9 @@ def before(installed: Installed) -> Iterator[int]:
     installed.until_seen_well()
     yield len(installed.ops())
     installed.until_seen_well()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table below the results."""
+    for drill, message, delay_s in config.stash.get(_KEY, []):
+        terminalreporter.write_line(f"{drill:58} {message:62} {delay_s:6.1f} s")

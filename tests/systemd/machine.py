@@ -1,6 +1,7 @@
 """A throw-away Debian with systemd as its first process, booted in a container that shares this machine's network.
 
-Its root is made once by debootstrap and kept in the user's cache directory; each run boots a copy.
+Its root is made once by debootstrap and kept in the user's cache directory; each run boots a copy. Debian 12 has
+systemd 252, Debian 13 (``TAPEWATCH_DRILLS_SUITE=trixie``) 257.
 """
 
 import os
@@ -16,7 +17,10 @@ from time import monotonic, sleep
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapewatch" / "systemd"
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates"
-SUITE = "bookworm"
+SUITE = os.environ.get("TAPEWATCH_DRILLS_SUITE", "bookworm")
+_PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+# From 256 on, systemd refuses a machine with cgroups of version 1, unless its command line says this.
+_ARGUMENTS = ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
 _REBOOT = 133  # how nspawn ends when the guest asked for a reboot
 _BOOTS_WITHIN_S = 60.0
 
@@ -49,7 +53,7 @@ class Machine:
     def boot(self) -> None:
         """Return once systemd takes orders."""
         command = ["systemd-nspawn", "-q", "-D", str(self.root), "--boot", f"--machine=tapewatch-{os.getpid()}"]
-        command += ["--register=no", "--keep-unit", "--console=pipe", "--hostname=vm1", *self._binds]
+        command += ["--register=no", "--keep-unit", "--console=pipe", "--hostname=vm1", *self._binds, *_ARGUMENTS]
         again = f"while :; do {' '.join(command)}; code=$?; [ $code = {_REBOOT} ] || exit $code; done"
         with self._log.open("ab") as log:
             self._keeper = subprocess.Popen(
@@ -112,6 +116,25 @@ class Machine:
             (directory / "test.conf").unlink()
             self.run("systemctl", "daemon-reload")
 
+    @contextmanager
+    def memory_is_out(self, unit: str) -> Iterator[None]:
+        """Meanwhile systemd reads of the unit's cgroup that the kernel ended a process of it for want of memory.
+
+        Its main process is to be killed by the caller. Raises LookupError where the guest has cgroups of version 2
+        only, whose files are the kernel's alone to write.
+        """
+        memory = "/sys/fs/cgroup/memory"
+        if not self.ask("ls", "-d", memory) == memory:
+            raise LookupError(f"the guest has no {memory}")
+        group = self.show(unit, "ControlGroup")
+        self.run("mount", "-t", "tmpfs", "tmpfs", memory)
+        try:
+            self.run("mkdir", "-p", f"{memory}{group}")
+            self.run("/bin/sh", "-c", 'echo "oom_kill 1" > "$EVENTS"', EVENTS=f"{memory}{group}/memory.events")
+            yield
+        finally:
+            self.run("umount", memory)
+
     def until(self, holds: Callable[[], bool], what: str, within_s: float = _BOOTS_WITHIN_S) -> float:
         """Wait for something to be so; how long it took. Raises AssertionError that names it."""
         began = monotonic()
@@ -158,7 +181,7 @@ def build_wheels(repository: Path, directory: Path) -> Path:
     wheels = directory / "wheels"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(repository)], check=True)
-    wanted = ["--only-binary=:all:", "--python-version", "3.11", "--require-hashes", "-d", str(wheels)]
+    wanted = ["--only-binary=:all:", "--python-version", _PYTHONS[SUITE], "--require-hashes", "-d", str(wheels)]
     subprocess.run([*pip, "download", *wanted, "-r", str(repository / "requirements" / "demo.txt")], check=True)
     return wheels
 

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -14,10 +14,20 @@ from tests.systemd.conftest import DATA, PRODUCERS, Installed
 from tests.unit.deploy.test_units import ELSEWHERE, ports
 
 pytestmark = pytest.mark.timeout(300 + 2 * float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120")))
-TOLD_WITHIN_S = 20.0
 AWAY_S = float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120"))
 """How long what is away stays away: longer than the 90 s within which a start that says nothing is ended."""
 REDIS = "tapewatch-consumer@redis"
+STANDS_STILL = """
+import asyncio, pathlib, time
+from shared import lifecycle
+STAND_STILL, began = pathlib.Path("/etc/tapewatch/stand-still"), time.time()
+async def main(settings, stop, liveness):
+    while not stop.is_set():
+        if not STAND_STILL.exists() or STAND_STILL.stat().st_mtime < began:
+            liveness.moved("at work")
+        await asyncio.sleep(0.1)
+raise SystemExit(lifecycle.run("drill", main))
+"""
 HOST_GOES = 4
 FIGURES = r"\d (records|trades)/s.*, [\d,]+ (unacknowledged|behind), newest trade \d+ (s|min|h) old"
 
@@ -80,41 +90,83 @@ def test_the_command_sees_what_the_services_are_given(installed: Installed) -> N
 def test_a_crash_is_told_within_seconds_as_one_or_as_down_and_back(installed: Installed, before: int) -> None:
     """How long the start takes is the machine's matter: news of a part that is back at once is one message."""
     at_once, down = (f"{what} · {REDIS}.service on vm1: killed by signal KILL" for what in ("🟡 RESTARTED", "🔴 DOWN"))
-    began = monotonic()
+    began = time()
     installed.machine.kill(REDIS, signal.SIGKILL)
     told = installed.until_one_begins(before, at_once, down)
-    assert monotonic() - began < TOLD_WITHIN_S
+    installed.told_in_time("killed (SIGKILL)", told, began)
     installed.until_active(REDIS)
     if told["text"].startswith(down):
-        installed.until_told(before, down, f"✅ BACK · {REDIS}.service on vm1 after")
+        back = installed.until_one_begins(before, f"✅ BACK · {REDIS}.service on vm1 after")
+        installed.told_in_time("killed (SIGKILL), from ready", back, installed.ready_at(REDIS))
     sleep(3)
     assert len(installed.told(before)) == 1 + told["text"].startswith(down)
 
 
 @pytest.mark.core
 def test_a_hang_is_ended_by_the_watchdog_and_told_as_one(installed: Installed, before: int) -> None:
+    began = time()
     installed.machine.kill(REDIS, signal.SIGSTOP)
-    took_s = installed.until_told(before, "🟡 RESTARTED · tapewatch-consumer@redis.service on vm1: hung")
-    assert took_s < TOLD_WITHIN_S
+    told = installed.until_one_begins(before, *hung(REDIS))
+    installed.told_in_time("hangs (SIGSTOP)", told, began)
+    installed.until_active(REDIS)
+
+
+def hung(unit: str) -> tuple[str, str]:
+    """How it is told: on a busy machine it is away for so long that it is down first."""
+    return f"🟡 RESTARTED · {unit}.service on vm1: hung", f"🔴 DOWN · {unit}.service on vm1: hung"
+
+
+@pytest.mark.core
+def test_a_part_that_runs_and_does_not_get_on_is_ended_and_told_as_hung(installed: Installed, before: int) -> None:
+    etc = installed.machine.root / "etc/tapewatch"
+    (etc / "stands_still.py").write_text(STANDS_STILL)
+    other = "[Service]\nExecStart=\nExecStart=/opt/tapewatch/bin/python /etc/tapewatch/stands_still.py\n"
+    with installed.machine.drop_in(REDIS, other):
+        installed.machine.run("systemctl", "restart", REDIS)
+        installed.until_one_begins(before, *(f"{how} · {REDIS}.service on vm1" for how in ("🟡 RESTARTED", "✅ BACK")))
+        since, began = len(installed.ops()), time()
+        (etc / "stand-still").touch()
+        told = installed.until_one_begins(since, *hung(REDIS))
+        installed.told_in_time("runs and does not get on", told, began)
+        installed.until_active(REDIS)
+    installed.machine.run("systemctl", "restart", REDIS)
+
+
+def test_a_part_that_the_kernel_ends_for_want_of_memory_is_told_as_that(installed: Installed, before: int) -> None:
+    """What systemd reads of the cgroup is written by this test; what it makes of that, and all after it, is real."""
+    why = "on vm1: out of memory"
+    began = time()
+    try:
+        with installed.machine.memory_is_out(REDIS):
+            installed.machine.kill(REDIS, signal.SIGKILL)
+            told = installed.until_one_begins(
+                before, f"🟡 RESTARTED · {REDIS}.service {why}", f"🔴 DOWN · {REDIS}.service {why}"
+            )
+    except LookupError as error:
+        pytest.skip(str(error))
+    installed.told_in_time("out of memory", told, began)
+    installed.until_active(REDIS)
 
 
 @pytest.mark.core
 def test_stopped_by_a_person_and_started_again(installed: Installed, before: int) -> None:
-    began = monotonic()
+    began = time()
     installed.machine.run("systemctl", "stop", REDIS)
     installed.until_told(before, "⏹️ STOPPED · tapewatch-consumer@redis.service on vm1")
-    assert monotonic() - began < TOLD_WITHIN_S
     installed.machine.run("systemctl", "start", REDIS)
-    took_s = installed.until_told(before, "⏹️ STOPPED", "✅ STARTED · tapewatch-consumer@redis.service on vm1 after")
-    assert took_s < TOLD_WITHIN_S
+    installed.until_told(before, "⏹️ STOPPED", "✅ STARTED · tapewatch-consumer@redis.service on vm1 after")
     stopped, started = installed.ops()[before:]
+    installed.told_in_time("stopped by a person", stopped, began)
+    installed.told_in_time("started by a person, from ready", started, installed.ready_at(REDIS))
     assert started["thread_ts"] == stopped["ts"]
 
 
 def test_a_crash_loop_is_told_once_and_ends_once(installed: Installed, before: int) -> None:
     with installed.machine.drop_in(REDIS, "[Service]\nEnvironment=TAPEWATCH_REDIS__STREAM_CAP=nonsense\n"):
+        began = time()
         installed.machine.run("systemctl", "restart", "--no-block", REDIS)
         loop = installed.until_one_begins(before, "🔁 CRASH LOOP · tapewatch-consumer@redis.service on vm1")
+        installed.took("a setting that ends it: the third end makes it a loop", loop, began)
         assert "exit status 2" in loop["text"]
         assert "TAPEWATCH_REDIS__STREAM_CAP" in str(loop["blocks"])
         count = len(installed.told(before))
@@ -123,36 +175,45 @@ def test_a_crash_loop_is_told_once_and_ends_once(installed: Installed, before: i
     installed.machine.run("systemctl", "restart", REDIS)
     back = installed.until_one_begins(before, "✅ BACK · tapewatch-consumer@redis.service on vm1 after", within_s=120)
     assert back["thread_ts"]
+    installed.took("the loop is over: a minute after ready", back, installed.ready_at(REDIS))
 
 
 def test_the_target_stopped_on_purpose_is_one_message(installed: Installed, before: int) -> None:
+    began = time()
     installed.machine.run("systemctl", "stop", "tapewatch.target")
     installed.until_told(before, "⏹️ STOPPED · tapewatch on vm1, all parts")
+    installed.told_in_time("the target stopped", installed.ops()[before], began)
     sleep(10)
     assert len(installed.told(before)) == 1
     installed.machine.run("systemctl", "start", "--no-block", "tapewatch.target")
     installed.until_told(before, "⏹️ STOPPED · tapewatch", "✅ STARTED · tapewatch on vm1 after", within_s=120)
     assert len(installed.told(before)) == 2
+    installed.told_in_time("the target started, from ready", installed.ops()[before + 1], installed.ready_at(*DATA))
 
 
 def test_a_watchdog_that_is_killed_is_back_and_still_watches(installed: Installed, before: int) -> None:
     installed.machine.kill("tapewatch-watchdog", signal.SIGKILL)
     installed.until_active("tapewatch-watchdog")
     installed.machine.until(lambda: "up" in installed.machine.show("tapewatch-watchdog", "StatusText"), "a look")
+    began = time()
     installed.machine.kill(REDIS, signal.SIGKILL)
     # On a busy machine it is away for so long that it is told as down first.
     over = ("🟡 RESTARTED · tapewatch-consumer@redis.service", "✅ BACK · tapewatch-consumer@redis.service")
-    installed.until_one_begins(before, *over)
+    told = installed.until_one_begins(before, *over)
+    installed.took("killed after its watchdog was", told, began)
 
 
 def test_a_stopped_producer_restarts_nobody_else(installed: Installed, before: int) -> None:
-    restarts = installed.restarts()
+    restarts, began = installed.restarts(), time()
     installed.machine.run("systemctl", "stop", PRODUCERS[0])
     sleep(AWAY_S)
     assert installed.restarts() == restarts
     assert [text[:20] for text in installed.told(before)] == ["⏹️ STOPPED · tapewatch-producer@upbit.service"[:20]]
+    installed.told_in_time("a producer stopped", installed.ops()[before], began)
     installed.machine.run("systemctl", "start", PRODUCERS[0])
     installed.until_told(before, "⏹️ STOPPED", "✅ STARTED · tapewatch-producer@upbit.service on vm1")
+    started = installed.ops()[before + 1]
+    installed.told_in_time("a producer started, from ready", started, installed.ready_at(PRODUCERS[0]))
 
 
 def test_a_start_waits_for_kafka_and_does_not_loop(installed: Installed, before: int) -> None:
@@ -179,12 +240,14 @@ def test_a_start_waits_for_its_exchange_and_does_not_loop(installed: Installed, 
     away.write_text("TAPEWATCH_UPBIT__WEBSOCKET_URL=ws://127.0.0.1:9\nTAPEWATCH_UPBIT__REST_URL=http://127.0.0.1:9\n")
     installed.machine.run("systemctl", "stop", upbit)
     with installed.machine.drop_in(upbit, "[Service]\nEnvironmentFile=/etc/tapewatch/away.env\n"):
+        began = time()
         installed.machine.run("systemctl", "start", "--no-block", upbit)
         sleep(AWAY_S)
         assert installed.machine.show(upbit, "ActiveState") == "activating"
         assert "0 of " in installed.machine.show(upbit, "StatusText")
-        [told] = installed.told(before)
-        assert told.startswith(f"🔴 DOWN · {upbit}.service on vm1")
+        [told] = installed.ops()[before:]
+        assert told["text"].startswith(f"🔴 DOWN · {upbit}.service on vm1")
+        installed.told_in_time("a start that waits for its exchange", told, began)
         assert installed.restarts() == restarts | {upbit: 0}
         installed.machine.run("systemctl", "stop", upbit)
     installed.machine.run("systemctl", "start", upbit)
@@ -194,16 +257,19 @@ def test_a_start_waits_for_its_exchange_and_does_not_loop(installed: Installed, 
 def test_a_store_that_is_down_takes_its_own_consumer_and_nobody_else(installed: Installed, before: int) -> None:
     redis, restarts = installed.stack.redis, installed.restarts()
     assert redis is not None
+    began = time()
     redis.kill(signal.SIGKILL)
     redis.wait()
     try:
         down = installed.until_one_begins(before, f"🔴 DOWN · {REDIS}.service on vm1")
+        installed.told_in_time("its store killed", down, began)
         sleep(AWAY_S / 4)
         assert "Redis" in str(down)
         assert [text for text in installed.told(before) if REDIS not in text] == []
     finally:
         redis.start()
-    installed.until_one_begins(before, f"✅ BACK · {REDIS}.service on vm1 after")
+    back = installed.until_one_begins(before, f"✅ BACK · {REDIS}.service on vm1 after")
+    installed.told_in_time("its store is back, from ready", back, installed.ready_at(REDIS))
     assert {unit: n for unit, n in installed.restarts().items() if unit != REDIS} == {
         unit: n for unit, n in restarts.items() if unit != REDIS
     }
@@ -213,8 +279,10 @@ def test_a_store_that_is_down_takes_its_own_consumer_and_nobody_else(installed: 
 def test_a_part_that_gets_no_memory_is_told_with_the_reason(installed: Installed, before: int) -> None:
     """The limit is the address space: a container's memory limit needs cgroups that a machine may not grant."""
     with installed.machine.drop_in(REDIS, "[Service]\nLimitAS=60M\n"):
+        began = time()
         installed.machine.run("systemctl", "restart", "--no-block", REDIS)
         loop = installed.until_one_begins(before, f"🔁 CRASH LOOP · {REDIS}.service on vm1", within_s=180)
+        installed.took("gets no memory: the third end makes it a loop", loop, began)
         assert "exit status" in loop["text"]
         said = str(loop["blocks"])  # where it fails first is Python's or the linker's matter
         assert any(word in said for word in ("MemoryError", "map segment", "allocate")), said
@@ -231,6 +299,8 @@ def test_a_host_that_goes_again_and_again_is_one_message_each_in_one_thread(inst
         sleep(10)
         messages = installed.ops()[before:]
         assert len(messages) == count
+        ready_at = installed.ready_at(*DATA, "tapewatch-watchdog")
+        installed.told_in_time(f"the host started anew, {count}, from ready", messages[-1], ready_at)
         first_in_thread = first_in_thread or messages[0].get("thread_ts") or messages[0]["ts"]
         assert all(message["thread_ts"] == first_in_thread for message in messages[1:])
 

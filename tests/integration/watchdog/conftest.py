@@ -69,6 +69,7 @@ class Ops:
         self.directory, self.workspace, self.api, self.outside = directory, workspace, api, outside
         self.port, self.receiver_port = _free_port(), _free_port()
         self.processes: list[asyncio.subprocess.Process] = []
+        self.path = os.environ["PATH"]
 
     @property
     def messages(self) -> list[Message]:
@@ -87,6 +88,11 @@ class Ops:
     async def watchdog(self, **settings: str) -> asyncio.subprocess.Process:
         return await self._start("-m", "services.cli", "watchdog", **settings)
 
+    async def watchdog_of_units(self, programs: Path) -> asyncio.subprocess.Process:
+        """One that asks systemctl and journalctl, and finds them in `programs`."""
+        self.path = f"{programs}:{os.environ['PATH']}"
+        return await self.watchdog(WATCHDOG__PROBES="")
+
     async def receiver(self, within_s: int) -> asyncio.subprocess.Process:
         """Who hears heartbeats, and what it keeps beside what the watchdog keeps."""
         options = ["--port", str(self.receiver_port), "--within", str(within_s)]
@@ -104,7 +110,7 @@ class Ops:
         } | settings
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, stdout=asyncio.subprocess.PIPE,
-            env=kept | {f"TAPEWATCH_{name}": value for name, value in chosen.items()},
+            env=kept | {f"TAPEWATCH_{name}": value for name, value in chosen.items()} | {"PATH": self.path},
         )  # fmt: skip
         self.processes.append(process)
         return process
