@@ -17,6 +17,8 @@ pytestmark = pytest.mark.timeout(300 + 2 * float(os.environ.get("TAPEWATCH_DRILL
 AWAY_S = float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120"))
 """How long what is away stays away: longer than the 90 s within which a start that says nothing is ended."""
 REDIS = "tapewatch-consumer@redis"
+# A third end within five minutes is a loop.
+POSTGRES, WORKER = "tapewatch-consumer@postgres", "tapewatch-alert-worker"
 STANDS_STILL = """
 import asyncio, pathlib, time
 from shared import lifecycle
@@ -121,15 +123,17 @@ def test_a_part_that_runs_and_does_not_get_on_is_ended_and_told_as_hung(installe
     etc = installed.machine.root / "etc/tapewatch"
     (etc / "stands_still.py").write_text(STANDS_STILL)
     other = "[Service]\nExecStart=\nExecStart=/opt/tapewatch/bin/python /etc/tapewatch/stands_still.py\n"
-    with installed.machine.drop_in(REDIS, other):
-        installed.machine.run("systemctl", "restart", REDIS)
-        installed.until_one_begins(before, *(f"{how} · {REDIS}.service on vm1" for how in ("🟡 RESTARTED", "✅ BACK")))
+    with installed.machine.drop_in(POSTGRES, other):
+        installed.machine.run("systemctl", "restart", POSTGRES)
+        installed.until_one_begins(
+            before, *(f"{how} · {POSTGRES}.service on vm1" for how in ("🟡 RESTARTED", "✅ BACK"))
+        )
         since, began = len(installed.ops()), time()
         (etc / "stand-still").touch()
-        told = installed.until_one_begins(since, *hung(REDIS))
+        told = installed.until_one_begins(since, *hung(POSTGRES))
         installed.told_in_time("runs and does not get on", told, began)
-        installed.until_active(REDIS)
-    installed.machine.run("systemctl", "restart", REDIS)
+        installed.until_active(POSTGRES)
+    installed.machine.run("systemctl", "restart", POSTGRES)
 
 
 def test_a_part_that_the_kernel_ends_for_want_of_memory_is_told_as_that(installed: Installed, before: int) -> None:
@@ -137,15 +141,15 @@ def test_a_part_that_the_kernel_ends_for_want_of_memory_is_told_as_that(installe
     why = "on vm1: out of memory"
     began = time()
     try:
-        with installed.machine.memory_is_out(REDIS):
-            installed.machine.kill(REDIS, signal.SIGKILL)
+        with installed.machine.memory_is_out(WORKER):
+            installed.machine.kill(WORKER, signal.SIGKILL)
             told = installed.until_one_begins(
-                before, f"🟡 RESTARTED · {REDIS}.service {why}", f"🔴 DOWN · {REDIS}.service {why}"
+                before, f"🟡 RESTARTED · {WORKER}.service {why}", f"🔴 DOWN · {WORKER}.service {why}"
             )
     except LookupError as error:
         pytest.skip(str(error))
     installed.told_in_time("out of memory", told, began)
-    installed.until_active(REDIS)
+    installed.until_active(WORKER)
 
 
 @pytest.mark.core
