@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from time import monotonic, sleep, time
+from time import sleep, time
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from msgspec.structs import replace
@@ -266,3 +267,18 @@ async def test_a_topic_with_other_partitions_is_refused_at_the_start(worker, fre
         await admin.delete_topics([DETECTOR_STATE.name])  # partitions are never taken away again
     finally:
         await admin.close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+async def test_a_kafka_that_is_silent_for_as_long_as_a_restart_takes_ends_nobody(
+    worker, publish, crash, slack, eventually, kafka_frozen
+) -> None:
+    worker.environment["TAPEWATCH_LIVENESS__WITHIN_S"] = "10"
+    await worker.start()
+    await publish(crash(now_us() - 12_000_000))
+    await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
+    with kafka_frozen():
+        await asyncio.sleep(18)
+        assert worker.process.returncode is None
+    assert await worker.stop() == 0
