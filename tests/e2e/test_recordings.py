@@ -35,8 +35,13 @@ def test_all_sets_at_once_are_stored_to_the_last_digit(start_demo: StartDemo, re
     assert "depth_100ms" in demo.output
 
 
-def test_aggregated_trades_are_read_where_there_are_no_others(start_demo: StartDemo, recordings: Path) -> None:
-    prefix = recordings / "binance_spot" / "20210405_10sym"
-    demo = start_demo("--recordings", str(prefix), "--speed", "60", "--seconds", "60")
+@pytest.mark.parametrize(
+    ("name", "trades", "speed", "seconds"), [("20210405_10sym", 1240, "60", "60"), ("20210417_10sym", 24, "10", "20")]
+)
+def test_aggregated_trades_are_read_where_there_are_no_others(
+    start_demo: StartDemo, recordings: Path, name: str, trades: int, speed: str, seconds: str
+) -> None:
+    prefix = recordings / "binance_spot" / name
+    demo = start_demo("--recordings", str(prefix), "--speed", speed, "--seconds", seconds)
     assert demo.wait() == 0, demo.output
-    assert demo.report()["published"]["trade"] == demo.report()["postgres"]["trade"]["found"] == 1240
+    assert demo.report()["published"]["trade"] == demo.report()["postgres"]["trade"]["found"] == trades
