@@ -27,6 +27,11 @@ CANDLE_REQUESTS = Counter(
 LISTS = Counter(
     "tapewatch_market_lists_total", "The exchange's list asked for while running, by outcome", ["exchange", "outcome"]
 )
+SILENT_SYMBOLS = Counter(
+    "tapewatch_silent_symbols_total",
+    "Symbols whose silence the exchange was asked about, by its answer",
+    ["exchange", "answer"],
+)
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 

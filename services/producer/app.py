@@ -25,6 +25,7 @@ from services.producer.reading import Reading
 from services.producer.rest import Rest
 from services.producer.selection import Selection, select
 from services.producer.session import Means
+from services.producer.symbol_watch import watch_symbols
 from services.producer.tail import read_tail, unheard
 from services.producer.tokens import Budget
 from shared import kafka, lifecycle, metrics
@@ -92,9 +93,11 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         asking = group.create_task(
             watch_list(rest, selection.known, own.list_every_s, now_us, news.take), name="list of markets"
         )
+        watching = group.create_task(_watch_symbols(rest, adapter, reading.feeds, shard), name="silent symbols")
         await stop.wait()
         # Hang up first, then bring home what was received.
         asking.cancel()
+        watching.cancel()
         candles.cancel()
         await reading.end()
         if not await publisher.drain(DRAIN_WITHIN_S):
@@ -103,11 +106,17 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         telling.cancel()
 
 
+async def _watch_symbols(rest: Rest, adapter: ExchangeAdapter, feeds: Sequence[Feed], shard: Shard) -> None:
+    if adapter.exchange == adapter.trade_exchange:  # of aggregated trades the exchange's answer has no ids
+        await watch_symbols(rest, feeds, shard.count)
+
+
 def _count_from_zero(adapter: ExchangeAdapter) -> None:
     heard = [(counter, (adapter.exchange,)) for counter in (metrics.FRAMES, metrics.INVALID_FRAMES)]
     lost = [(counter, (adapter.trade_exchange,)) for counter in (metrics.TRADES_DROPPED, metrics.GAPS)]
     ended = [(metrics.CONNECTIONS_LOST, (adapter.exchange, kind)) for kind in get_args(EndingKind)]
-    metrics.count_from_zero(*heard, *lost, *ended)
+    asked = [(metrics.SILENT_SYMBOLS, (adapter.exchange, answer)) for answer in ("quiet", "stalled", "unanswered")]
+    metrics.count_from_zero(*heard, *lost, *ended, *asked)
 
 
 def _publisher(settings: Settings, client_id: str, trade_exchange: str) -> Publisher:

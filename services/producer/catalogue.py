@@ -15,9 +15,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from services.producer.exchanges.base import UNREADABLE, readable
-from shared.events import Instrument
+from services.producer.gaps import LATE_US
+from shared.events import Instrument, Trade
+from shared.wire import MAX_TRADE_ID
 
 _Code = Annotated[str, Meta(min_length=1, max_length=64)]
+_Mark = Annotated[int, Meta(ge=-1, le=MAX_TRADE_ID)]
 _Label = Annotated[str, Meta(max_length=200)]
 T = TypeVar("T")
 
@@ -51,6 +54,10 @@ class Catalogue:
     read_markets: Callable[[bytes], list[Market]]
     turnovers_path: str
     read_turnovers: Callable[[bytes], dict[str, Decimal]]
+    read_last_trades: Callable[[bytes], dict[str, int]]
+    """From the same answer: the mark of each symbol's last trade (see `stalls`)."""
+    mark_of: Callable[[Trade], int]
+    """The mark up to which a trade that we heard speaks for what came before it."""
     market_path: str | None = None
     """Where a market is asked for by its symbol, also one that the list leaves out; HTTP 400 says that there is none.
     None: the list leaves nothing out."""
@@ -90,6 +97,11 @@ class _UpbitTicker(Struct):
     acc_trade_price_24h: msgspec.Raw
 
 
+class _UpbitLastTrade(Struct):
+    market: _Code
+    trade_timestamp: _Mark = 0
+
+
 class _BinanceMarket(Struct):
     symbol: _Code
     status: str
@@ -105,6 +117,11 @@ class _ExchangeInfo(Struct):
 class _BinanceTicker(Struct):
     symbol: _Code
     quoteVolume: str
+
+
+class _BinanceLastTrade(Struct):
+    symbol: _Code
+    lastId: _Mark = -1
 
 
 def _upbit_markets(body: bytes) -> list[Market]:
@@ -150,6 +167,24 @@ def _binance_turnovers(body: bytes) -> dict[str, Decimal]:
     return {row.symbol: _number(row.quoteVolume) for row in _read(list[_BinanceTicker], body)}
 
 
+def _upbit_last_trades(body: bytes) -> dict[str, int]:
+    return {row.market: row.trade_timestamp for row in _read(list[_UpbitLastTrade], body)}
+
+
+def _upbit_mark(trade: Trade) -> int:
+    """Trades come late and out of order: two seconds beyond what we heard nothing is certain."""
+    return (trade.traded_at_us + LATE_US) // 1000
+
+
+def _binance_last_trades(body: bytes) -> dict[str, int]:
+    """A symbol that was never traded has the id -1."""
+    return {row.symbol: row.lastId for row in _read(list[_BinanceLastTrade], body)}
+
+
+def _binance_mark(trade: Trade) -> int:
+    return int(trade.trade_id)
+
+
 def _read(kind: type[T], body: bytes) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
@@ -173,6 +208,8 @@ CATALOGUES: Mapping[str, Catalogue] = {
         _upbit_markets,
         "/ticker/all?quote_currencies=KRW,BTC,USDT",
         _upbit_turnovers,
+        _upbit_last_trades,
+        _upbit_mark,
     ),
     "binance": Catalogue(
         # A market whose spot side is switched off is in the answer for as long as it has another.
@@ -180,6 +217,8 @@ CATALOGUES: Mapping[str, Catalogue] = {
         _binance_markets,
         "/api/v3/ticker/24hr?type=MINI",
         _binance_turnovers,
+        _binance_last_trades,
+        _binance_mark,
         "/api/v3/exchangeInfo?symbol={symbol}&showPermissionSets=false",
     ),
 }

@@ -1,7 +1,7 @@
 """Keeps one connection's streams flowing: reconnects, replaces before a planned cut, writes down what was missed."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -12,10 +12,12 @@ from services.producer.gaps import Heard, gap_event, gaps_after
 from services.producer.plan import Connection
 from services.producer.session import Means, Session
 from shared import metrics
-from shared.events import FeedKind, Trade
+from shared.events import FeedKind, MarketEvent, Trade
 
 OVERLAP_S = 1.0
 REPLACE_WITHIN_S = 30.0
+STALLED = "the exchange trades what does not come, while other symbols do"
+_STALLS_AHEAD_US = int(REPLACE_WITHIN_S * 1_000_000)
 _TRY_TO_REPLACE_AGAIN_S = 60.0
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,10 @@ class Feed:
         self._session: Session | None = None
         self._stop = asyncio.Event()
         self._is_up = False
+        self._heard: dict[str, MarketEvent] = {}
+        self._stalled_until_us: dict[str, int] = {}
+        self.symbols = work.symbols
+        self.carries_trades = work.carries_trades
         self.last_ending = ""
         """Why its last connection ended, or could not be made."""
 
@@ -50,6 +56,59 @@ class Feed:
     def is_up(self) -> bool:
         """Whether the exchange has confirmed the subscription of a connection that stands."""
         return self._is_up
+
+    @property
+    def confirmed_at_us(self) -> int:
+        """When the subscription of the connection that stands was confirmed; 0 while there is none."""
+        return (self._session.confirmed_at_us if self._session is not None else None) or 0
+
+    @property
+    def heard(self) -> dict[str, Trade]:
+        """The last trade of each symbol, in the order in which they came, where there was one."""
+        return {symbol: event for symbol, event in self._heard.items() if isinstance(event, Trade)}
+
+    def signs(self) -> dict[str, int]:
+        """By symbol, what changes whenever it is heard. A frame that cannot be read may be of any: it is no silence."""
+        unreadable, heard = self._session.unreadable if self._session is not None else 0, self._heard
+        return {s: heard[s].received_at_us + unreadable if s in heard else unreadable for s in self.symbols}
+
+    def stall(self, symbols: Sequence[str]) -> None:
+        """These are traded and do not come: tell, write down what may be missing, have the connection replaced.
+
+        The gap is told ahead, for as long as the replacement may take, so that a crash leaves nothing untold.
+        """
+        means, until_us = self._means, self._means.now_us() + _STALLS_AHEAD_US
+        means.announce(self._work, "stalled", STALLED, list(symbols))
+        self._tell_gaps({symbol: self._complete_until_us(symbol) for symbol in symbols}, until_us)
+        self._stalled_until_us |= dict.fromkeys(symbols, until_us)
+        if self._session is not None:
+            self._session.leave.set()
+
+    def end_stalls(self) -> None:
+        """A stall is over when its symbol is heard again; what was missed beyond the gap that was told is told now."""
+        for symbol, told_us in list(self._stalled_until_us.items()):
+            trade = self._heard.get(symbol)
+            if trade is not None and trade.received_at_us > told_us - _STALLS_AHEAD_US:
+                del self._stalled_until_us[symbol]
+                if trade.received_at_us > told_us:
+                    self._tell_gaps({symbol: told_us}, trade.received_at_us)
+
+    def _tell_gaps(self, since_us: Mapping[str, int], until_us: int) -> None:
+        for gap in gaps_after(since_us, self._clock_offset_now_us(), until_us, self._heard.values()):
+            event = gap_event(gap, self._work.exchange, self._work.name, STALLED, self._means.now_us())
+            self._means.publisher.announce(event)
+
+    def _complete_until_us(self, symbol: str) -> int:
+        """Up to when nothing of a symbol is missing, our clock; what came before its connection has its gap already."""
+        trade, confirmed_us = self.heard.get(symbol), self._heard_until_us.get(symbol, 0)
+        if trade is None:
+            return confirmed_us
+        heard = Heard(trade.received_at_us, trade.traded_at_us)
+        return max(confirmed_us, heard.complete_until_us(self._clock_offset_now_us()))
+
+    def _clock_offset_now_us(self) -> int:
+        session = self._session
+        return (session.clock_offset_us if session is not None else None) or self._clock_offset_us
 
     async def hang_up(self) -> None:
         """End `run`: close the connection in good order, so that all that was sent to us by then is published."""
@@ -79,7 +138,7 @@ class Feed:
         data came on that of them on which it came longest.
         """
         data_for_s = 0.0
-        session = self._session = Session(self._work, self._means, self._go_live)
+        session = self._session = Session(self._work, self._means, self._go_live, self._heard)
         running = asyncio.create_task(session.run())
         try:
             while True:
@@ -106,7 +165,7 @@ class Feed:
             overlapped = not old_running.done()
             confirmed.set()
 
-        fresh = Session(self._work, self._means, note)
+        fresh = Session(self._work, self._means, note, self._heard)
         running = asyncio.create_task(fresh.run())
         waiting = asyncio.create_task(confirmed.wait())
         kept = False

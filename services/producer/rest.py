@@ -116,6 +116,11 @@ class Rest:
         catalogue = CATALOGUES[self.exchange]
         return await self._fetch(catalogue.turnovers_path, catalogue.read_turnovers)
 
+    async def last_trades(self) -> dict[str, int]:
+        """How far the trading of every symbol has come, as marks (see `stalls`). Raises ListUnavailable."""
+        catalogue = CATALOGUES[self.exchange]
+        return await self._fetch(catalogue.turnovers_path, catalogue.read_last_trades)
+
     async def _by_name(self, path: str, read: Callable[[bytes], list[Market]]) -> list[Market] | None:
         """The market, or that there is none; None without an answer."""
         try:

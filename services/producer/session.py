@@ -77,11 +77,19 @@ class Session:
     """One connection. `run` ends by raising why; `on_confirmed` is called once the exchange has the subscription.
 
     Events that come before `go_live` are kept in `early`, because a gap that ends with this connection must be
-    published before them. `leave` is set when another connection should replace this one in good time.
+    published before them. `leave` is set when another connection should replace this one in good time. In `heard` it
+    keeps the last trade of each symbol.
     """
 
-    def __init__(self, work: Connection, means: Means, on_confirmed: Callable[["Session"], None]) -> None:
+    def __init__(
+        self,
+        work: Connection,
+        means: Means,
+        on_confirmed: Callable[["Session"], None],
+        heard: dict[str, MarketEvent] | None = None,
+    ) -> None:
         self.work = work
+        self._heard = heard if heard is not None and work.carries_trades else None
         self.early: list[MarketEvent] = []
         self.confirmed_at_us: int | None = None
         self.last: MarketEvent | None = None
@@ -93,7 +101,8 @@ class Session:
         self._means = means
         self._on_confirmed = on_confirmed
         self._deliver: Callable[[list[MarketEvent]], None] = self.early.extend
-        self._frames = self._counted = self._invalid = 0
+        self.unreadable = 0
+        self._frames = self._counted = 0
         self._unkept = Unkept()
         self._unacknowledged: set[int] | None = None
         self._unserved = {(_EVENT_OF_CHANNEL[stream.channel], stream.symbol) for stream in work.streams}
@@ -157,6 +166,9 @@ class Session:
             elif parsed:
                 self.data_frames += 1
                 self.last = parsed[-1]
+                if self._heard is not None:
+                    for event in parsed:
+                        self._heard[event.symbol] = event
                 if self._unserved:
                     self._note_served(parsed)
                 if self._unacknowledged is None:
@@ -195,12 +207,12 @@ class Session:
             if conduct.silent_s is not None and silent_s >= conduct.silent_s:
                 raise Stale(f"no frame at all for {silent_s} s")
             # Frames that cannot be read are kept: hanging up for want of others would lose them.
-            if silence.look(self.data_frames + self._invalid):
+            if silence.look(self.data_frames + self.unreadable):
                 raise Stale(f"no data for {silence.limit_s:.0f} s or longer")
             if (self._unacknowledged and age_s >= CONFIRM_WITHIN_S) or len(self.early) > MAX_EARLY_EVENTS:
                 raise Stale(f"the subscription is not confirmed after {age_s} s")
-            if flood.look(self._frames, self._invalid):
-                self._means.announce(self.work, "degraded", f"{self._invalid} frames that cannot be read, nearly all")
+            if flood.look(self._frames, self.unreadable):
+                self._means.announce(self.work, "degraded", f"{self.unreadable} frames that cannot be read, nearly all")
             if age_s == conduct.first_data_s:
                 self._report_unserved(conduct.first_data_s)
             if rotate_s is not None and age_s >= rotate_s:
@@ -247,11 +259,11 @@ class Session:
 
     def _reject(self, frame: str | bytes, reason: str, at_us: int, *, at_least_bytes: int = 0) -> None:
         means, exchange = self._means, self._means.adapter.exchange
-        self._invalid += 1
+        self.unreadable += 1
         metrics.INVALID_FRAMES.labels(exchange).inc()
         rejects, now_s = means.rejects, means.seconds()
         if rejects.may_say(now_s):
-            log.warning("unreadable frame", connection=self.work.name, reason=reason, so_far=self._invalid)
+            log.warning("unreadable frame", connection=self.work.name, reason=reason, so_far=self.unreadable)
         letter = dead_letter(
             frame,
             reason,

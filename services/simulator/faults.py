@@ -71,6 +71,13 @@ class Faults:
         _mark(feeds, "silent", _seconds(order, 5.0))
         return len(feeds)
 
+    def stall(self, order: Order) -> int:
+        """A symbol falls silent on the connections that hear it now; whoever subscribes anew hears it."""
+        feeds = self._feeds(order)
+        for feed in feeds:
+            feed.deaf = frozenset(one for listeners in feed.audience.values() for one in listeners)
+        return len(feeds)
+
     def duplicate(self, order: Order) -> int:
         """Everything of a symbol arrives twice."""
         feeds = self._feeds(order)
@@ -181,6 +188,7 @@ class Faults:
 
 FAULTS: dict[str, Callable[[Faults, Order], int]] = {
     "silence_symbol": Faults.silence,
+    "stall_symbol": Faults.stall,
     "duplicate": Faults.duplicate,
     "rename_field": Faults.rename_field,
     "half_open": Faults.half_open,

@@ -17,13 +17,15 @@ DepthOf = Callable[[Variant], int]
 class Feed:
     """One channel of one symbol: its listeners by the way they are told, and the last thing said."""
 
-    __slots__ = ("audience", "key", "last", "renamed", "silent", "twice")
+    __slots__ = ("audience", "deaf", "key", "last", "renamed", "silent", "twice")
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.audience: dict[Variant, list[Connection]] = {}
         self.last: Publication | None = None
         self.silent = False
+        self.deaf: frozenset[Connection] = frozenset()
+        """Connections that hear it no more, though they are subscribed."""
         self.twice = False
         self.renamed: tuple[bytes, bytes] | None = None
 
@@ -130,7 +132,7 @@ class Hub:
         for variant, listeners in feed.audience.items():
             message = Message(opcode, feed.payload(publication, variant))
             for connection in listeners:
-                if connection.send(message):
+                if connection not in feed.deaf and connection.send(message):
                     took.append(connection)
                     self._to_flush[connection] = None
                     if feed.twice:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.simulator.binance import encode as binance
 from services.simulator.market.instruments import Instrument
@@ -154,7 +155,11 @@ class SyntheticSource:
         shown = self._shown.get((exchange, symbol))
         if shown is None:
             return None
-        return _ticker_row(shown.ticker or self._desks[symbol].ticker(0.0))
+        row = _ticker_row(shown.ticker or self._desks[symbol].ticker(0.0))
+        if not shown.trades:
+            return replace(row, last_id=row.first_id - 1, last_traded_ms=self._desks[symbol].epoch_ms)
+        last = shown.trades[-1]
+        return replace(row, last_id=last.trade_id, last_traded_ms=last.traded_ms)
 
     def book(self, exchange: str, symbol: str) -> BookRow | None:
         shown = self._shown.get((exchange, symbol))

@@ -9,7 +9,8 @@ import pytest
 
 from devstack.kafka_server import Kafka
 from devstack.server import Server
-from services.producer import progress
+from services.producer import feed as feed_module
+from services.producer import progress, stalls, symbol_watch
 from services.producer.app import produce
 from services.producer.exchanges import ADAPTERS
 from services.producer.gaps import LATE_US
@@ -195,6 +196,63 @@ async def test_a_connection_is_replaced_before_the_exchange_would_cut_it(ground,
     assert result.fine, (len(result.lost), result.wrong[:3], result.out_of_order)
     assert result.repeated > 0, "two connections overlapped"
     assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Suspicions after seconds, and a question for each."""
+    monkeypatch.setattr(stalls, "SHORTEST_S", 3.0)
+    monkeypatch.setattr(stalls, "UNLIKELY", 5.0)
+    monkeypatch.setattr(symbol_watch, "ASK_EVERY_S", 2.0)
+    monkeypatch.setattr(symbol_watch, "SETTLE_S", 0.5)
+    monkeypatch.setattr(feed_module, "_STALLS_AHEAD_US", 4_000_000)
+
+
+QUIET = {"upbit": "KRW-XRP", "binance": "XRPUSDT"}
+SILENT = {"upbit": "KRW-ETH", "binance": "ETHUSDT"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("exchange", BOTH)
+@pytest.mark.parametrize("fault", [{"fault": "stall_symbol"}, {"fault": "silence_symbol", "seconds": 15}])
+@pytest.mark.usefixtures("impatient")
+async def test_a_symbol_that_is_traded_and_not_heard_is_a_gap_and_a_new_connection_and_a_quiet_one_is_nothing(
+    ground, compare, unexplained, exchange, fault
+):
+    market = await ground.market(rate=600, symbols=3, expect=3)
+    chosen = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": ground.kafka.bootstrap_servers,
+        "TAPEWATCH_BINANCE__SYMBOLS": "quote:USDT",
+        f"TAPEWATCH_{exchange.upper()}__CHANNELS": "trade",
+    }
+    settings, stop = load_settings(ground.environment | chosen), asyncio.Event()
+    liveness = Liveness(time.monotonic, within_s=60, start_within_s=60)
+    reading = asyncio.create_task(produce(exchange, Shard(), settings, stop, liveness))
+    await ground.until_more(1_500, exchange)
+    await market.control("list", exchange=exchange, symbol=QUIET[exchange], trading=False)
+    await market.control("fault", exchange=exchange, symbol=SILENT[exchange], **fault)
+
+    async def of_the_feed(kind):
+        return [one.event for one in await ground.held(FEED) if one.event.kind == kind]
+
+    async def is_heard_again():
+        trades = [one.event for one in await ground.held(TRADES) if one.event.symbol == SILENT[exchange]]
+        told = await of_the_feed("stalled")
+        return bool(told) and max(trade.received_at_us for trade in trades) > told[-1].at_us + 6_000_000
+
+    await ground.until(is_heard_again)
+    truth = [line for line in await market.stop() if line["exchange"] == exchange]
+    stop.set()
+    await reading
+    result = compare(truth, await ground.held(TRADES))
+    assert {trade["symbol"] for trade in result.lost} == {SILENT[exchange]}
+    assert unexplained(result.lost, await ground.held(FEED)) == []
+    assert result.wrong == []
+    assert result.out_of_order == []
+    stalled, gaps = await of_the_feed("stalled"), await of_the_feed("gap")
+    assert {tuple(event.symbols) for event in stalled} == {(SILENT[exchange],)}
+    assert {tuple(gap.symbols) for gap in gaps} == {(SILENT[exchange],)}
+    assert len(await of_the_feed("connected")) == 1 + len(stalled)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from services.producer.catalogue import CATALOGUES, InvalidList, Market, instrument
+from shared.events import Trade
 
 UPBIT, BINANCE = CATALOGUES["upbit"], CATALOGUES["binance"]
 
@@ -48,6 +49,23 @@ def test_turnovers_quoted_or_not_are_exact():
     }
 
 
+def test_how_far_trading_has_come_and_how_far_a_trade_that_was_heard_speaks():
+    heard = Trade(
+        exchange="any", symbol="any", base="a", quote="b", trade_id="77", price="1", quantity="1", side="buy",
+        traded_at_us=5_000_000, received_at_us=1,
+    )  # fmt: skip
+    assert UPBIT.read_last_trades(b'[{"market":"KRW-BTC","trade_timestamp":7001},{"market":"KRW-NEW"}]') == {
+        "KRW-BTC": 7001,
+        "KRW-NEW": 0,
+    }
+    assert UPBIT.mark_of(heard) == 7000, "Upbit tells trades up to two seconds late"
+    assert BINANCE.read_last_trades(b'[{"symbol":"BTCUSDT","lastId":78},{"symbol":"NEWUSDT","lastId":-1}]') == {
+        "BTCUSDT": 78,
+        "NEWUSDT": -1,
+    }
+    assert BINANCE.mark_of(heard) == 77
+
+
 @pytest.mark.parametrize(
     ("read", "body"),
     [
@@ -58,6 +76,8 @@ def test_turnovers_quoted_or_not_are_exact():
         (BINANCE.read_markets, b'{"code":-1121,"msg":"Invalid symbol."}'),
         (BINANCE.read_turnovers, b'[{"symbol":"BTCUSDT","quoteVolume":"NaN"}]'),
         (BINANCE.read_turnovers, b"\xff" + b"[" * 100_000),
+        (UPBIT.read_last_trades, b'[{"market":"KRW-BTC","trade_timestamp":1e400}]'),
+        (BINANCE.read_last_trades, b'[{"symbol":"BTCUSDT","lastId":"5"}]'),
     ],
 )
 def test_anything_else_is_no_list(read, body):

@@ -1,0 +1,65 @@
+"""Which silences are asked about, and what the answers mean."""
+
+import random
+
+from services.producer.stalls import FIRST_TRADE_S, SHORTEST_S, Stalls
+
+SINCE = {"A": 1, "B": 1}
+
+
+def _silent_for(stalls, seconds, heard):
+    """The seconds after which one of the symbols was suspected."""
+    return [second for second in range(1, seconds + 1) if stalls.look(heard)]
+
+
+def _busy(stalls, seconds=600):
+    for second in range(1, seconds + 1):
+        assert stalls.look({"A": second}) == []
+    return {"A": seconds}
+
+
+def test_a_symbol_of_every_second_is_suspected_after_twenty():
+    stalls = Stalls()
+    assert _silent_for(stalls, 30, _busy(stalls))[0] == SHORTEST_S
+
+
+def test_one_that_was_never_heard_is_suspected_after_ten_minutes():
+    assert _silent_for(Stalls(), 1000, {"A": 0})[0] == FIRST_TRADE_S
+
+
+def test_a_rare_symbol_gets_many_times_its_usual_pause():
+    rng, stalls, heard, suspected = random.Random(1), Stalls(), 0, 0
+    for _ in range(50_000):
+        heard += rng.random() < 1 / 60
+        suspected += bool(stalls.look({"A": heard}))
+    assert suspected < 50_000 / 500
+    assert 200 < _silent_for(stalls, 3000, {"A": heard})[0] < 1500
+
+
+def test_what_was_traded_beyond_what_we_heard_is_stalled_and_found_again_only_when_it_moves():
+    stalls = Stalls()
+    stalls.look({"A": 5, "B": 5})
+    ours = {"A": 100, "B": 100}
+    assert stalls.judge(["A", "B"], {"A": 101, "B": 100}, ours, SINCE) == ["A"]
+    assert stalls.judge(["A", "B"], {"A": 101, "B": 100}, ours, SINCE) == []
+    assert stalls.judge(["A", "B"], {"A": 102}, ours, SINCE) == ["A"]
+
+
+def test_of_one_not_heard_since_its_connection_stands_only_a_move_counts():
+    stalls = Stalls()
+    stalls.look({"A": 0})
+    assert stalls.judge(["A"], {"A": 50}, {}, SINCE) == [], "it may have been traded before"
+    assert stalls.judge(["A"], {"A": 50}, {}, SINCE) == []
+    assert stalls.judge(["A"], {"A": 51}, {}, SINCE) == ["A"]
+    assert stalls.judge(["A"], {"A": 60}, {}, {"A": 2}) == [], "another connection: all anew"
+    assert stalls.judge(["A"], {"A": 61}, {}, {}) == [], "no connection"
+
+
+def test_a_symbol_that_proved_quiet_is_asked_about_after_twice_the_silence_until_it_speaks():
+    stalls = Stalls()
+    heard = _busy(stalls)
+    [first, *_] = _silent_for(stalls, 20, heard)
+    assert stalls.judge(["A"], {"A": 1}, {"A": 1}, SINCE) == []
+    assert _silent_for(stalls, 40, heard)[0] == first
+    assert stalls.look({"A": 9_999}) == []
+    assert _silent_for(stalls, 40, {"A": 9_999})[0] <= first + 1
