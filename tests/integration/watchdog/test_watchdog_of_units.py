@@ -4,6 +4,7 @@ the kernel ended for want of memory (tests/systemd makes one); and the simulated
 
 import json
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -125,3 +126,13 @@ async def test_one_that_is_back_between_two_looks_is_told_with_what_the_journal_
     systemd.shows(SECOND)
     [restarted] = await ops.until(bool)
     assert restarted.text.startswith(f"🟡 RESTARTED · {UNIT} on vm1: out of memory, back after ")
+
+
+async def test_a_journal_that_does_not_answer_holds_no_message_up(ops: Ops, systemd: Systemd) -> None:
+    (systemd.programs / "journalctl").write_text("#!/bin/sh\nexec sleep 3600\n")
+    systemd.shows(ENDED)
+    ended_at = monotonic()
+    [down] = await ops.until(bool)
+    assert monotonic() - ended_at < 20
+    assert down.text == f"🔴 DOWN · {UNIT} on vm1: out of memory"
+    assert "writing 5,000 trades" not in json.dumps(down.blocks)
