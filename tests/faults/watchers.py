@@ -44,6 +44,11 @@ class Told:
         return self.text.partition(" · ")[2].removeprefix(_SILENT).partition(" ")[0]
 
     @property
+    def is_silence(self) -> bool:
+        """Whether it says that a host has fallen silent."""
+        return _SILENT in self.text
+
+    @property
     def is_end(self) -> bool:
         """Whether it says that something is over."""
         return self.text.startswith(_ENDS)
@@ -135,7 +140,7 @@ def unended(told: Sequence[Told]) -> list[str]:
 def untold_cut(told: Sequence[Told], host: str, healed_us: int) -> list[str]:
     """What is missing of a host's story: that it fell silent, told while it was cut off, and that it is heard again."""
     of_host = [one for one in told if one.about == host]
-    silent = [one for one in of_host if _SILENT in one.text and one.at_us < healed_us]
+    silent = [one for one in of_host if one.is_silence and one.at_us < healed_us]
     again = [one for one in of_host if one.is_end and one.at_us >= healed_us]
     faults = [] if silent else [f"nobody was told while it lasted that {host} is silent"]
     return faults if again else [*faults, f"nobody was told that {host} is heard again"]
