@@ -14,9 +14,9 @@ so found a new level.
 
 Wild markets move again and again. What belongs to an episode that was told is an escalation of it, not a message of its
 own: a move of a rule's size that goes on five minutes after the last word; one the other way, once the extreme is a
-minute old (what snaps back sooner is the same event); one after ten minutes without a new extreme; and one within eight
-hours after the episode was over, though no later than a day after it began. All but the first are a new leg, with a
-price before of its own.
+minute old (what snaps back sooner is the same event); one after ten minutes without a new extreme; and one within half
+a day after the episode was over, though no later than two days after it began. All but the first are a new leg, with a
+price before of its own. So a market that never rests is a message every other day, however wild it is.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -36,8 +36,8 @@ SETTLED_TICKS = 18_000
 TURN_TICKS = 600
 GOES_ON_TICKS = 3_000
 PAUSE_TICKS = 6_000
-REJOIN_TICKS = 288_000
-LONGEST_TICKS = 864_000
+REJOIN_TICKS = 432_000
+LONGEST_TICKS = 1_728_000
 
 _BAND_OF_DEPTH = 0.25
 _NEW_EXTREME = 0.002

@@ -11,7 +11,7 @@ from services.alert_worker.backtest.episode_chart import picture
 from services.alert_worker.backtest.history_files import read_history
 from services.alert_worker.backtest.replay import replay
 from services.alert_worker.backtest.report import Result, result_of, together
-from services.alert_worker.backtest.scoring import OURS
+from services.alert_worker.backtest.scoring import OURS, Score
 from services.alert_worker.backtest.series import Seen
 from services.alert_worker.backtest.shocks import OVER_S, SIZES, Power, power, quiet_stretches
 from services.alert_worker.rules import RULE_VERSION, RULES
@@ -21,25 +21,29 @@ from services.cli.one_sided_quality import OneSided
 from shared.errors import TapewatchError, WrongUse
 from shared.events import Alert
 
-TUNED = ("binance_BTCUSDT_1m_2021-05", "binance_BTCUSDT_1m_2023-07")
+CHOSEN_ON = (
+    "binance_BTCUSDT_1m_2021-05",
+    "binance_BTCUSDT_1m_2023-07",
+    "binance_EVXBTC_trades_pump_2021-01-09T2100",
+    "binance_NASBTC_trades_pump_2021-01-14T2100",
+    "binance_RCNBTC_trades_pump_2021-01-07T2100",
+    "bitfinex_NEOUSD_1m_2017-11-28_2017-11-30",
+)
 """What the thresholds were chosen on. Everything else is held out."""
 
-HELD_OUT_BITCOIN = (
-    "binance_BTCUSDT_1m_2020-03",
-    "binance_BTCUSDT_1m_2024-08",
-    "upbit_KRW-BTC_1m_sampled_2024-08_2025-02",
-)
 PICTURES = {
     "binance_BTCUSDT_1m_2020-03": ("2020-03-12T10:25", "alert-crash-2020-03-12.png"),
     "binance_BTCUSDT_1m_2024-08": ("2024-08-05T00:40", "alert-crash-2024-08-05.png"),
     "upbit_KRW-BTC_1m_sampled_2024-08_2025-02": ("2024-11-22T13:20", "alert-korea-2024-11-22.png"),
     "binance_EVXBTC_trades_pump_2021-01-09T2100": ("2021-01-09T20:59", "alert-pump-2021-01-09.png"),
 }
-QUIET = "binance_BTCUSDT_1m_2023-07"
+MOST_A_DAY, MOST_A_CALM_DAY, MOST_DELAY_S = 1.0, 0.1, 60
 _HISTORY_HEADINGS = (
-    "history", "symbol-days", "moves told", "delay p50", "later than fixed", "alerts a day", "episodes a day",
-    "calm episodes",
+    "history", "used", "symbol-days", "moves told", "delay p50", "from start p50", "later than fixed", "alerts a day",
+    "episodes", "a day",
 )  # fmt: skip
+_QUIET_DAYS = 7
+"""So long is a history without a labelled move into which shocks are put."""
 _STRETCH_HOURS, _STRETCHES = 4, 12
 
 
@@ -78,7 +82,7 @@ def evaluate(file: Path) -> Found:
     alerts = list(replay(trades, seen))
     result = result_of(name, seen, alerts)
     powers: list[Power] = []
-    if name == QUIET:
+    if not result.events and result.days >= _QUIET_DAYS:
         stretches = quiet_stretches(trades, [a.event_at_us or 0 for a in alerts], _STRETCH_HOURS, _STRETCHES)
         powers = [power(stretches, size, over_s) for over_s in OVER_S for size in SIZES]
     return Found(result, _picture(name, seen, alerts, result), powers)
@@ -98,66 +102,23 @@ def _picture(name: str, seen: Seen, alerts: Sequence[Alert], result: Result) -> 
 def document(found: dict[str, Found], one_sided: OneSided | None) -> str:
     """The whole document."""
     results = {name: one.result for name, one in found.items()}
-    rest = [name for name in results if name not in {*TUNED, *HELD_OUT_BITCOIN}]
-    powers = [one for each in found.values() for one in each.powers]
-    parts = [
-        (title, together(title, _those(results, names)))
-        for title, names in (("chosen on", TUNED), ("held-out bitcoin", HELD_OUT_BITCOIN), ("the rest", rest))
-    ]
+    parts = _parts(results)
+    totals = [(title, together(title, part)) for title, part in parts]
     return "\n".join(
         [
-            "# How good the alerts are",
-            "",
-            f"Made by `make evaluate` (rules `{RULE_VERSION}`); `tapewatch backtest FILE` shows one history.",
-            "The same code that watches the live tape is fed with recorded prices. Moves are labelled in",
-            "hindsight over the whole series: closes of minutes at most ten minutes apart that differ by",
-            "3 % or more, of which half still stands at most of the next five closes; where eight times the",
-            "median ten-minute move is more, it has to be that much. A delay counts from the crossing of",
-            "1 % to the first word of that direction. Closes are what the naive rules see; each keeps silent",
-            "for ten minutes after it spoke. A minute is played as open, extremes and close at 0, 20, 40",
-            "and 59 s, each traded three times: times are honest to about 20 s, and a minute that ran the",
-            "other way round is told in the wrong order.",
-            "",
-            "## Chosen on, and held out",
-            "",
-            "Thresholds were chosen on May 2021 (wild) and July 2023 (calm) of Binance bitcoin. The rest is held",
-            "out for them, but not for the shape of an episode: when a further move is told in it (five minutes",
-            "after the last word) and how long it takes moves up (8 hours, at most a day) were settled with the",
-            "misses of March 2020 in view; May 2021 alone cannot tell 6 from 8 hours. August 2024 and Upbit are",
-            "the clean part. How long a `drift` has to be was chosen on the same two months; `jump` has the numbers",
-            "of its definition. An episode is one message; what moves again is told in its thread: *alerts* counts",
-            "every word, *episodes* the messages.",
-            "",
-            *_targets(together("held-out bitcoin", _those(results, HELD_OUT_BITCOIN)), results),
-            *_section("Chosen on: bitcoin, May 2021 and July 2023", _those(results, TUNED)),
-            *_section("Held out: bitcoin of other months and of Upbit", _those(results, HELD_OUT_BITCOIN)),
-            *_section("Held out: thin markets, other venues, announced pumps", _those(results, rest)),
-            "## Which rule spoke",
-            "",
-            "Episodes that a rule opened, and alerts that name it; several name one alert where they agree.",
-            "",
-            *_markdown(
-                ("rule", *(title for title, _ in parts)),
-                ([rule.name, *(_spoke(rule.name, part) for _, part in parts)] for rule in RULES),
-            ),
-            "",
+            *_head(),
+            *_targets(parts),
+            *(line for title, part in parts for line in _section(f"{title[0].upper()}{title[1:]}", part)),
+            *_by_rule(totals),
             "## Each history",
             "",
             *_markdown(_HISTORY_HEADINGS, (_line(result) for result in results.values())),
             "",
-            "In a thin market (below 50,000 dollars a minute) the fixed part of the rules asks for 3 %,",
-            "below 5,000 for 8 %: what is a crash of bitcoin is a few orders there. Moves of 3 % in such",
-            "markets are labelled all the same, and not all of those are told.",
+            "A day is one that was watched: minutes without a trade belong to a thin market, an hour without one is",
+            "a hole of the recording and counts for nothing.",
             "`bitfinex_BTCUSD_1m_2013-04-15` holds a bad print at 0.01: no alert has it as a price.",
             "",
-            "## Shocks of known size in quiet hours",
-            "",
-            "Put into twelve quiet stretches of July 2023, up and down in turn, spread evenly over one or",
-            "five minutes; from then on there is a trade a second. The delay counts from the first moment",
-            "of the shock, so that half of a five-minute shock is 150 s.",
-            "",
-            *_markdown(("size", "within", "told", "delay p50", "longest"), (power_cells(one) for one in powers)),
-            "",
+            *_shocks(found),
             *(one_sided_quality.lines(one_sided) if one_sided is not None else []),
             "## Pictures",
             "",
@@ -170,33 +131,149 @@ def document(found: dict[str, Found], one_sided: OneSided | None) -> str:
     )  # fmt: skip
 
 
-def _targets(held_out: Result, results: dict[str, Result]) -> list[str]:
-    score = held_out.scores.get(OURS)
-    if score is None:
-        return []
-    wild = {name: _episodes_a_day(results[name]) for name in ("binance_BTCUSDT_1m_2020-03",) if name in results}
-    wild |= {name: _episodes_a_day(results[name]) for name in ("binance_BTCUSDT_1m_2021-05",) if name in results}
-    calm = {name: _episodes_a_day(results[name]) for name in (QUIET,) if name in results}
-    rows = [
-        ("every move of 3 % within 10 minutes told", f"{score.events - score.missed} of {score.events}"),
-        ("median delay from crossing 1 % at most 60 s", f"{score.delay_s(0.5) or 0:.0f} s"),
-        ("never later than the fixed 2 % rule", f"{score.later_than_fixed} later"),
-        ("at most 1 episode a symbol-day in wild months", _spelled(wild)),
-        ("at most 0.1 in calm months", _spelled(calm)),
+def _parts(results: dict[str, Result]) -> list[tuple[str, list[Result]]]:
+    """All histories: those that were chosen on, and what is held out, bitcoin and the rest."""
+    parts: dict[str, list[Result]] = {"chosen on": [], "held out, bitcoin": [], "held out, the rest": []}
+    for name, result in results.items():
+        is_bitcoin = any(part in name for part in ("_BTCUSDT_", "_KRW-BTC_"))
+        held_out = "held out, bitcoin" if is_bitcoin else "held out, the rest"
+        parts["chosen on" if name in CHOSEN_ON else held_out].append(result)
+    return list(parts.items())
+
+
+def _head() -> list[str]:
+    return [
+        "# How good the alerts are",
+        "",
+        f"Made by `make evaluate` (rules `{RULE_VERSION}`); `tapewatch backtest FILE` shows one history.",
+        "The same code that watches the live tape is fed with recorded prices. Moves are labelled in",
+        "hindsight over the whole series: closes of minutes at most ten minutes apart that differ by",
+        "3 % or more, of which half still stands at most of the next five closes; where eight times the",
+        "median ten-minute move is more, it has to be that much. A delay counts from the crossing of",
+        "1 % to the first word of that direction; *from start*, from where the move began. Closes are",
+        "what the naive rules see; each keeps silent for ten minutes after it spoke. A minute is played",
+        "as open, extremes and close at 0, 20, 40 and 59 s, each traded three times: times are honest to",
+        "about 20 s, and a minute that ran the other way round is told in the wrong order.",
+        "",
+        "## Chosen on, and held out",
+        "",
+        "Thresholds, the shape of an episode included, were chosen on six histories: May 2021 (wild) and July",
+        "2023 (calm) of Binance bitcoin, three of the six announced pumps (EVX, NAS, RCN) and one of the four",
+        "histories of another venue (NEO). The rest is held out for them. It was not unseen: that thin markets",
+        "missed moves under the rules before was known of all, and when a further move is told in an episode",
+        "(five minutes after the last word) was settled with the misses of March 2020 in view. An episode is",
+        "one message; what moves again is told in its thread: *alerts* counts every word, *episodes* the",
+        "messages.",
+        "",
     ]
-    return [*_markdown(("target (the first three on held-out bitcoin)", "measured"), rows), ""]
+
+
+def _by_rule(totals: Sequence[tuple[str, Result]]) -> list[str]:
+    return [
+        "## Which rule spoke",
+        "",
+        "Episodes that a rule opened, and alerts that name it; several name one alert where they agree.",
+        "",
+        *_markdown(
+            ("rule", *(title for title, _ in totals)),
+            ([rule.name, *(_spoke(rule.name, total) for _, total in totals)] for rule in RULES),
+        ),
+        "",
+    ]
+
+
+def _shocks(found: dict[str, Found]) -> list[str]:
+    name, powers = next(((name, one.powers) for name, one in found.items() if one.powers), ("", ()))
+    if not powers:
+        return []
+    return [
+        "## Shocks of known size in quiet hours",
+        "",
+        f"Put into twelve quiet stretches of `{name}`, up and down in turn, spread evenly over one or",
+        "five minutes; from then on there is a trade a second. The delay counts from the first moment",
+        "of the shock, so that half of a five-minute shock is 150 s.",
+        "",
+        *_markdown(("size", "within", "told", "delay p50", "longest"), (power_cells(one) for one in powers)),
+        "",
+    ]
+
+
+def _targets(parts: Sequence[tuple[str, Sequence[Result]]]) -> list[str]:
+    headings = ("target", *(title for title, _ in parts))
+    rows = (
+        ("every move of 3 % within 10 minutes told", _recall),
+        (f"median delay from crossing 1 % at most {MOST_DELAY_S} s", _median_delay),
+        ("never later than the fixed 2 % rule", _later),
+        (f"at most {MOST_A_DAY:g} episode a symbol-day in a wild month", _wild),
+        (f"at most {MOST_A_CALM_DAY:g} in a calm one", _calm),
+    )
+    return [
+        "A month of a symbol, or as much of it as there is, is wild where it holds a labelled move, and calm",
+        "where it holds none. **Bold** misses the target.",
+        "",
+        *_markdown(headings, ([title, *(measure(part) for _, part in parts)] for title, measure in rows)),
+        "",
+    ]
+
+
+def _recall(part: Sequence[Result]) -> str:
+    score = _ours(part)
+    return _judged(f"{score.events - score.missed} of {score.events}", is_met=not score.missed)
+
+
+def _median_delay(part: Sequence[Result]) -> str:
+    delay_s = _ours(part).delay_s(0.5)
+    return "–" if delay_s is None else _judged(f"{delay_s:.0f} s", is_met=delay_s <= MOST_DELAY_S)
+
+
+def _later(part: Sequence[Result]) -> str:
+    later = _ours(part).later_than_fixed
+    return _judged(f"{later} later", is_met=not later)
+
+
+def _wild(part: Sequence[Result]) -> str:
+    return _episodes_in_months(part, MOST_A_DAY, is_wild=True)
+
+
+def _calm(part: Sequence[Result]) -> str:
+    return _episodes_in_months(part, MOST_A_CALM_DAY, is_wild=False)
+
+
+def _episodes_in_months(part: Sequence[Result], most: float, *, is_wild: bool) -> str:
+    """All together, and each history that is beyond the target on its own."""
+    figures = [(result.name, *_summed(result, is_wild=is_wild)) for result in part]
+    episodes, days = sum(count for _, count, _ in figures), sum(days for _, _, days in figures)
+    if not days:
+        return "–"
+    total = _judged(_a_day(episodes, days), is_met=episodes <= most * days)
+    beyond = [f"**{name}: {_a_day(count, days)}**" for name, count, days in figures if count > most * days]
+    return "; ".join([total, *beyond])
+
+
+def _summed(result: Result, *, is_wild: bool) -> tuple[int, float]:
+    """(episodes, days) of its wild or calm months."""
+    months = [month for month in result.months if bool(month.events) == is_wild]
+    return sum(month.episodes for month in months), sum(month.days for month in months)
+
+
+def _a_day(episodes: int, days: float) -> str:
+    return f"{episodes} in {days:.1f} days, {episodes / days:.2f}"
+
+
+def _judged(text: str, *, is_met: bool) -> str:
+    return text if is_met else f"**{text}**"
+
+
+def _ours(part: Sequence[Result]) -> Score:
+    total = Score(OURS)
+    for result in part:
+        if (score := result.scores.get(OURS)) is not None:
+            total.add(score)
+    return total
 
 
 def _spoke(rule: str, part: Result) -> str:
     return f"{part.opened_by[rule]} opened, {part.named[rule]} named"
-
-
-def _spelled(figures: dict[str, float]) -> str:
-    return ", ".join(f"{value:.2f} ({name.rpartition('_')[2]})" for name, value in figures.items())
-
-
-def _episodes_a_day(result: Result) -> float:
-    return result.scores[OURS].episodes / result.days if result.days else 0.0
 
 
 def _section(title: str, results: Sequence[Result]) -> list[str]:
@@ -209,16 +286,17 @@ def _section(title: str, results: Sequence[Result]) -> list[str]:
 
 
 def _line(result: Result) -> Sequence[str]:
-    _, told, p50, _, *rest, _ = cells(result.scores[OURS])
-    return result.name, f"{result.days:.1f}", told, p50, *rest
+    score = result.scores[OURS]
+    known = dict(zip((heading.replace("\n", " ") for heading in HEADINGS), cells(score), strict=True))
+    return (
+        result.name, "chosen on" if result.name in CHOSEN_ON else "held out", f"{result.days:.1f}", known["told"],
+        known["delay p50"], known["start p50"], known["after fixed"], known["alerts a day"], str(score.episodes),
+        known["episodes a day"],
+    )  # fmt: skip
 
 
 def _markdown(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
-
-
-def _those(results: dict[str, Result], names: Iterable[str]) -> list[Result]:
-    return [results[name] for name in names if name in results]
 
 
 def _name(file: Path) -> str:

@@ -15,13 +15,13 @@ from services.alert_worker.backtest.shocks import Power
 from shared.events import Alert
 
 HEADINGS = (
-    "rule", "told", "delay\np50", "delay\np95", "after\nfixed", "alerts\na day", "episodes\na day", "calm\nepisodes",
-    "repeats",
+    "rule", "told", "delay\np50", "delay\np95", "start\np50", "after\nfixed", "alerts\na day", "episodes\na day",
+    "calm\nepisodes", "repeats",
 )  # fmt: skip
 _SEVERITIES = ("notice", "warning", "danger")
 LEGEND = (
     "told: labelled moves (3 % within 10 minutes that stay) that were told, of how many.\n"
-    "delay: from the crossing of 1 %. after fixed: moves that the fixed rule told sooner.\n"
+    "delay: from the crossing of 1 %; start: from the move's start. after fixed: moves told sooner by the fixed rule.\n"
     "a day: a symbol-day; calm: further than 6 h from every labelled move. repeats: further openings a move."
 )
 
@@ -57,6 +57,7 @@ def cells(score: Score) -> list[str]:
         told,
         _seconds(known["delay_s_p50"]),
         _seconds(known["delay_s_p95"]),
+        _seconds(known["since_start_s_p50"]),
         str(known["later_than_fixed"]) if known["events"] else "–",
         *(
             _number(known[name])

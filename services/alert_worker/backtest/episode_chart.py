@@ -10,6 +10,7 @@ from services.alert_worker.charts.request import Tone
 from shared.events import Alert
 
 _BEFORE_US, _AFTER_US = 20 * MINUTE_US, 40 * MINUTE_US
+_MOST_WORDS = 6
 _WORDS = {"open": "told", "escalate": "again", "resolve": "over"}
 
 
@@ -27,7 +28,9 @@ def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event], ar
         if from_us <= bar.ended_us - MINUTE_US < to_us
     ]
     marks = [Mark(event.crossed_us, f"{_signed(event.direction)}1 % crossed") for event in events]
-    marks += [_mark(alert) for alert in alerts if from_us <= (alert.event_at_us or 0) <= to_us][:6]
+    shown = [alert for alert in alerts if from_us <= (alert.event_at_us or 0) <= to_us]
+    place = shown.index(first)
+    marks += [_mark(alert) for alert in shown[max(0, min(place, len(shown) - _MOST_WORDS)) :][:_MOST_WORDS]]
     return draw(
         Chart(
             title=f"{series.symbol} on {series.exchange}: {first.kind}, {first.change_pct} %",

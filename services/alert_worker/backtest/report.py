@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.alert_worker.backtest.labels import Event, label
-from services.alert_worker.backtest.scoring import Score, compare
+from services.alert_worker.backtest.scoring import Month, Score, by_month, compare, told_by_us
 from services.alert_worker.backtest.series import Seen
 from shared.events import Alert
 
@@ -23,6 +23,7 @@ class Result:
     to_us: int = 0
     events: list[tuple[str, Event]] = field(default_factory=list)
     scores: dict[str, Score] = field(default_factory=dict)
+    months: list[Month] = field(default_factory=list)
     opened_by: Counter[str] = field(default_factory=Counter)
     """Our episodes, by the rule that opened them."""
     named: Counter[str] = field(default_factory=Counter)
@@ -34,6 +35,7 @@ class Result:
         self.trades += other.trades
         self.days += other.days
         self.events += other.events
+        self.months += other.months
         for name, score in other.scores.items():
             self.scores.setdefault(name, Score(name)).add(score)
         self.opened_by += other.opened_by
@@ -52,6 +54,7 @@ def result_of(name: str, seen: Seen, alerts: Sequence[Alert]) -> Result:
         result.events += [(symbol, event) for event in events]
         result.symbols += 1
         result.days += series.days
+        result.months += by_month(series, events, told_by_us(own))
         for score in compare(series, events, own):
             result.scores.setdefault(score.rule, Score(score.rule)).add(score)
     return result
@@ -73,6 +76,7 @@ def figures(score: Score) -> dict[str, Any]:
         "recall": _rounded(score.recall, 3),
         "delay_s_p50": _rounded(score.delay_s(0.5), 1),
         "delay_s_p95": _rounded(score.delay_s(0.95), 1),
+        "since_start_s_p50": _rounded(score.delay_since_start_s(0.5), 1),
         "later_than_fixed": score.later_than_fixed,
         "alerts_a_symbol_day": _a_day(score.told, score.days),
         "episodes_a_symbol_day": _a_day(score.episodes, score.days),

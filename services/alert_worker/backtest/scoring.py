@@ -1,7 +1,10 @@
 """How good a rule was on one symbol: which events it told, how long after, and how much else it said."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from statistics import median
 
 from services.alert_worker.backtest.labels import Event
@@ -11,6 +14,7 @@ from services.alert_worker.backtest.series import Series
 from shared.events import Alert
 
 OURS = "tapewatch"
+_DAY_US = 1440 * MINUTE_US
 CALM_AWAY_US = 6 * 60 * MINUTE_US
 """Calm is what lies further than this from every labelled event."""
 
@@ -33,6 +37,8 @@ class Score:
     missed: int = 0
     delays_s: list[float] = field(default_factory=list)
     """From the crossing of one per cent to the first word of that direction; 0 when it came before."""
+    since_start_s: list[float] = field(default_factory=list)
+    """The same from the move's start, which is known in hindsight only."""
     later_than_fixed: int = 0
     """Events that the fixed rule told before this one did."""
     told: int = 0
@@ -47,6 +53,7 @@ class Score:
     def add(self, other: "Score") -> None:
         """Take in another symbol's or history's."""
         self.delays_s += other.delays_s
+        self.since_start_s += other.since_start_s
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -57,16 +64,28 @@ class Score:
 
     def delay_s(self, fraction: float) -> float | None:
         """The delay that this fraction of the told events does not exceed; None without any."""
-        ordered = sorted(self.delays_s)
-        if not ordered:
-            return None
-        return median(ordered) if fraction == 1 / 2 else ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
+        return _not_exceeded(self.delays_s, fraction)
+
+    def delay_since_start_s(self, fraction: float) -> float | None:
+        """The same from the move's start."""
+        return _not_exceeded(self.since_start_s, fraction)
 
 
 _SUMS = (
     "events", "missed", "later_than_fixed", "told", "episodes", "again", "calm_told", "calm_episodes", "days",
     "calm_days",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Ours on one symbol in one calendar month, UTC, or in as much of it as was watched."""
+
+    name: str
+    """``2021-05``"""
+    days: float
+    events: int
+    episodes: int
 
 
 def told_by_us(alerts: Iterable[Alert]) -> list[Told]:
@@ -110,6 +129,7 @@ def score(rule: str, told: Sequence[Told], yardstick: Yardstick) -> Score:
             found.missed += 1
         else:
             found.delays_s.append(max(0, first_us - event.crossed_us) / 1e6)
+            found.since_start_s.append((first_us - event.began_us) / 1e6)
         found.later_than_fixed += fixed_us is not None and (first_us is None or first_us > fixed_us)
         found.again += max(0, sum(one.opens and _is_about(event, one) for one in told) - 1)
     found.told, found.episodes = len(told), sum(one.opens for one in told)
@@ -136,4 +156,30 @@ def _calm_minutes(series: Series, events: Sequence[Event]) -> set[int]:
             (event.began_us - CALM_AWAY_US) // MINUTE_US, (event.ended_us + CALM_AWAY_US) // MINUTE_US + 1
         )
     }
-    return {bar.ended_us // MINUTE_US - 1 for bar in series.bars} - wild
+    return {minute for stretch in series.watched() for minute in stretch} - wild
+
+
+def by_month(series: Series, events: Sequence[Event], told: Iterable[Told]) -> list[Month]:
+    """What was watched, happened and was opened in each month."""
+    days, happened, opened = Counter[str](), Counter[str](), Counter[str]()
+    for stretch in series.watched():
+        days.update(_month(minute * MINUTE_US) for minute in stretch)
+    happened.update(_month(event.crossed_us) for event in events)
+    opened.update(_month(one.at_us) for one in told if one.opens)
+    return [Month(name, minutes / 1440, happened[name], opened[name]) for name, minutes in days.items()]
+
+
+def _month(at_us: int) -> str:
+    return _month_of_day(at_us // _DAY_US)
+
+
+@cache
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m")
+
+
+def _not_exceeded(delays_s: Sequence[float], fraction: float) -> float | None:
+    ordered = sorted(delays_s)
+    if not ordered:
+        return None
+    return median(ordered) if fraction == 1 / 2 else ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]

@@ -1,5 +1,6 @@
 """What was seen of each symbol while a history was played: its minutes, and its price to the second."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -7,6 +8,8 @@ from services.alert_worker.backtest.minutes import MINUTE_US
 from shared.events import Trade
 
 SECOND_US = 1_000_000
+HOLE_MINUTES = 60
+"""Minutes without a trade belong to a thin market; so many in a row were not watched."""
 
 
 class Point(NamedTuple):
@@ -39,8 +42,19 @@ class Series:
 
     @property
     def days(self) -> float:
-        """Days for which there is a price, so that holes do not count as calm."""
-        return len(self.bars) / 1440
+        """Days that were watched, so that holes do not count as calm."""
+        return sum(map(len, self.watched())) / 1440
+
+    def watched(self) -> Sequence[range]:
+        """The stretches of minutes (since the epoch) between whose trades there is no hole."""
+        stretches: list[range] = []
+        for bar in self.bars:
+            minute = bar.ended_us // MINUTE_US - 1
+            if stretches and minute - stretches[-1].stop < HOLE_MINUTES:
+                stretches[-1] = range(stretches[-1].start, minute + 1)
+            else:
+                stretches.append(range(minute, minute + 1))
+        return stretches
 
     def add(self, trade: Trade) -> None:
         """Take in a trade; one that comes after a later second's is left out."""

@@ -77,9 +77,12 @@ def percents(busy: float, middle: float | None = None, thin: float | None = None
     return Percents(**dict(zip(TIERS, (busy, *rest), strict=True)))
 
 
-def multiples(everywhere: float) -> Multiples:
-    """The same for every tier."""
-    return Multiples(**dict.fromkeys(TIERS, everywhere))
+def multiples(
+    busy: float, middle: float | None = None, thin: float | None = None, new: float | None = None
+) -> Multiples:
+    """The same as `percents`."""
+    rest = (busy if value is None else value for value in (middle, thin, new))
+    return Multiples(**dict(zip(TIERS, (busy, *rest), strict=True)))
 
 
 def _filled(model: type[BaseModel], key: str, value: Any) -> Any:

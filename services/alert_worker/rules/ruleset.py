@@ -68,7 +68,7 @@ class Ruleset:
     halt: Halt
     notice: Notice
     version: str
-    """``moves/5`` with the defaults; else ``moves/5+1a2b3c4d``, the same for the same numbers."""
+    """``moves/6`` with the defaults; else ``moves/6+1a2b3c4d``, the same for the same numbers."""
     floor: float
     """No rule fires for a smaller move (a fraction)."""
     quiet_fall: float

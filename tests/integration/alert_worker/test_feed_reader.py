@@ -11,7 +11,7 @@ from shared.wire import HEADERS_OF_EVENT, encode
 ALERTS_AT_ONCE = 40
 ALERT = Alert(
     alert_id="a-1-open", episode_id="a", state="open", kind="move", detectors=["move"], scope="symbol",
-    direction="down", severity="notice", started_at_us=1, decided_at_us=1, rule_version="moves/5",
+    direction="down", severity="notice", started_at_us=1, decided_at_us=1, rule_version="moves/6",
     exchange="upbit", symbol="KRW-BTC",
 )  # fmt: skip
 

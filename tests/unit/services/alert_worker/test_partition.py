@@ -281,8 +281,8 @@ def test_a_rise_after_the_fall_stood_is_told_in_the_same_episode(watch, market) 
     assert fall.episode_id == rise.episode_id
 
 
-@pytest.mark.parametrize(("hours", "is_the_same"), [(2, True), (9, False)])
-def test_a_further_move_within_eight_hours_belongs_to_the_episode_that_was_over(
+@pytest.mark.parametrize(("hours", "is_the_same"), [(2, True), (13, False)])
+def test_a_further_move_within_half_a_day_belongs_to_the_episode_that_was_over(
     watch, make_market, hours, is_the_same
 ) -> None:
     def twice(at: float) -> float:

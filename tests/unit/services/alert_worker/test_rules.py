@@ -12,7 +12,7 @@ from services.alert_worker.rules.drift import Drift
 from services.alert_worker.rules.jump import Jump
 from services.alert_worker.rules.move import Move
 from services.alert_worker.rules.move_abs import MoveAbs
-from services.alert_worker.rules.parameters import percents
+from services.alert_worker.rules.parameters import multiples, percents
 from services.alert_worker.rules.ruleset import DEFAULTS, Storms, ruleset
 from services.alert_worker.rules.tiers import Tiers
 from services.alert_worker.trend import MOST_SIGMAS, SLACK_SIGMAS
@@ -85,6 +85,21 @@ def test_a_busy_symbol_moves_abnormally_from_two_percent(fraction) -> None:
     assert MoveAbs().judge(Sight("USDT", moved(fraction * 0.98), sight.baseline)) is None
 
 
+def test_what_the_fixed_rule_would_tell_is_told_in_every_market_that_is_known() -> None:
+    for dollars in (100_000, 6_000, 6):
+        known = learnt(0.001, turnover=dollars)
+        assert MoveAbs().judge(Sight("USDT", moved(-0.0201), known)) is not None
+        assert MoveAbs().judge(Sight("USDT", moved(-0.0199), known)) is None
+    assert MoveAbs().judge(Sight("USDT", moved(-0.0201), Baseline())) is None
+
+
+def test_the_step_between_two_orders_is_no_move_of_a_thin_market() -> None:
+    coarse, busy = learnt(0.01, turnover=600.0), learnt(0.01, turnover=100_000.0)
+    assert MoveAbs().judge(Sight("USDT", moved(0.029), coarse)) is None
+    assert MoveAbs().judge(Sight("USDT", moved(0.031), coarse)) is not None
+    assert MoveAbs().judge(Sight("USDT", moved(0.021), busy)) is not None
+
+
 def test_the_tier_follows_the_money() -> None:
     for tier, dollars in (("busy", 60_000), ("middle", 6_000), ("thin", 600)):
         assert Tiers().of(learnt(0.001, turnover=dollars), "USDT") == tier
@@ -99,7 +114,7 @@ def test_what_nobody_knows_yet_is_a_tier_of_its_own() -> None:
 
 
 def test_each_tier_has_its_own_numbers() -> None:
-    rule = MoveAbs(percent=percents(5, 6, 7, 8))
+    rule = MoveAbs(percent=percents(5, 6, 7, 8), sigmas=multiples(1))
     for dollars, least in ((60_000, 0.05), (6_000, 0.06), (600, 0.07)):
         known = learnt(0.001, turnover=dollars)
         assert rule.judge(Sight("USDT", moved(least + 0.001), known)) is not None
@@ -107,7 +122,7 @@ def test_each_tier_has_its_own_numbers() -> None:
 
 
 def test_the_version_says_whether_the_numbers_are_others_than_the_products() -> None:
-    strict, off = MoveAbs(percent=percents(1, 3, 8, 3)), MoveAbs(enabled=False)
+    strict, off = MoveAbs(percent=percents(1, 2, 2, 3)), MoveAbs(enabled=False)
     versions = [
         ruleset((Move(), strict)).version,
         ruleset((Move(), off)).version,
@@ -117,7 +132,7 @@ def test_the_version_says_whether_the_numbers_are_others_than_the_products() -> 
     assert ruleset().version == DEFAULTS.version == RULE_VERSION
     assert len({*versions, RULE_VERSION}) == 5
     assert all(version.startswith(f"{RULE_VERSION}+") for version in versions)
-    assert ruleset((Move(), MoveAbs(percent=percents(1.0, 3.0, 8.0, 3.0)))).version == versions[0]
+    assert ruleset((Move(), MoveAbs(percent=percents(1.0, 2.0, 2.0, 3.0)))).version == versions[0]
 
 
 def test_a_rule_that_is_off_is_not_asked() -> None:

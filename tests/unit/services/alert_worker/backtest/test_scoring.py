@@ -5,7 +5,7 @@ import pytest
 from services.alert_worker.backtest.labels import Event
 from services.alert_worker.backtest.minutes import MINUTE_US
 from services.alert_worker.backtest.report import figures
-from services.alert_worker.backtest.scoring import Score, Told, Yardstick, score, told_by_us
+from services.alert_worker.backtest.scoring import Month, Score, Told, Yardstick, by_month, score, told_by_us
 
 HOUR_US = 60 * MINUTE_US
 FALL = Event(
@@ -32,6 +32,7 @@ def test_an_event_is_told_by_the_first_word_of_its_direction() -> None:
     found = score("ours", told, yardstick())
     assert (found.events, found.missed, found.again) == (2, 0, 0)
     assert found.delays_s == [30.0, 0.0]
+    assert found.since_start_s == [90.0, pytest.approx(60.0)]
     assert (found.told, found.episodes) == (5, 4)
     assert found.delay_s(0.5) == 15.0
 
@@ -59,8 +60,20 @@ def test_sums_over_histories() -> None:
         total.add(score("ours", [Told(FALL.crossed_us, -1)], yardstick()))
     assert (total.events, total.missed, total.days) == (4, 2, 4.0)
     assert total.delay_s(0.95) == 0.0
+    assert total.delay_since_start_s(0.5) == 60.0
     assert Score("nothing").delay_s(0.5) is None
     assert Score("nothing").recall is None
+
+
+def test_months_hold_what_was_watched_and_a_hole_is_not(series_through) -> None:
+    series = series_through([100.0] * 90)
+    thin = [bar for number, bar in enumerate(series.bars) if number % 20 == 0]
+    hole = [bar for number, bar in enumerate(series.bars) if not 10 <= number < 75]
+    told = [Told(series.bars[3].ended_us, -1), Told(series.bars[4].ended_us, -1, opens=False)]
+    for bars, minutes in ((series.bars, 90), (thin, 81), (hole, 25)):
+        series.bars = bars
+        assert series.days == minutes / 1440
+        assert by_month(series, [], told) == [Month("2023-03", minutes / 1440, 0, 1)]
 
 
 @pytest.mark.parametrize(("state", "quality", "count"), [("open", "ok", 1), ("resolve", "ok", 0), ("open", "stale", 0)])
