@@ -128,6 +128,25 @@ def kafka_frozen(stack: Stack, containers: "Containers | None") -> Callable[[], 
     return partial(_stopped, stack.kafka)
 
 
+@pytest.fixture
+def kafka_listed(kafka: KafkaSettings) -> Callable[[], Awaitable[None]]:
+    """Wait until Kafka names its broker again: one that stood still was taken for dead, and a client learns of none."""
+    from aiokafka.client import AIOKafkaClient
+
+    async def until_listed() -> None:
+        brokers = 0
+        while not brokers:
+            client = AIOKafkaClient(bootstrap_servers=kafka.bootstrap_servers)
+            try:
+                await client.bootstrap()
+                brokers = len(client.cluster.brokers())
+            finally:
+                await client.close()
+            await asyncio.sleep(0.1)
+
+    return until_listed
+
+
 @pytest.fixture(scope="session")
 def kafka(stack: Stack) -> KafkaSettings:
     """Settings that lead to the Kafka of this run, topics as other tests left them."""

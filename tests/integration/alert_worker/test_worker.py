@@ -272,7 +272,7 @@ async def test_a_topic_with_other_partitions_is_refused_at_the_start(worker, fre
 @pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_a_kafka_that_is_silent_for_as_long_as_a_restart_takes_ends_nobody(
-    worker, publish, crash, slack, eventually, kafka_frozen
+    worker, publish, crash, slack, eventually, kafka_frozen, kafka_listed
 ) -> None:
     worker.environment["TAPEWATCH_LIVENESS__WITHIN_S"] = "10"
     await worker.start()
@@ -281,4 +281,5 @@ async def test_a_kafka_that_is_silent_for_as_long_as_a_restart_takes_ends_nobody
     with kafka_frozen():
         await asyncio.sleep(18)
         assert worker.process.returncode is None
+    await kafka_listed()
     assert await worker.stop() == 0

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -342,14 +342,16 @@ async def test_missing_topics_are_told_with_the_remedy(tape: Any, cache: Any, st
 @pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_a_kafka_that_is_silent_for_as_long_as_a_restart_takes_ends_nobody(
-    tape: Any, cache: Any, start_consumer: Start, kafka_frozen: Callable[[], AbstractContextManager[None]]
-) -> None:
+    tape: Any, cache: Any, start_consumer: Start, kafka_frozen: Callable[[], AbstractContextManager[None]],
+    kafka_listed: Callable[[], Awaitable[None]],
+) -> None:  # fmt: skip
     process = start_consumer(LIVENESS__WITHIN_S="10")
     await tape.trades(60)
     await cache.until_holding(tape.published)
     with kafka_frozen():
         await asyncio.sleep(18)
         assert process.running
+    await kafka_listed()
     await tape.trades(60)
     await cache.until_holding(tape.published)
     assert process.running
