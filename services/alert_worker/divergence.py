@@ -25,6 +25,7 @@ from services.alert_worker.baseline import Baseline
 from services.alert_worker.gap_past import Close, GapPast
 from services.alert_worker.gap_window import Both, GapWindow
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.newest_prices import NewestPrices, Second
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import divergence_episode_id
 from services.alert_worker.rules.base import TIE, Measure, Reading
@@ -100,7 +101,7 @@ class Going(msgspec.Struct, array_like=True):
 class Pair:
     """One coin."""
 
-    __slots__ = ("baseline", "going", "history", "is_same", "legs", "past", "suspicion")
+    __slots__ = ("baseline", "going", "history", "is_same", "legs", "newest", "past", "suspicion")
 
     def __init__(self, *legs: Sample) -> None:
         self.legs = {_side_of(leg): leg for leg in legs}
@@ -109,6 +110,7 @@ class Pair:
         self.history = GapWindow()
         self.baseline = Baseline()
         self.past = GapPast()
+        self.newest = NewestPrices()
         self.suspicion: tuple[int, int] | None = None
         """(direction of the gap, tick since) of a change that is not confirmed yet."""
         self.going: Going | None = None
@@ -130,15 +132,17 @@ class Pair:
     def packed(self) -> list[Any]:
         """Everything, as plain values."""
         past = self.past.packed()
-        return [self.legs, self.is_same, list(self.history), self.baseline.packed(), self.suspicion, self.going, past]
+        windows = [list(self.history), list(self.newest)]
+        return [self.legs, self.is_same, windows, self.baseline.packed(), self.suspicion, self.going, past]
 
     @classmethod
     def unpacked(cls, packed: list[Any]) -> "Pair":
         """The inverse of `packed`."""
         pair = cls()
-        legs, pair.is_same, history, baseline, suspicion, going, past = packed
+        legs, pair.is_same, (history, newest), baseline, suspicion, going, past = packed
         pair.legs = {int(side): Sample(*leg) for side, leg in legs.items()}
         pair.history = GapWindow(msgspec.convert(history, list[Both]))
+        pair.newest = NewestPrices(Second(*one) for one in newest)
         pair.baseline, pair.past = Baseline.unpacked(baseline), GapPast.unpacked(past)
         pair.suspicion = None if suspicion is None else tuple(suspicion)
         pair.going = None if going is None else msgspec.convert(going, Going)
@@ -284,6 +288,18 @@ class Divergences:
         known = self._alone.get(sample.base) if pair is None else pair.legs.get(_side_of(sample))
         if known is None or known.tick < sample.tick:
             self._take(sample)
+
+    def note(self, sample: Sample, decided_tick: int) -> None:
+        """Take in a market's price at the end of a second; see `NewestPrices.add`."""
+        if (pair := self._pairs.get(sample.base)) is not None:
+            second = Second(sample.tick, _side_of(sample), sample.price, sample.scale, sample.traded_at_us)
+            pair.newest.add(second, decided_tick)
+
+    def newest_at(self, base: str, place: Place, tick: int) -> Second | None:
+        """By which price one of the coin's markets went at the end of the last second before a tick."""
+        pair = self._pairs.get(base)
+        sides = [] if pair is None else [side for side, leg in pair.legs.items() if leg.place == place]
+        return None if pair is None or not sides else pair.newest.at(sides[0], tick)
 
     def other_at(self, base: str, place: Place, tick: int) -> tuple[str, str, int, int] | None:
         """The coin's other market (exchange, symbol) and by which price (digits, scale) it went just before a tick."""

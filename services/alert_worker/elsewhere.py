@@ -9,22 +9,17 @@ What it was before is remembered while an episode lasts: windows grow longer tha
 """
 
 import math
-from collections import deque
 from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from services.alert_worker.divergence import FRESH_US, LEGS, NAME, Divergences, Place, Sample
+from services.alert_worker.divergence import FRESH_US, LEGS, NAME, Divergences, Place
 from services.alert_worker.grid import GRID_US
 from shared.events import Alert
 
-MOST_PRICES = 120
-"""Of one market, seconds in which it traded and that are not merged yet; of more the oldest are forgotten."""
-
 MOST_EPISODES = 5_000
-_ANOTHER_TIME_TICKS = 36_000
 
 
 class Before(msgspec.Struct, array_like=True, frozen=True):
@@ -38,23 +33,10 @@ class Before(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Elsewhere:
-    """Every market that is compared with another exchange."""
+    """Every episode that is going on."""
 
     def __init__(self) -> None:
-        self._prices: dict[Place, deque[Sample]] = {}
-        """Oldest first: the newest that is merged, and those after it."""
         self._before: dict[str, Before] = {}
-
-    def note(self, sample: Sample, merged_tick: int) -> None:
-        """Take in the price of a market at the end of a second; what is told next is later than `merged_tick`."""
-        prices = self._prices.setdefault(sample.place, deque(maxlen=MOST_PRICES))
-        if prices and sample.tick <= prices[-1].tick:
-            if prices[-1].tick - sample.tick <= _ANOTHER_TIME_TICKS:
-                return  # told again after a restart
-            prices.clear()
-        prices.append(sample)
-        while len(prices) > 1 and prices[1].tick <= merged_tick:
-            prices.popleft()
 
     def complete(self, alert: Alert, tick: int, divergences: Divergences, behind: Collection[Place]) -> Alert:
         """The alert of a tick, with the change of the gap between both exchanges over its own window."""
@@ -67,7 +49,7 @@ class Elsewhere:
             self._before.pop(alert.episode_id, None)
         if before is None or (before.exchange, before.symbol) in behind:
             return alert
-        now = self._now((before.exchange, before.symbol), tick)
+        now = divergences.newest_at(alert.base or "", (before.exchange, before.symbol), tick)
         if now is None or now.traded_at_us < max(since_us, tick * GRID_US - FRESH_US):
             return alert
         here = math.log(float(alert.price_now) / float(alert.price_before))
@@ -75,17 +57,13 @@ class Elsewhere:
         gap = here - there if LEGS[alert.exchange or "", alert.quote or ""] == 0 else there - here
         return msgspec.structs.replace(alert, divergence_pct=f"{100 * gap:.2f}")
 
-    def packed(self) -> list[Any]:
+    def packed(self) -> dict[str, Any]:
         """Everything, as plain values."""
-        prices = [sample for of in self._prices.values() for sample in of]
-        return [prices, {name: msgspec.to_builtins(before) for name, before in self._before.items()}]
+        return {name: msgspec.to_builtins(before) for name, before in self._before.items()}
 
-    def unpack(self, packed: list[Any]) -> None:
+    def unpack(self, packed: dict[str, Any]) -> None:
         """The inverse of `packed`."""
-        prices, before = packed
-        for sample in prices:
-            self.note(Sample(*sample), 0)
-        self._before = msgspec.convert(before, dict[str, Before])
+        self._before = msgspec.convert(packed, dict[str, Before])
 
     def _before_of(self, alert: Alert, place: Place, tick: int, divergences: Divergences) -> Before | None:
         known = self._before.get(alert.episode_id)
@@ -99,6 +77,3 @@ class Elsewhere:
         if len(self._before) > MOST_EPISODES:
             del self._before[next(iter(self._before))]
         return before
-
-    def _now(self, place: Place, tick: int) -> Sample | None:
-        return next((one for one in reversed(self._prices.get(place, ())) if one.tick <= tick), None)

@@ -80,6 +80,9 @@ class Watch:
             waits = self._pending or self._samples or self._reports
             if decided or waits or part.samples or part.reports:
                 told += self.merge(decided)
+        if part.prices:  # nothing waits that could ask for older ones
+            self._merged = self.frontier() or 0
+            self._fetch_prices(part)
         return told
 
     def hear(self, candle: Candle, offset: int, partition: int = 0) -> None:
@@ -177,12 +180,15 @@ class Watch:
             self._keep(sample)
         for report in partition.reports:
             self._keep_report(number, report)
-        for sample in partition.prices:
-            self._elsewhere.note(sample, self._merged)
         partition.samples.clear()
-        partition.prices.clear()
         partition.reports.clear()
+        self._fetch_prices(partition)
         self._fetch_closes(partition)
+
+    def _fetch_prices(self, partition: Partition) -> None:
+        for sample in partition.prices:
+            self._divergences.note(sample, self._merged)
+        partition.prices.clear()
 
     def _fetch_closes(self, partition: Partition) -> None:
         for close in partition.closes:

@@ -26,9 +26,9 @@ def after():
                 divergences.hear(Close(0, exchange, "BTC", quote, minute, price * (1 + minute % 2 / 1_000)))
         for tick in range(BEGINS, BEGINS + WAIT_TICKS + 300, 100):
             divergences.look(tick, [sample(tick)])
-        legs, _, history, baseline, *_ = divergences.packed()["BTC"]
+        legs, _, windows, baseline, *_ = divergences.packed()["BTC"]
         assert [leg.tick for leg in legs.values()] == [tick]
-        assert history == []
+        assert windows == [[], []]
         return baseline
 
     return run
