@@ -17,7 +17,7 @@ the gap is back for half a minute, when it went no further for half an hour, or 
 import math
 from collections.abc import Collection, Iterable
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -56,7 +56,7 @@ Place = tuple[str, str]
 """Exchange and symbol."""
 
 
-class Sample(NamedTuple):
+class Sample(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The price by which a market went at a boundary, and when it last traded."""
 
     tick: int

@@ -307,4 +307,4 @@ def report_of(exchange: Exchange, tick: int) -> Report:
             active += 1
         elif silent_us >= limit_us:
             silences.append(Silence(sample_of(detector, tick), limit_us))
-    return Report(tick, name, busy, active, tuple(sorted(silences)))
+    return Report(tick, name, busy, active, tuple(sorted(silences, key=lambda one: one.market.place)))

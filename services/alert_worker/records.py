@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+import msgspec
+
 from services.alert_worker.episodes import Episode
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
@@ -11,8 +13,7 @@ from services.alert_worker.volume import NAME as VOLUME
 from shared.events import Alert, AlertState
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(msgspec.Struct, frozen=True, gc=False):
     """What is traded where."""
 
     exchange: str
