@@ -230,7 +230,8 @@ class Pair:
     def _end(self, going: Going, tick: int) -> Alert:
         now = _both(tick, self.legs[0], self.legs[1])
         stood_since = now.tick if going.back_since is None else going.back_since
-        self.going, self.history = None, GapWindow([msgspec.structs.replace(now, tick=stood_since)])
+        stood = [one for one in self.history if one.tick >= stood_since]
+        self.going, self.history = None, GapWindow(stood or [now])
         return self._record(going, "resolve", now)
 
     def _record(self, going: Going, state: AlertState, now: Both) -> Alert:

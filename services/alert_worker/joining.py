@@ -102,6 +102,8 @@ class Joining:
             shown, alert_id=f"{lead.episode_id}-with-{alert.alert_id}", episode_id=lead.episode_id, state="escalate",
             detectors=list(dict.fromkeys([*lead.detectors, *shown.detectors])), severity=story.severity,
             event_at_us=alert.event_at_us, received_at_us=alert.received_at_us, members=story.members,
+            # What the other exchange did until the leading alert is not what it did until this one.
+            divergence_pct=alert.divergence_pct if shown is alert else None,
         )  # fmt: skip
         return [joined, told]
 

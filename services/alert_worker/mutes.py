@@ -1,7 +1,7 @@
 """What nobody wants to hear of until a time: wishes of ``tape.control.v1`` (the command line) and of the rules file.
 
 A target is a market's code (``KRW-BTC``), one of a single exchange (``upbit:KRW-BTC``), a coin (``coin:BTC``), or a
-rule (``rule:move``; ``rule:storm`` is what is told of many at once). Of the command line's wishes about a target the
+rule (``rule:move``; ``rule:storm`` is the word about the whole market). Of the command line's wishes about a target the
 newest counts; the rules file's hold beside them. Pure.
 """
 

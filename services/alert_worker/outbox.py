@@ -168,8 +168,8 @@ class _Episode:
     def rests(self, now_us: int) -> bool:
         """Whether people heard the same of it too short a while ago."""
         shows = self.shows
-        if shows is None or self.group is not None or self.now.state != "escalate":
-            return False
+        if shows is None or shows.state == "resolve" or self.group is not None or self.now.state != "escalate":
+            return False  # after what was told as over, whatever comes is news
         is_recent = 0 <= now_us - self.told_at_us < COOLDOWN_US
         return is_recent and not any(_is_news(alert, shows) for _, alert in self.untold)
 
@@ -417,7 +417,7 @@ class Outbox:
             episodes=tuple(group.members),
             lead=lead,
             parent=group.parent,
-            may_repeat=group.is_in_doubt,
+            may_repeat=group.is_in_doubt or any(e.is_in_doubt for e in fresh),
             is_whole=len(known) == len(episodes),
             own=tuple(_action(e) for e in fresh if e.parent is not None),
         )

@@ -35,11 +35,13 @@ class StoreHerald:
             await reader.start(await reader.log_starts(partitions))
             await self._until_known(stop)
             while not stop.is_set():
-                for records in (await reader.batch(_READ_MS, _MOST_RECORDS)).values():
+                batch = await reader.batch(_READ_MS, _MOST_RECORDS)
+                for records in batch.values():
                     for record in records:
                         if (event := read_event(FeedEvent, record)) is not None:
                             self._tell(self._stories.hear(event))
-                self._tell(self._stories.due(self._now()))
+                if not batch:  # while much is read, what belongs together may come in two batches
+                    self._tell(self._stories.due(self._now()))
         finally:
             await reader.close()
 

@@ -54,6 +54,8 @@ class StoreStories:
             return done  # who was killed between telling and noting it tells again
         if kind == "caught_up":
             del self._open[reader, topic]
+            if any(of == reader for of, _ in self._open):
+                return done  # others of its topics may still lose records
         begun = story.mark if story is not None and kind == "caught_up" else None
         news = self._waiting.get((kind, reader))
         if news is None:

@@ -69,7 +69,7 @@ async def main(settings: Settings, stop: asyncio.Event, liveness: Liveness) -> N
         beside = watchdog.delivery.start(tasks)
         if own.heartbeat_url is not None:
             url, name = own.heartbeat_url.get_secret_value(), host_name(settings)
-            beside.append(tasks.create_task(deadman.send_heartbeats(url, name, own.heartbeat_every_s)))
+            beside.append(tasks.create_task(deadman.send_heartbeats(url, name, own.heartbeat_every_s, watchdog.looked)))
         await watchdog.watch(stop, liveness.moved)
         for task in beside:
             task.cancel()
@@ -106,23 +106,24 @@ class Watchdog:
         kept = store.load()
         self._memory = kept.memory
         self.delivery = Delivery(ways, kept.outboxes, self._wording.given_up, self._save)
+        self.looked = asyncio.Event()
+        """Set by each look that went well."""
 
     async def watch(self, stop: asyncio.Event, moved: Callable[[str], None]) -> None:
         """Look once a second until `stop`. Raises Unreachable when nothing can be seen."""
         looks = 0
         while not stop.is_set():
             sight = await self._host.look(list(self._memory.parts))
-            memory, changes = observe(self._memory, sight, self._now())
             says = f"{sum(seen.phase == 'up' for seen in sight.parts)} of {len(sight.parts)} parts up"
-            messages = []
-            for change in changes:
-                messages.append(await self._message(change))
-                moved(says)
+            moved(says)
+            memory, changes = observe(self._memory, sight, self._now())
+            messages = await asyncio.gather(*(self._message(change) for change in changes))
             self._memory = memory
             self.delivery.add(messages)
             if changes or looks % round(SAVE_EVERY_S / LOOK_EVERY_S) == 0:
                 self._save()
             moved(says)
+            self.looked.set()
             looks += 1
             await unless_stopped(LOOK_EVERY_S, stop)
         self._save()

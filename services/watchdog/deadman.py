@@ -9,10 +9,15 @@ _ANSWER_WITHIN_S = 10.0
 log = structlog.get_logger(__name__)
 
 
-async def send_heartbeats(url: str, host: str, every_s: float) -> None:
-    """Call the address again and again; that it does not answer is for the other side to tell."""
+async def send_heartbeats(url: str, host: str, every_s: float, looked: asyncio.Event) -> None:
+    """Call the address again and again; that it does not answer is for the other side to tell.
+
+    Only who has `looked` since the last call is alive: one that ends before each look has nothing to say.
+    """
     timeout = aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S)
     while True:
+        await looked.wait()
+        looked.clear()
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as http,

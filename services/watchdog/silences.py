@@ -50,7 +50,7 @@ def hear(hosts: Hosts, name: str, now_us: int) -> Hosts:
 
 def look(hosts: Hosts, within_us: int, now_us: int) -> tuple[Hosts, list[Change]]:
     """Take in the time that has passed. Returns the memory after it, and who fell silent or is heard again."""
-    if now_us - hosts.looked_at_us > AWAY_US:
+    if not 0 <= now_us - hosts.looked_at_us <= AWAY_US:  # also after a clock that was set back
         hosts = replace(hosts, listening_since_us=now_us)
     known, changes = dict(hosts.known), []
     for name, host in hosts.known.items():

@@ -53,12 +53,15 @@ class Store(Generic[K]):
             return self._kept()
 
     def save(self, kept: K) -> None:
-        """Replace what was saved."""
+        """Replace what was saved. A disk that takes nothing is logged: it is what people have to be told of first."""
         if self._file is None:
             return
         fresh = self._file.with_suffix(".new")
-        with fresh.open("wb") as out:
-            out.write(msgspec.json.encode(kept))
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.rename(self._file)
+        try:
+            with fresh.open("wb") as out:
+                out.write(msgspec.json.encode(kept))
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.rename(self._file)
+        except OSError as error:
+            log.warning("what is known cannot be saved, a restart may tell it again", reason=str(error))

@@ -117,10 +117,14 @@ def _other_exchange(alert: Alert, wording: Wording) -> str:
     if other is None or alert.change_pct is None or alert.divergence_pct is None:
         return ""
     # The divergence is of the logarithm of Upbit over Binance: in per cent, large moves would not add up.
-    gap = (Decimal(alert.divergence_pct) / 100).exp()
+    gap = _ratio_of(alert.divergence_pct)
     here = 1 + Decimal(alert.change_pct) / 100
     change = 100 * ((here / gap if alert.exchange == "upbit" else here * gap) - 1)
     return wording.other_exchange.format(exchange=wording.exchanges[other], change=signed(f"{change:.2f}"))
+
+
+def _ratio_of(divergence_pct: str) -> Decimal:
+    return (Decimal(divergence_pct) / 100).exp()
 
 
 def _pairs(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]]:
@@ -174,7 +178,8 @@ def _gap(alert: Alert, wording: Wording, facts: Facts) -> list[tuple[str, str]]:
     change = []
     if alert.divergence_pct is not None:
         within = duration(alert.window_s or 0, wording)
-        change = [wording.gap_change.format(change=signed(alert.divergence_pct), window=within)]
+        points = f"{100 * (_ratio_of(alert.divergence_pct) - 1):.2f}"
+        change = [wording.gap_change.format(change=signed(points), window=within)]
     return [(wording.gap, ", ".join(level + change))] if level or change else []
 
 

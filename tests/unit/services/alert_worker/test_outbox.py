@@ -163,6 +163,16 @@ def test_what_gets_more_severe_waits_for_no_cooldown(make_alert) -> None:
     assert outbox.next_action(NOW) is not None
 
 
+def test_a_further_leg_after_the_end_was_told_waits_for_no_cooldown(told_late, make_alert) -> None:
+    """Until it is told, people believe that it is over."""
+    told_late.add(1, goes_on(make_alert, state="resolve"))
+    end = told_late.next_action(NOW + 5 * MINUTE_US)
+    assert end is not None
+    told_late.settle(end, PLACE, NOW + 5 * MINUTE_US)
+    told_late.add(2, goes_on(make_alert, "3"))
+    assert told_late.next_action(NOW + 6 * MINUTE_US) is not None
+
+
 def test_what_was_refused_or_told_by_a_process_before_begins_no_cooldown(make_alert) -> None:
     outbox = Outbox()
     outbox.add(0, make_alert("open"))

@@ -56,6 +56,16 @@ def test_an_episode_is_told_once_and_once_at_its_end() -> None:
     assert end.begun == begin.mark
 
 
+def test_the_end_is_told_when_the_last_topic_has_caught_up() -> None:
+    events = [
+        *(of_retention("degraded", topic) for topic in ("tape.orderbooks.v1", "tape.trades.v1")),
+        of_retention("resumed", "tape.orderbooks.v1", LATER_US * 2),
+        of_retention("resumed", "tape.trades.v1", LATER_US * 3),
+    ]
+    begin, end = heard(*events, until_us=LATER_US * 4)
+    assert (begin.kind, end.kind, end.at_us) == ("near_retention", "caught_up", LATER_US * 3)
+
+
 def test_what_a_consumer_says_at_once_of_many_is_one_message() -> None:
     (news,) = heard(*(of_gap(partition, AT_US + partition) for partition in range(8)))
 

@@ -53,6 +53,15 @@ def test_who_did_not_listen_does_not_take_that_for_silence() -> None:
     assert receiver.told == []
 
 
+def test_a_clock_that_is_set_back_hides_no_silence() -> None:
+    receiver = Receiver()
+    receiver.listens(100, to="vm1")
+    receiver.second -= 900
+    receiver.listens(100, to="vm1")
+    receiver.listens(300)
+    assert receiver.kinds() == [("vm1", "silent")]
+
+
 def test_a_receiver_that_is_started_again_still_tells_of_a_host_that_fell_silent_before_and_of_each_once() -> None:
     receiver = Receiver()
     receiver.listens(100, to="vm1")
