@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
 
 import structlog
 
@@ -47,6 +48,7 @@ class Feed:
         self._is_up = False
         self._heard: dict[str, MarketEvent] = {}
         self._stalled_until_us: dict[str, int] = {}
+        self._unreadable_before = 0
         self.symbols = work.symbols
         self.carries_trades = work.carries_trades
         self.last_ending = ""
@@ -63,23 +65,28 @@ class Feed:
         return (self._session.confirmed_at_us if self._session is not None else None) or 0
 
     @property
-    def heard(self) -> dict[str, Trade]:
-        """The last trade of each symbol, in the order in which they came, where there was one."""
-        return {symbol: event for symbol, event in self._heard.items() if isinstance(event, Trade)}
+    def heard(self) -> Mapping[str, Trade]:
+        """The last trade of each symbol that was published, where there was one. Empty without a stream of trades."""
+        return cast("dict[str, Trade]", self._heard)  # trades share their connection with nothing else
 
     def signs(self) -> dict[str, int]:
         """By symbol, what changes whenever it is heard. A frame that cannot be read may be of any: it is no silence."""
-        unreadable, heard = self._session.unreadable if self._session is not None else 0, self._heard
+        unreadable, heard = self._unreadable_before, self._heard
+        if self._session is not None:
+            unreadable += self._session.unreadable
         return {s: heard[s].received_at_us + unreadable if s in heard else unreadable for s in self.symbols}
 
     def stall(self, symbols: Sequence[str]) -> None:
-        """These are traded and do not come: tell, write down what may be missing, have the connection replaced.
+        """These are traded and do not come on a line that is up: tell, write down what may be missing, replace it.
 
         The gap is told ahead, for as long as the replacement may take, so that a crash leaves nothing untold.
         """
         means, until_us = self._means, self._means.now_us() + _STALLS_AHEAD_US
         means.announce(self._work, "stalled", STALLED, list(symbols))
-        self._tell_gaps({symbol: self._complete_until_us(symbol) for symbol in symbols}, until_us)
+        # What was told of an earlier stall ends somewhere: from there on it is not told by anybody else.
+        told_us = self._stalled_until_us
+        since_us = {symbol: self._complete_until_us(symbol) for symbol in symbols}
+        self._tell_gaps({symbol: min(us, told_us.get(symbol, us)) for symbol, us in since_us.items()}, until_us)
         self._stalled_until_us |= dict.fromkeys(symbols, until_us)
         if self._session is not None:
             self._session.leave.set()
@@ -138,7 +145,8 @@ class Feed:
         data came on that of them on which it came longest.
         """
         data_for_s = 0.0
-        session = self._session = Session(self._work, self._means, self._go_live, self._heard)
+        session = Session(self._work, self._means, self._go_live, self._heard)
+        self._stand(session)
         running = asyncio.create_task(session.run())
         try:
             while True:
@@ -149,10 +157,17 @@ class Feed:
                     return self._ended(session, running), max(data_for_s, session.data_for_s)
                 data_for_s = max(data_for_s, session.data_for_s)
                 session, running = await self._replaced(session, running)
-                self._session = session
+                self._stand(session)
+                if self._stop.is_set():  # who hung up meanwhile knew the first one only
+                    await session.close()
         finally:
             running.cancel()
             await asyncio.wait({running})
+
+    def _stand(self, session: Session) -> None:
+        if self._session is not None and self._session is not session:
+            self._unreadable_before += self._session.unreadable
+        self._session = session
 
     async def _replaced(self, old: Session, old_running: "asyncio.Task[None]") -> tuple[Session, "asyncio.Task[None]"]:
         """Open a second connection, and hang up the first once the second is confirmed; else keep the first."""
@@ -162,7 +177,7 @@ class Feed:
         def note(_: Session) -> None:
             # Asked at this moment: told to stop, we may hang up the first before anybody looks again.
             nonlocal overlapped
-            overlapped = not old_running.done()
+            overlapped = old.confirmed_at_us is not None and not old_running.done()
             confirmed.set()
 
         fresh = Session(self._work, self._means, note, self._heard)

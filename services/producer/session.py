@@ -78,7 +78,7 @@ class Session:
 
     Events that come before `go_live` are kept in `early`, because a gap that ends with this connection must be
     published before them. `leave` is set when another connection should replace this one in good time. In `heard` it
-    keeps the last trade of each symbol.
+    keeps the last trade of each symbol that it published: one that is given up before it goes live leaves no trace.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class Session:
         heard: dict[str, MarketEvent] | None = None,
     ) -> None:
         self.work = work
-        self._heard = heard if heard is not None and work.carries_trades else None
+        self._heard_by_all = heard if heard is not None and work.carries_trades else None
+        self._heard: dict[str, MarketEvent] | None = None if self._heard_by_all is None else {}
         self.early: list[MarketEvent] = []
         self.confirmed_at_us: int | None = None
         self.last: MarketEvent | None = None
@@ -146,6 +147,9 @@ class Session:
         publish = self._means.publisher.publish
         publish(self.early)
         self.early = []
+        if self._heard_by_all is not None and self._heard is not None:
+            self._heard_by_all.update(self._heard)
+            self._heard = self._heard_by_all
         self._deliver = publish
 
     async def _receive(self, socket: ClientConnection) -> None:

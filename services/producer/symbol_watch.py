@@ -4,12 +4,14 @@ What trades on and is not heard is told as stalled and as a gap, and its connect
 """
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
 
 import structlog
 
 from services.producer.catalogue import CATALOGUES
 from services.producer.feed import Feed
+from services.producer.list_watch import pause_s
 from services.producer.rest import ListUnavailable, Rest
 from services.producer.stalls import Stalls
 from shared.metrics import SILENT_SYMBOLS
@@ -19,38 +21,60 @@ ASK_EVERY_S = 60.0
 SETTLE_S = 3.0
 """What was on its way to us when the exchange answered has come by then: Upbit tells trades up to two seconds late."""
 _LOOK_EVERY_S = 1.0
+_NAMED = 20
+"""A whole exchange may be silent at once: hundreds of names say no more than these."""
 log = structlog.get_logger(__name__)
 
 
 async def watch_symbols(rest: Rest, feeds: Sequence[Feed], shards: int) -> None:
     """Go on until cancelled. `shards`: how many processes share what the exchange grants."""
-    clock, stalls, ask_at_s = asyncio.get_running_loop().time, Stalls(), 0.0
+    clock, stalls, ask_at_s, refusals = asyncio.get_running_loop().time, Stalls(), 0.0, 0
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)
         lines = [feed for feed in feeds if feed.carries_trades and feed.is_up]
         for feed in lines:
             feed.end_stalls()
-        suspects = stalls.look({symbol: data for feed in lines for symbol, data in feed.signs().items()})
+        suspects = stalls.look(_signs(lines))
         if suspects and clock() >= ask_at_s and not rest.quiet_s:
-            ask_at_s = clock() + ASK_EVERY_S * shards
-            await _ask(rest, stalls, lines, suspects)
+            asked_at_s = clock()
+            refusals = 0 if await ask(rest, stalls, lines, suspects) else refusals + 1
+            ask_at_s = asked_at_s + pause_s(ASK_EVERY_S * shards, refusals, random.random())
 
 
-async def _ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Sequence[str]) -> None:
+async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Sequence[str]) -> bool:
+    """Ask of the suspects, and tell the lines of what is stalled; False without an answer.
+
+    A line that has a stalled symbol is replaced, which ends what is known of its others. So they are judged by the
+    same answer, where nothing was heard of them since it was asked for: what lags comes still.
+    """
+    before = _signs(lines)
     try:
         theirs = await rest.last_trades()
     except ListUnavailable as error:
         SILENT_SYMBOLS.labels(rest.exchange, "unanswered").inc(len(suspects))
-        log.warning("silent symbols, and the exchange does not say why", symbols=suspects, reason=str(error))
-        return
+        log.warning(
+            "silent symbols, and the exchange does not say why",
+            count=len(suspects), first=suspects[:_NAMED], reason=str(error),
+        )  # fmt: skip
+        return False
     await asyncio.sleep(SETTLE_S)
+    lines = [feed for feed in lines if feed.is_up]  # what a lost line misses is told when it stands again
     since_us = {symbol: feed.confirmed_at_us for feed in lines for symbol in feed.symbols}
-    stalled = stalls.judge(suspects, theirs, _marks(rest, lines), since_us)
+    marks, now = _marks(rest, lines), _signs(lines)
+    stalled = set(stalls.judge(suspects, theirs, marks, since_us))
     SILENT_SYMBOLS.labels(rest.exchange, "quiet").inc(len(suspects) - len(stalled))
-    SILENT_SYMBOLS.labels(rest.exchange, "stalled").inc(len(stalled))
     for feed in lines:
-        if mine := [symbol for symbol in feed.symbols if symbol in stalled]:
-            feed.stall(mine)
+        if stalled.isdisjoint(feed.symbols):
+            continue
+        silent = [s for s in feed.symbols if s not in suspects and now[s] == before[s]]
+        stalled |= set(stalls.judge(silent, theirs, marks, since_us))
+        feed.stall([symbol for symbol in feed.symbols if symbol in stalled])
+    SILENT_SYMBOLS.labels(rest.exchange, "stalled").inc(len(stalled))
+    return True
+
+
+def _signs(lines: Sequence[Feed]) -> Mapping[str, int]:
+    return {symbol: sign for feed in lines for symbol, sign in feed.signs().items()}
 
 
 def _marks(rest: Rest, lines: Sequence[Feed]) -> Mapping[str, int]:

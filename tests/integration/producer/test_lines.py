@@ -5,14 +5,16 @@ import json
 import random
 import time
 from base64 import b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.producer import backoff
+from services.producer import backoff, gaps
+from services.producer import feed as feed_module
 from services.producer.backoff import FIRST_S, Uniform
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import MAX_FRAME_BYTES, TOO_LARGE, AdapterOptions, Listing, Stream
@@ -62,7 +64,13 @@ async def listen() -> AsyncIterator[Listen]:
     """``listen(simulator, "upbit", …)``: trades of both symbols on one line, with another conduct where it says so."""
     feeds: dict[Feed, asyncio.Task[None]] = {}
 
-    def begin(where: Simulator | str, exchange: str, uniform: Uniform = random.uniform, **conduct: Any) -> Line:
+    def begin(
+        where: Simulator | str,
+        exchange: str,
+        uniform: Uniform = random.uniform,
+        heard_until_us: Mapping[str, int] | None = None,
+        **conduct: Any,
+    ) -> Line:
         url = where if isinstance(where, str) else where.addresses()[f"{exchange}_websocket_url"]
         listings = {symbol: Listing(symbol, symbol, symbol) for symbol in SYMBOLS[exchange]}
         adapter = ADAPTERS[exchange](AdapterOptions(url, listings))
@@ -71,7 +79,7 @@ async def listen() -> AsyncIterator[Listen]:
         publisher = Publisher(lambda: pytest.fail("nobody connects"), exchange, 5, now_us, lanes)
         work = Connection("a-line", exchange, tuple(Stream("trade", symbol) for symbol in SYMBOLS[exchange]))
         means = Means(adapter, publisher, now_us, time.monotonic, Budget([]), uniform=uniform)
-        feed = Feed(work, means, {}, 0)
+        feed = Feed(work, means, heard_until_us or {}, 0)
         feeds[feed] = asyncio.create_task(feed.run())
         return Line(feed, lanes)
 
@@ -159,3 +167,100 @@ async def test_no_line_names_an_origin(simulated: Simulate, listen: Listen) -> N
     for line in lines:
         await line.until(lambda line=line: line.feed.is_up)
     assert [line.feed.last_ending for line in lines] == ["", ""], "the second would have got HTTP 429"
+
+
+@dataclass
+class Exchange:
+    """A Binance that says to each connection, by its number from 0 on, what the test wants."""
+
+    address: str = ""
+    says: list[list[str]] = field(default_factory=list)
+    connections: int = 0
+
+    async def serve(self, client: ServerConnection) -> None:
+        await client.recv()
+        number, self.connections = self.connections, self.connections + 1
+        for frame in self.says[number]:
+            await client.send(frame)
+        await client.wait_closed()
+
+
+CONFIRMED = '{"result":null,"id":1}'
+CLOSING = '{"e":"serverShutdown","E":1770123456789}'
+
+
+def trade_of(symbol: str, number: int) -> str:
+    data = {"e": "trade", "s": symbol, "t": number, "p": "1", "q": "1", "T": now_us() // 1000, "m": False}
+    return json.dumps({"stream": f"{symbol.lower()}@trade", "data": data})
+
+
+@pytest.fixture
+async def scripted(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Exchange]:
+    monkeypatch.setattr(feed_module, "OVERLAP_S", 0.0)
+    exchange = Exchange()
+    async with serve(exchange.serve, "127.0.0.1", 0) as server:
+        host, port = next(iter(server.sockets)).getsockname()[:2]
+        exchange.address = f"ws://{host}:{port}"
+        yield exchange
+
+
+async def test_one_that_was_replaced_before_it_was_confirmed_leaves_its_gap_to_its_successor(
+    scripted: Exchange, listen: Listen
+) -> None:
+    scripted.says = [[CLOSING], [CONFIRMED]]
+    line = listen(scripted.address, "binance", heard_until_us={"BTCUSDT": now_us() - 60_000_000})
+    await line.until(lambda: line.feed.is_up)
+    assert line.kinds() == ["gap", "connected"]
+
+
+async def test_a_successor_that_is_given_up_leaves_no_trace(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "REPLACE_WITHIN_S", 0.2)
+    scripted.says = [[CONFIRMED, trade_of("BTCUSDT", 1), CLOSING], [trade_of("BTCUSDT", 2), trade_of("ETHUSDT", 1)]]
+    line = listen(scripted.address, "binance")
+    with structlog.testing.capture_logs() as logs:
+        await line.until(lambda: any(entry["event"] == "no second connection yet" for entry in logs))
+    assert {symbol: trade.trade_id for symbol, trade in line.feed.heard.items()} == {"BTCUSDT": "1"}
+
+
+async def test_a_replacement_is_no_sign_of_life_of_any_symbol(scripted: Exchange, listen: Listen) -> None:
+    scripted.says = [[CONFIRMED, trade_of("BTCUSDT", 1), "no JSON", "neither"], [CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: line.feed.signs()["ETHUSDT"] == 2)
+    before = line.feed.signs()
+    line.feed.stall(["BTCUSDT"])
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    await asyncio.sleep(0.05)
+    assert line.feed.signs() == before
+
+
+async def test_what_lies_between_two_stalls_of_a_symbol_is_told(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "_STALLS_AHEAD_US", 0)
+    monkeypatch.setattr(gaps, "LATE_US", 0)
+    scripted.says = [[CONFIRMED]] * 4
+    line = listen(scripted.address, "binance")
+    for number, symbol in enumerate(["ETHUSDT", "BTCUSDT", "ETHUSDT"], 1):
+        await line.until(lambda number=number: line.kinds().count("connected") == number)
+        await asyncio.sleep(0.05)
+        line.feed.stall([symbol])
+    await line.until(lambda: line.kinds().count("connected") == 4)
+    first, second = (one for one in line.told(FeedEvent) if one.kind == "gap" and one.symbols == ["ETHUSDT"])
+    assert first.to_us is not None
+    assert second.from_us is not None
+    assert second.from_us <= first.to_us
+
+
+async def test_who_is_told_to_stop_while_a_line_is_replaced_ends(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "OVERLAP_S", 0.5)
+    scripted.says = [[CONFIRMED], [CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: line.feed.is_up)
+    line.feed.stall(["BTCUSDT"])
+    await line.until(lambda: scripted.connections == 2)
+    await line.feed.hang_up()
+    await line.until(lambda: line.kinds().count("disconnected") == 2)

@@ -1,0 +1,134 @@
+"""What is made of the exchange's answer: told to lines that stand, of all their symbols, and rarer when it refuses."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+from services.producer import symbol_watch
+from services.producer.feed import Feed
+from services.producer.rest import ListUnavailable, Rest
+from services.producer.stalls import Stalls
+from services.producer.symbol_watch import ask, watch_symbols
+from shared.events import Trade
+
+CONFIRMED_US = 1_000
+
+
+@dataclass
+class Heard:
+    """A trade, as far as its mark goes."""
+
+    trade_id: str
+    received_at_us: int = CONFIRMED_US + 1
+
+
+@dataclass
+class Line:
+    """A line with its symbols and the id that was last heard of each."""
+
+    ids: dict[str, int]
+    is_up: bool = True
+    carries_trades: bool = True
+    confirmed_at_us: int = CONFIRMED_US
+    told: list[list[str]] = field(default_factory=list)
+
+    @property
+    def symbols(self) -> list[str]:
+        return list(self.ids)
+
+    @property
+    def heard(self) -> dict[str, Trade]:
+        return {symbol: cast("Trade", Heard(str(number))) for symbol, number in self.ids.items()}
+
+    def signs(self) -> dict[str, int]:
+        return dict(self.ids)
+
+    def end_stalls(self) -> None:
+        """Nothing to end."""
+
+    def stall(self, symbols: list[str]) -> None:
+        self.told.append(symbols)
+
+
+@dataclass
+class Exchange:
+    """Answers with these ids, after something happened; refuses where there are none."""
+
+    ids: dict[str, int] | None
+    meanwhile: Callable[[], object] = lambda: None
+    asked: int = 0
+    exchange: str = "binance"
+    quiet_s: float = 0.0
+
+    async def last_trades(self) -> dict[str, int]:
+        self.asked += 1
+        self.meanwhile()
+        if self.ids is None:
+            raise ListUnavailable("HTTP 403")
+        return self.ids
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(symbol_watch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(symbol_watch, "_LOOK_EVERY_S", 0.0)
+
+
+async def _asked(exchange: Exchange, lines: list[Line], suspects: list[str]) -> bool:
+    stalls = Stalls()
+    stalls.look({symbol: sign for line in lines for symbol, sign in line.signs().items()})
+    return await ask(cast("Rest", exchange), stalls, cast("list[Feed]", lines), suspects)
+
+
+async def test_a_line_that_was_lost_while_the_exchange_answered_is_told_nothing() -> None:
+    lost, stands = Line({"A": 5}), Line({"B": 5})
+
+    def lose() -> None:
+        lost.is_up, lost.confirmed_at_us = False, 0
+
+    assert await _asked(Exchange({"A": 6, "B": 6}, lose), [lost, stands], ["A", "B"])
+    assert (lost.told, stands.told) == ([], [["B"]])
+
+
+async def test_what_stalled_beside_the_suspect_is_told_with_it_and_what_flows_quiet_or_on_another_line_is_not() -> None:
+    line, other = Line({"A": 5, "quiet": 5, "stalled": 5, "flows": 5}), Line({"elsewhere": 5})
+
+    def goes_on() -> None:
+        line.ids["flows"] = 6
+
+    theirs = {"A": 6, "quiet": 5, "stalled": 7, "flows": 9, "elsewhere": 7}
+    await _asked(Exchange(theirs, goes_on), [line, other], ["A"])
+    assert (line.told, other.told) == ([["A", "stalled"]], [])
+
+
+async def test_without_a_stalled_suspect_nobody_else_is_judged() -> None:
+    line = Line({"A": 5, "B": 5})
+    await _asked(Exchange({"A": 5, "B": 7}), [line], ["A"])
+    assert line.told == []
+
+
+async def test_each_refusal_makes_the_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals: list[int] = []
+
+    def pause_s(every_s: float, in_a_row: int, _: float) -> float:
+        assert every_s == 2 * symbol_watch.ASK_EVERY_S
+        refusals.append(in_a_row)
+        return 0.0
+
+    monkeypatch.setattr(symbol_watch, "pause_s", pause_s)
+    monkeypatch.setattr(Stalls, "look", lambda _, heard: list(heard))
+    monkeypatch.setattr(Stalls, "judge", lambda *_: [])
+    exchange = Exchange(None)
+
+    def answers_the_third() -> None:
+        exchange.ids = {"A": 5} if exchange.asked == 3 else None
+
+    exchange.meanwhile = answers_the_third
+    watching = asyncio.create_task(watch_symbols(cast("Rest", exchange), cast("list[Feed]", [Line({"A": 5})]), 2))
+    while len(refusals) < 4:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(0)
+    watching.cancel()
+    assert refusals[:4] == [1, 2, 0, 1]
