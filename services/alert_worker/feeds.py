@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from shared.events import Alert, FeedEvent
+from shared.events import Alert, FeedEvent, FeedKind
 
 SUPPRESSED = "feed"
 KEPT_US = 3_600_000_000
 MOST_KEPT = 2_000
 LATE_US = 2_000_000
 """Gaps are told so much longer than they were."""
+_REPLACED_WITHIN_US = 100_000
+"""A line whose successor stood already is told as ended and as connected at once; what it missed, if anything, has its
+gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Feeds:
     """Which trade connections are down, and what was missing in the last hour."""
 
     def __init__(self) -> None:
-        self._down: dict[tuple[str, str | None], FeedEvent] = {}
+        self._down: dict[tuple[str, str | None], dict[FeedKind, FeedEvent]] = {}
         self._past: deque[Outage] = deque(maxlen=MOST_KEPT)
 
     def hear(self, event: FeedEvent) -> None:
@@ -47,9 +50,12 @@ class Feeds:
         elif event.channel != "trade":
             return
         elif event.kind in {"stalled", "disconnected"}:
-            self._down.setdefault(place, event)
-        elif event.kind == "connected" and (ended := self._down.pop(place, None)) is not None:
-            self._past.append(Outage(event.exchange, _names(ended), ended.at_us, event.at_us))
+            down = self._down.setdefault(place, {})
+            down[event.kind] = _merged(down.get(event.kind), event)
+        elif event.kind == "connected":
+            for ended in self._down.pop(place, {}).values():
+                if ended.kind == "stalled" or event.at_us - ended.at_us > _REPLACED_WITHIN_US:
+                    self._past.append(Outage(event.exchange, _names(ended), ended.at_us, event.at_us))
         while self._past and self._past[0].to_us < event.at_us - KEPT_US:
             self._past.popleft()
 
@@ -57,7 +63,8 @@ class Feeds:
         """Whether a connection that carries the alert's market is down, or at least stalled, by now."""
         return any(
             Outage(event.exchange, _names(event), event.at_us, event.at_us).concerns(alert)
-            for event in self._down.values()
+            for down in self._down.values()
+            for event in down.values()
             if event.kind == "stalled" or not stalled_only
         )
 
@@ -89,6 +96,13 @@ class Feeds:
             if alert.data_quality == "ok" and self.was_out(alert, now_us)
             else alert
         )
+
+
+def _merged(earlier: FeedEvent | None, event: FeedEvent) -> FeedEvent:
+    """The earlier one, with the symbols of both; None, which is all, wins."""
+    if earlier is None or earlier.symbols is None:
+        return earlier or event
+    return replace(earlier, symbols=None if event.symbols is None else sorted({*earlier.symbols, *event.symbols}))
 
 
 def _names(event: FeedEvent) -> frozenset[str] | None:

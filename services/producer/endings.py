@@ -9,8 +9,10 @@ from services.producer.exchanges.base import TOO_LARGE, ExchangeError, readable
 
 _NOT_THERE_OR_NOT_FOR_US = frozenset({400, 401, 403, 404})
 _SLOW_DOWN = frozenset({418, 429})
-LONGEST_WAIT_S = 7 * 86_400.0
-"""More than twice the longest ban there is; whoever asks for more is not believed."""
+LONGEST_WAIT_S = 600.0
+"""A maintenance page may ask for any time; whoever asks for more than this is not believed."""
+LONGEST_BAN_S = 7 * 86_400.0
+"""The same of a ban: more than twice the longest there is."""
 
 
 class Stale(Exception):
@@ -39,7 +41,7 @@ def classify(error: BaseException) -> Ending | None:
         return _closed(error)
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        wait_s = retry_after_s(error.response.headers.get("Retry-After", ""))
+        wait_s = retry_after_s(error.response.headers.get("Retry-After", ""), status)
         if status in _SLOW_DOWN:
             return Ending("limited", f"HTTP {status} to the handshake", wait_at_least_s=max(wait_s, 1.0))
         return Ending("handshake", f"HTTP {status} to the handshake", status in _NOT_THERE_OR_NOT_FOR_US, wait_s)
@@ -67,6 +69,7 @@ def _closed(error: ConnectionClosed) -> Ending:
     return Ending("limited" if limited else "closed", words, wait_at_least_s=1.0 if limited else 0.0)
 
 
-def retry_after_s(header: str) -> float:
+def retry_after_s(header: str, status: int) -> float:
     """For how many seconds a Retry-After header wants us to wait; 0 when it does not say so in seconds."""
-    return min(float(header), LONGEST_WAIT_S) if header.isascii() and header.isdigit() else 0.0
+    longest_s = LONGEST_BAN_S if status in _SLOW_DOWN else LONGEST_WAIT_S
+    return min(float(header), longest_s) if header.isascii() and header.isdigit() else 0.0

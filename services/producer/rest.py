@@ -59,7 +59,7 @@ class Rest:
         self.exchange = exchange
         self.url = url.rstrip("/")
         self._quiet_until_s = 0.0
-        self._refusal, self._refusal_status = "", 0
+        self._refusal = ""
 
     @property
     def quiet_s(self) -> float:
@@ -75,7 +75,7 @@ class Rest:
     async def fetch(self, session: aiohttp.ClientSession, path: str, most_bytes: int) -> bytes:
         """The body under a path. Raises NoAnswer; without a question while the exchange wants none."""
         if left_s := self.quiet_s:
-            raise NoAnswer(self.wish, self._refusal_status, left_s)
+            raise NoAnswer(self.wish, wait_s=left_s)  # no status: that was the answer to another question
         try:
             return await fetch(session, self.url, path, most_bytes)
         except NoAnswer as error:
@@ -83,7 +83,7 @@ class Rest:
             if wait_s:
                 until_s = asyncio.get_running_loop().time() + wait_s + _ROUNDED_S
                 self._quiet_until_s = max(self._quiet_until_s, until_s)
-                self._refusal, self._refusal_status = str(error), error.status or 0
+                self._refusal = str(error)
             raise
 
     async def markets(self, known: Iterable[Market] = ()) -> list[Market]:
@@ -149,7 +149,7 @@ async def fetch(session: aiohttp.ClientSession, url: str, path: str, most_bytes:
     try:
         async with session.get(url + path) as response:
             if response.status != 200:
-                wait_s = retry_after_s(response.headers.get("Retry-After", ""))
+                wait_s = retry_after_s(response.headers.get("Retry-After", ""), response.status)
                 said = await response.content.read(_MOST_SAID_BYTES)
                 raise NoAnswer(f"{url} answered HTTP {response.status}", response.status, wait_s, said)
             body = bytearray()

@@ -123,7 +123,7 @@ async def _lists(  # noqa: PLR0913, PLR0917  # where to ask, for what, how patie
 
     try:
         # With a list in hand nobody needs to wait for long.
-        stop = _no_wish_and_after(wait_s) if last_good is None else _a_wish_or_after(min(wait_s, 10))
+        stop = no_wish_and_after(wait_s) if last_good is None else _a_wish_or_after(min(wait_s, 10))
         return await _patiently(fetch, own.exchange, stop, tells)
     except ListUnavailable as error:
         if last_good is None:
@@ -166,9 +166,17 @@ def _wish_s(state: RetryCallState) -> float:
     return error.wait_s if isinstance(error, ListUnavailable) else 0.0
 
 
-def _no_wish_and_after(wait_s: float) -> Callable[[RetryCallState], bool]:
-    late = stop_after_delay(wait_s)
-    return lambda state: late(state) and not _wish_s(state)
+def no_wish_and_after(wait_s: float) -> Callable[[RetryCallState], bool]:
+    """Whether to give up after so many seconds that no exchange wished for; asked after each attempt that failed."""
+    wished_s = 0.0
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal wished_s
+        wish_s, ours_s = _wish_s(state), (state.seconds_since_start or 0.0) - wished_s
+        wished_s += wish_s
+        return not wish_s and ours_s >= wait_s
+
+    return stop
 
 
 def _a_wish_or_after(wait_s: float) -> Callable[[RetryCallState], bool]:

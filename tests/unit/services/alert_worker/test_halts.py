@@ -116,6 +116,20 @@ BEFORE_US = NOW_US - 100_000_000
         ([feed("stalled", BEFORE_US, exchange="binance")], None),
         ([feed("stalled", BEFORE_US), feed("connected", NOW_US - 50_000_000)], "feed"),
         ([feed("stalled", NOW_US - 900_000_000), feed("connected", NOW_US - 800_000_000)], None),
+        ([feed("stalled", BEFORE_US, symbols=["KRW-ETH"]), feed("stalled", NOW_US - 50_000_000)], "feed"),
+        ([feed("stalled", BEFORE_US, symbols=["KRW-ETH"]), feed("disconnected", NOW_US - 50_000_000)], "feed"),
+        ([feed("stalled", BEFORE_US, symbols=["KRW-ETH"]), feed("stalled", BEFORE_US, symbols=None)], "feed"),
+        ([feed("stalled", BEFORE_US, symbols=None), feed("stalled", BEFORE_US, symbols=["KRW-ETH"])], "feed"),
+        ([feed("stalled", BEFORE_US, symbols=["KRW-ETH"]), feed("stalled", BEFORE_US, symbols=["KRW-XRP"])], None),
+        ([feed("disconnected", BEFORE_US), feed("connected", NOW_US - 50_000_000)], "feed"),
+        (
+            [
+                feed("stalled", BEFORE_US, symbols=["KRW-ETH"]),
+                feed("disconnected", BEFORE_US + 9),
+                feed("connected", BEFORE_US + 999),
+            ],
+            None,
+        ),
         ([feed("gap", BEFORE_US, from_us=BEFORE_US - 9_000_000, to_us=BEFORE_US)], "feed"),
     ],
 )

@@ -6,7 +6,7 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, Inv
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from services.producer.endings import LONGEST_WAIT_S, Ending, Stale, classify
+from services.producer.endings import LONGEST_BAN_S, LONGEST_WAIT_S, Ending, Stale, classify
 from services.producer.exchanges.base import TOO_LARGE, ExchangeError
 
 
@@ -30,7 +30,9 @@ def _status(code, **headers):
         (_status(418, **{"Retry-After": "259200"}),
          Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=259_200.0)),
         (_status(429, **{"Retry-After": "9" * 400}),
-         Ending("limited", "HTTP 429 to the handshake", wait_at_least_s=LONGEST_WAIT_S)),
+         Ending("limited", "HTTP 429 to the handshake", wait_at_least_s=LONGEST_BAN_S)),
+        (_status(503, **{"Retry-After": "86400"}),
+         Ending("handshake", "HTTP 503 to the handshake", wait_at_least_s=LONGEST_WAIT_S)),
         (_status(418), Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=1.0)),
         (_status(404), Ending("handshake", "HTTP 404 to the handshake", permanent=True)),
         (_status(503), Ending("handshake", "HTTP 503 to the handshake")),

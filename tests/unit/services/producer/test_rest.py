@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tenacity import RetryCallState
 
 from services.producer import rest
 from services.producer.catalogue import Market
-from services.producer.rest import Rest
+from services.producer.endings import LONGEST_WAIT_S
+from services.producer.rest import ListUnavailable, NoAnswer, Rest, make_session
+from services.producer.selection import no_wish_and_after
 
 BTC, ETH, LUNA = (Market(f"{base}USDT", base, "USDT") for base in ("BTC", "ETH", "LUNA"))
 
@@ -21,6 +24,7 @@ class Binance:
         self.asked: list[str] = []
         self.headers: set[str] = set()
         self.status = 200
+        self.says: dict[str, str] = {}
         self.url = ""
 
     async def exchange_info(self, request: web.Request) -> web.Response:
@@ -30,7 +34,7 @@ class Binance:
             return web.json_response({"symbols": [_row("BTC", spot=True)]})
         self.asked.append(symbol)
         if self.status != 200:
-            return web.Response(status=self.status)
+            return web.Response(status=self.status, headers=self.says)
         if symbol == "ETHUSDT":
             return web.json_response({"symbols": [_row("ETH", spot=False)]})
         return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
@@ -72,3 +76,32 @@ async def test_beyond_a_bound_markets_stay_as_they_were_known(binance, monkeypat
     found = await Rest("binance", binance.url).markets(known)
     assert len(binance.asked) == 1
     assert len([market for market in found if market in known]) == 2
+
+
+async def test_a_maintenance_page_is_not_believed_for_days_and_its_status_is_nobody_elses_answer(binance):
+    binance.status, binance.says = 404, {"Retry-After": "86400"}
+    asked = Rest("binance", binance.url)
+    async with make_session() as session:
+        with pytest.raises(NoAnswer) as answered:
+            await asked.fetch(session, "/api/v3/exchangeInfo?symbol=X", 1_000)
+        with pytest.raises(NoAnswer) as held:
+            await asked.fetch(session, "/api/v3/klines", 1_000)
+    assert (answered.value.status, answered.value.wait_s) == (404, LONGEST_WAIT_S)
+    assert held.value.status is None
+    assert 0 < held.value.wait_s <= LONGEST_WAIT_S + 1
+
+
+@pytest.mark.parametrize(("wishes_s", "stops"), [
+    ([(0, 0), (29, 0), (30, 0)], [False, False, True]),
+    ([(1, 600), (602, 0), (629, 0), (631, 0)], [False, False, False, True]),
+    ([(29, 600), (640, 600), (1_240, 0)], [False, False, True]),
+])  # fmt: skip
+def test_how_long_a_start_waits_is_without_the_time_that_the_exchange_wished_for(wishes_s, stops):
+    stop, told = no_wish_and_after(30), []
+    for at_s, wish_s in wishes_s:
+        state = RetryCallState(None, None, (), {})
+        error = ListUnavailable("not now", wish_s)
+        state.set_exception((type(error), error, None))
+        state.start_time, state.outcome_timestamp = 0.0, float(at_s)
+        told.append(stop(state))
+    assert told == stops
