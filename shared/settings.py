@@ -155,7 +155,8 @@ class MetricsSettings(Section):
 class LivenessSettings(Section):
     """How long a service may go without progress before it starts over."""
 
-    within_s: int = Field(default=30, ge=5, le=3600)
+    within_s: int = Field(default=30, ge=8, le=3600)
+    """At least 8: a consumer with nothing to do proves that once in six seconds where Kafka is slow to answer."""
 
 
 class WatchdogSettings(Section):

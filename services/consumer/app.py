@@ -29,6 +29,8 @@ from shared.settings import Settings
 from shared.topic_ids import wait_for_topic_ids
 from shared.topics import Topic
 
+_GIVES_UP_WITHIN_S = 60.0
+"""PostgreSQL takes up to 35 s for the last statement and 5 s for the end of each session, Kafka's clients some more."""
 log = structlog.get_logger(__name__)
 
 
@@ -117,6 +119,7 @@ async def serve(
         through_ms = settings.dead_letters.flood_until_ms
         flood = FloodWatch(settings.kafka, name, sink.refuses, dict(positions), through_ms)
         consumer = Consumer(sink, reader, dead_letters, journal, flood, now_us, row.batch_records, positions, refill)
+        at_end.callback(liveness.waits, "giving its partitions up", _GIVES_UP_WITHIN_S)
         log.info("consuming", partitions=len(positions))
         async with asyncio.TaskGroup() as tasks:
             watch.consumer = consumer

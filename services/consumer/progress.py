@@ -1,7 +1,8 @@
 """Once a second: lag and success as metrics, and whether we get on, or prove that there is nothing to do.
 
-Who waits is given time, once: for a store that has a batch in hand, which bounds that itself, and for a Kafka that is
-silent, as while it is started anew. Neither is progress, and neither is given twice before there is some.
+Who waits is given time, once: for a store that has a batch in hand, for each answer that it owes, which it bounds
+itself; and for a Kafka that is silent, as while it is started anew. An answer within a batch is progress: a store that
+is slow with each of them is not ended halfway, only to get the same batch again.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ _EVERY_S = 1.0
 _PROVE_EVERY = 3
 _PROVE_WITHIN_S = 3.0
 _STORE_GETS_S = 40.0
-"""Longer than a store's own time limits: PostgreSQL's are 30 s for a statement, and five more for its answer."""
+"""For one answer. Longer than a store's own limits: PostgreSQL's are 30 s for a statement, and five to tell of it."""
 _KAFKA = "Kafka"
 _SAYS = {True: "; idle: everything in Kafka is stored", False: "", None: "; Kafka does not answer"}
 
@@ -28,7 +29,7 @@ async def tell_progress(consumer: Consumer, liveness: Liveness) -> None:
     """Go on until cancelled."""
     told: dict[TopicPartition, int] = {}
     looks, says = 0, ""
-    given: Batch | str | None = None
+    given: tuple[Batch, int] | str | None = None
     while True:
         lag = _tell_lag(consumer)
         _tell_success(consumer)
@@ -39,9 +40,10 @@ async def tell_progress(consumer: Consumer, liveness: Liveness) -> None:
             liveness.moved()
         elif consumer.in_hand is not None:
             says = f"; {consumer.sink.name} has a batch in hand"
-            if consumer.in_hand is not given:
+            waits_for = consumer.in_hand, consumer.sink.answered
+            if waits_for != given:
                 liveness.waits(next_within_s=_STORE_GETS_S)
-            given = consumer.in_hand
+            given = waits_for
         elif looks % _PROVE_EVERY == 0:
             is_idle = await _is_idle(consumer)
             says = _SAYS[is_idle]

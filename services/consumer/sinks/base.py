@@ -70,6 +70,11 @@ class Sink(Protocol):
         """What came of the batches so far, those of earlier processes included; of use once `open` returned."""
         ...
 
+    @property
+    def answered(self) -> int:
+        """How many requests of its writes the store has answered; each is bounded, and a batch may take many."""
+        ...
+
     def refuses(self, event: Event) -> str | None:
         """Say why the store can never hold this valid event, None when it can. Pure; asked before the batch is made.
 

@@ -49,6 +49,11 @@ class PostgresSink:
         """See `Sink.tally`."""
         return Tally() if self._writer is None else self._writer.tally
 
+    @property
+    def answered(self) -> int:
+        """See `Sink.answered`: statements, BEGIN and COMMIT among them."""
+        return 0 if self._writer is None else self._writer.answered
+
     def refuses(self, event: Event) -> str | None:
         """See `postgres_rows.unstorable`."""
         return unstorable(event)

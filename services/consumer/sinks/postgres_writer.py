@@ -57,6 +57,8 @@ class Writer:
         self._minutes = TickerMinutes()
         self._anew = AnewGaps()
         self._unanswered = False
+        self.answered = 0
+        session.add_query_logger(self._note_answer)
         self.tally = Tally()
         self._market: PreparedStatement[asyncpg.Record] | None = None
 
@@ -120,6 +122,9 @@ class Writer:
             log.warning("could not give up the positions: the next owner counts it", reason=repr(error))
         await self._session.close(timeout=5)
 
+    def _note_answer(self, _: object = None) -> None:
+        self.answered += 1
+
     async def _prepare_for(self, trades: Sequence[Trade], tickers: Sequence[Ticker]) -> None:
         """Days and instruments that the rows need, committed before them: they are true whatever becomes of the batch,
         and so is what we remember of them.
@@ -145,6 +150,7 @@ class Writer:
             *postgres_rows.trade_arrays(trades, self._ids),
             *postgres_rows.ticker_columns(tickers, self._ids),
         )
+        self._note_answer()  # of a statement that was prepared asyncpg's loggers hear nothing
         if done is None or done["moved"] != len(batch.slices):
             places = ", ".join(f"{s.topic}/{s.partition} at {s.first_offset}" for s in batch.slices)
             raise PositionMoved(f"batch {batch.id}: a stored position is not what this process left there: {places}")

@@ -49,6 +49,7 @@ class Connection:
 
     def __init__(self, settings: RedisSettings) -> None:
         self.address = without_secrets(settings.url.get_secret_value())
+        self.answered = 0
         try:
             redis = Redis.from_url(
                 settings.url.get_secret_value(),
@@ -104,10 +105,12 @@ class Connection:
         blob = pack(argument)
         with self._told():
             try:
-                return await self._execute("EVALSHA", script.sha1, 0, blob)
+                answer = await self._execute("EVALSHA", script.sha1, 0, blob)
             except NoScriptError:  # nothing ran
                 await self._execute("SCRIPT LOAD", script.text)
-                return await self._execute("EVALSHA", script.sha1, 0, blob)
+                answer = await self._execute("EVALSHA", script.sha1, 0, blob)
+        self.answered += 1
+        return answer
 
     async def close(self) -> None:
         """Disconnect."""

@@ -84,6 +84,11 @@ class RedisSink:
         """See `Sink.is_made_anew`."""
         return any(position.begun for position in self._positions.values())
 
+    @property
+    def answered(self) -> int:
+        """See `Sink.answered`: runs of a script."""
+        return self._connection.answered
+
     def refuses(self, event: Event) -> str | None:
         """See `redis_blob.refusal`."""
         return refusal(event)

@@ -1,5 +1,6 @@
 """What a batch leaves in PostgreSQL, and that it leaves all of it or nothing."""
 
+import asyncio
 from decimal import Decimal
 
 import asyncpg
@@ -73,6 +74,17 @@ async def test_a_batch_becomes_rows_that_read_by_name(record, trade, batch):
     assert (str(row["price"]), str(row["quantity"])) == ("93421000.0", "0.00123000")
     assert row["traded_at"].timestamp() * 1e6 == NEW_YEAR_US
     assert await record.positions() == [(TRADES.name, 0, 1)]
+
+
+async def test_each_statement_of_a_batch_counts_as_an_answer(record, trade, batch):
+    sink = await record.opened()
+    await sink.write(batch([trade(1)]))
+    before = sink.answered
+    await sink.write(batch([trade(2)], first_offset=1))
+    assert sink.answered - before == 1
+    await sink.write(batch([trade(3, NEW_YEAR_US - 9 * DAY_US, symbol="KRW-ETH")], first_offset=2))
+    await asyncio.sleep(0)  # asyncpg tells at the loop's next turn
+    assert sink.answered - before == 1 + 4  # its day; its market and the ids anew; all that is stored
 
 
 async def test_microseconds_and_38_digits_survive(record, trade, batch):

@@ -42,6 +42,19 @@ async def test_trades_are_entries_in_the_order_of_their_offsets(
     assert written.new[TRADES.name] == 2
 
 
+async def test_each_script_of_a_batch_counts_as_an_answer(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade
+) -> None:
+    sink = await cache.opened()
+    before = sink.answered
+    await sink.write(make_batch([make_trade(1)], first=0))
+    first = sink.answered
+    await sink.write(make_batch([make_trade(2)], first=1))
+
+    assert first - before > 1  # it asks what the symbol has before it writes
+    assert sink.answered - first == 1
+
+
 async def test_a_batch_follows_the_one_before(cache: Any, make_batch: MakeBatch, make_trade: MakeTrade) -> None:
     sink = await cache.opened()
     await sink.write(make_batch([make_trade(1)], first=0))

@@ -19,6 +19,7 @@ PLACE = TopicPartition("tape.trades.v1", 0)
 @dataclass
 class Store:
     name: str = "redis"
+    answered: int = 0
     tally: Tally = field(default_factory=Tally)
 
 

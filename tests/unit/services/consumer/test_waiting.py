@@ -10,7 +10,10 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import TopicPartition
 
 from services.consumer import progress
+from shared import heartbeat
+from shared.errors import WrongUse
 from shared.liveness import KAFKA_GETS_S, Liveness
+from shared.settings import load_settings
 
 WITHIN_S = 10
 PLACE = TopicPartition("trades", 0)
@@ -24,7 +27,7 @@ class Story:
         self.consumer = SimpleNamespace(
             positions={PLACE: 5}, started_at={PLACE: 0}, stored={}, in_hand=None, reader=self,
             newest_trade_us=0, now_us=lambda: 0,
-            sink=SimpleNamespace(name="postgres", tally=SimpleNamespace(first_try=None)),
+            sink=SimpleNamespace(name="postgres", answered=0, tally=SimpleNamespace(first_try=None)),
         )  # fmt: skip
         self.liveness = Liveness(lambda: 0.0, WITHIN_S, 60)
         self.liveness.moved("so far")
@@ -74,6 +77,17 @@ async def test_a_kafka_that_is_silent_is_waited_for_once(story: Story) -> None:
     assert story.liveness.limit_s == KAFKA_GETS_S
 
 
+async def test_a_slow_store_is_given_time_anew_for_each_answer_of_a_batch(story: Story) -> None:
+    story.consumer.in_hand = "one batch"
+    await story.goes_on()
+    for answered in (1, 2):
+        story.consumer.sink.answered = answered
+        await story.goes_on()
+    assert story.liveness.moves == 1 + 3
+    await story.goes_on()
+    assert story.liveness.moves == 1 + 3  # no answer, no more time
+
+
 async def test_a_store_that_has_a_batch_in_hand_is_waited_for_once_a_batch(story: Story) -> None:
     story.consumer.in_hand = "one batch"
     await story.goes_on()
@@ -83,3 +97,11 @@ async def test_a_store_that_has_a_batch_in_hand_is_waited_for_once_a_batch(story
     assert story.liveness.moves == 3
     assert story.liveness.limit_s > 30 + 5  # a statement of PostgreSQL ends by itself
     assert story.liveness.status.endswith("; postgres has a batch in hand")
+
+
+def test_no_process_is_given_less_time_than_a_proof_that_it_is_idle_may_take() -> None:
+    proof_s = progress._PROVE_EVERY * progress._EVERY_S + progress._PROVE_WITHIN_S
+    with pytest.raises(WrongUse, match=r"(?i)within_s"):
+        load_settings({"TAPEWATCH_LIVENESS__WITHIN_S": "7"})
+    least_s = load_settings({"TAPEWATCH_LIVENESS__WITHIN_S": "8"}).liveness.within_s
+    assert least_s > proof_s + heartbeat._EVERY_S
