@@ -10,7 +10,7 @@ from shared import canary
 from shared.events import Candle, Event, OrderBook, Ticker, Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TOPIC_BY_NAME, Topic
-from shared.wire import HEADERS_OF_EVENT, SCHEMA_HEADER, InvalidRecord, check_schema, decode, decode_all
+from shared.wire import HEADERS_OF_EVENT, SCHEMA_HEADER, InvalidRecord, decode_all, read_record
 
 TopicAndPartition = tuple[str, int]
 Refuses = Callable[[Event], str | None]
@@ -69,8 +69,7 @@ def _read_slice(
     events: list[Event] = []
     for record in records:
         try:
-            check_schema(event_type, record.headers)
-            event = decode(event_type, record.value)
+            event = read_record(event_type, record)
             fault = (_misplaced(event, topic, partition) if of_symbols else None) or refuses(event)
         except InvalidRecord as error:
             fault = str(error)

@@ -4,10 +4,13 @@ Nothing is kept for that: what was before the position is on Kafka, and is read 
 record comes. So a reader that was mended finds its past readable, and goes on by itself.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.consumer.decode import Poison, Refuses, read_batch
@@ -17,10 +20,14 @@ from shared.errors import TapewatchError
 from shared.kafka import PartitionReader
 from shared.settings import KafkaSettings
 from shared.topics import DEAD_LETTERS
+from shared.wire import UnknownSchema
 
 _WAIT_MS = 250
+_PAST_WITHIN_S = 5.0
+"""Half of what a consumer may go without progress: what is not read by then does not count."""
 _RECORDS_AT_ONCE = 5_000
 Found = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -61,35 +68,43 @@ class FloodWatch:
         )
 
     async def _past(self) -> list[bool]:
-        """Of the last thousand records before the start, as Kafka took them, whether each is unreadable."""
-        stops = {p: at for p, at in self.started_at.items() if p.topic != DEAD_LETTERS.name}
+        """Of the last thousand records before the start, as Kafka took them, whether each is unreadable.
+
+        Fewer where Kafka does not send them in time, or deletes them meanwhile.
+        """
         seen: list[tuple[int, bool]] = []
         reader = PartitionReader(self.kafka, f"{self.name}-flood")
         try:
-            await reader.connect()
-            starts = await reader.log_starts(list(stops))
-            left = {p: max(starts[p], at - WINDOW_RECORDS) for p, at in stops.items()}
-            left = {p: at for p, at in left.items() if at < stops[p]}
-            if left:
-                await reader.start(left)
-            while left:
-                found = await reader.batch(_WAIT_MS, _RECORDS_AT_ONCE, only=list(left))
-                if found:
-                    seen += self._judged(found, left, stops)
-                left = {p: await reader.position(p) for p in left}
-                left = {p: at for p, at in left.items() if at < stops[p]}
+            async with asyncio.timeout(_PAST_WITHIN_S):
+                await self._read_past(reader, seen)
+        except (TimeoutError, OffsetOutOfRangeError) as error:
+            log.warning("of what was read before the start not all counts", records=len(seen), reason=repr(error))
         finally:
             await reader.close()
         return [is_bad for _, is_bad in sorted(seen, key=lambda one: one[0])[-WINDOW_RECORDS:]]
 
-    def _judged(
-        self, found: Found, positions: Mapping[TopicPartition, int], stops: Mapping[TopicPartition, int]
-    ) -> list[tuple[int, bool]]:
-        _, poison = read_batch(found, positions, self.refuses)
-        bad = {(one.topic, one.partition, one.offset) for one in poison if self._counts(one.topic, one.taken_at_ms)}
-        return [
-            (record.timestamp, (*partition, record.offset) in bad)
-            for partition, records in found.items()
-            for record in records
-            if record.offset < stops[partition]
-        ]
+    async def _read_past(self, reader: PartitionReader, seen: list[tuple[int, bool]]) -> None:
+        """Add to `seen` when Kafka took each record before the start, and whether it is unreadable."""
+        stops = {p: at for p, at in self.started_at.items() if p.topic != DEAD_LETTERS.name}
+        await reader.connect()
+        starts = await reader.log_starts(list(stops))
+        left = {p: max(starts[p], at - WINDOW_RECORDS) for p, at in stops.items()}
+        left = {p: at for p, at in left.items() if at < stops[p]}
+        if left:
+            await reader.start(left)
+        while left:
+            for partition, records in (await reader.batch(_WAIT_MS, _RECORDS_AT_ONCE, only=list(left))).items():
+                bad = self._unreadable(partition, records)
+                seen += [(one.timestamp, one.offset in bad) for one in records if one.offset < stops[partition]]
+            left = {p: await reader.position(p) for p in left}
+            left = {p: at for p, at in left.items() if at < stops[p]}
+
+    def _unreadable(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> set[int]:
+        """Offsets of those that count. One of another version is behind us, for weeks perhaps: no reason to stop."""
+        try:
+            _, poison = read_batch({partition: records}, {partition: records[0].offset}, self.refuses)
+        except UnknownSchema:
+            if len(records) == 1:
+                return set()
+            return {offset for record in records for offset in self._unreadable(partition, [record])}
+        return {one.offset for one in poison if self._counts(one.topic, one.taken_at_ms)}
