@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _CONNECT_S, _SOURCE_WITHIN_S = 3, 20
+_DISK_WITHIN_S = 8.0
 _HTTP_S = 5.0
 _LOCAL = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
 _DAYS = "SELECT day, pg_total_relation_size(to_regclass(table_name)) FROM trade_day"
@@ -122,12 +123,12 @@ async def _kafka(settings: Settings) -> KafkaFacts:
             return KafkaFacts(brokers, wanted, {}, {}, login=login, refused=login)
         topics = await _topics(admin)
         lags = {sink: found for sink in ("redis", "postgres") if (found := await _lags(settings, sink))}
-        log_dirs, spans_s = await _log_dirs(settings, topics), await _spans_s(settings, topics)
+        log_dirs, spans_s, disk_away = await _disk(settings, topics)
     except KafkaError as error:
         raise TapewatchError(f"Kafka: {error!r}") from None
     finally:
         await admin.close()
-    return KafkaFacts(brokers, wanted, topics, lags, log_dirs, spans_s, login)
+    return KafkaFacts(brokers, wanted, topics, lags, log_dirs, spans_s, login, disk_away=disk_away)
 
 
 async def _topics(admin: "AIOKafkaAdminClient") -> dict[str, TopicFacts]:
@@ -159,6 +160,22 @@ async def _lags(settings: Settings, sink: str) -> Mapping[str, Lag]:
     async with RetentionProbe(settings.kafka, "doctor", advice_group(sink)) as probe:
         left = {p: at.offset for p, at in (await probe.left()).items() if p.topic in TOPIC_BY_NAME and at.offset >= 0}
         return await probe.lags(left, now_us() // 1000) if left else {}
+
+
+async def _disk(
+    settings: Settings, topics: Mapping[str, TopicFacts]
+) -> tuple[Sequence[LogDirFacts], Mapping[str, float], str]:
+    """What the disks hold, how long each topic took to come, and why neither is known, where it is not.
+
+    Every broker is asked: that one of them is away says nothing against what the others told of topics and lag.
+    """
+    from aiokafka.errors import KafkaError
+
+    try:
+        async with asyncio.timeout(_DISK_WITHIN_S):
+            return await _log_dirs(settings, topics), await _spans_s(settings, topics), ""
+    except (KafkaError, TimeoutError) as error:
+        return [], {}, repr(error)
 
 
 async def _log_dirs(settings: Settings, topics: Mapping[str, TopicFacts]) -> Sequence[LogDirFacts]:
@@ -234,7 +251,8 @@ async def _memory(redis: "Redis") -> RedisMemory | None:
         told = await redis.info("memory")
     except NoPermissionError:
         return None
-    return RedisMemory(told["used_memory"], told["maxmemory"], told["maxmemory_policy"], told["total_system_memory"])
+    machine_bytes = told.get("total_system_memory", 0)  # some who offer Redis hide it
+    return RedisMemory(told["used_memory"], told["maxmemory"], told["maxmemory_policy"], machine_bytes)
 
 
 async def _postgres(settings: Settings) -> PostgresFacts:

@@ -42,6 +42,7 @@ class KafkaFacts:
 
     `spans_s`: how long what Kafka holds of a topic took to come. `log_dirs` is empty for a `login` that may not see
     them. `refused` is the login's name where it may not look at topics either; then all of them are empty.
+    `disk_away` says why neither of the former could be asked for, where that is so.
     """
 
     brokers: int
@@ -52,6 +53,7 @@ class KafkaFacts:
     spans_s: Mapping[str, float] = field(default_factory=dict)
     login: str = ""
     refused: str = ""
+    disk_away: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ class PostgresFacts:
 
 @dataclass(frozen=True)
 class RedisMemory:
-    """In bytes; `most_bytes` is `maxmemory`, 0 for none. `policy`: what Redis does when it has come to that."""
+    """In bytes; `most_bytes` is `maxmemory`, 0 for none. `policy`: what Redis does when it has come to that.
+
+    `machine_bytes` is 0 where Redis does not tell.
+    """
 
     used_bytes: int
     most_bytes: int

@@ -41,7 +41,9 @@ class Growth:
 
 def disk(facts: KafkaFacts) -> Iterator[Finding]:
     """Bytes in each directory of a broker, how many a day, what that comes to, and whether the disk holds it."""
-    if not facts.refused and not facts.log_dirs:
+    if facts.disk_away:
+        yield Finding("disk", "away", f"Kafka does not tell what its disks hold: {facts.disk_away}", "tapewatch doctor")
+    elif not facts.refused and not facts.log_dirs:
         yield Finding(
             "disk", "warning", "Kafka does not tell this login what its disk holds",
             f"tapewatch topics grant reader --user {facts.login}",

@@ -251,6 +251,9 @@ def memory(facts: RedisFacts) -> Iterator[Finding]:
 
 def _room(found: RedisMemory) -> Finding:
     most_bytes = found.most_bytes or found.machine_bytes
+    if not most_bytes:
+        told = f"Redis uses {found.used_bytes / _MB:.0f} MB without a maxmemory, and does not tell what its machine has"
+        return Finding("memory", "warning", told, "redis-cli config set maxmemory, to what that machine can spare")
     told = f"Redis uses {found.used_bytes / _MB:.0f} of {most_bytes / _MB:.0f} MB"
     told += f", then {found.policy}" if found.most_bytes else ", all that the machine has: it has no maxmemory"
     share = found.used_bytes / most_bytes

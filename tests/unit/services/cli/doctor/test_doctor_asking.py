@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka.errors import NodeNotReadyError
 from asyncpg.types import ServerVersion
 
+from services.cli.doctor import asking
 from services.cli.doctor.asking import ask_all, told_version
 from services.cli.doctor.checks import Away, judge
-from services.cli.doctor.facts import SettingsFacts
+from services.cli.doctor.facts import RedisMemory, SettingsFacts
 from services.cli.main import to_install
-from shared.settings import load_with_origins
+from shared.settings import Settings, load_with_origins
 
 
 async def test_only_a_secret_that_all_may_read_is_exposed(tmp_path: Path) -> None:
@@ -49,3 +52,29 @@ async def test_a_store_without_client_and_address_is_not_of_this_host(monkeypatc
 
 def test_the_version_of_postgres_is_told_as_people_know_it() -> None:
     assert told_version(ServerVersion(15, 0, 18, "final", 0)) == "15.18"
+
+
+@pytest.mark.parametrize("question", ["_log_dirs", "_spans_s"])
+async def test_a_broker_that_is_away_costs_what_is_known_of_disks_alone(
+    monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    async def answers(*_: object) -> dict[str, float]:
+        return {}
+
+    async def is_away(*_: object) -> None:
+        raise NodeNotReadyError("2")
+
+    for name in ("_log_dirs", "_spans_s"):
+        monkeypatch.setattr(asking, name, is_away if name == question else answers)
+    log_dirs, spans_s, why = await asking._disk(Settings(), {})
+    assert (list(log_dirs), dict(spans_s)) == ([], {})
+    assert "NodeNotReadyError" in why
+
+
+async def test_a_redis_may_hide_what_its_machine_has() -> None:
+    class Hides:
+        async def info(self, _section: str) -> dict[str, object]:
+            return {"used_memory": 5, "maxmemory": 0, "maxmemory_policy": "noeviction"}
+
+    hides: Any = Hides()
+    assert await asking._memory(hides) == RedisMemory(5, 0, "noeviction", 0)

@@ -213,6 +213,14 @@ def test_a_redis_that_throws_away_what_it_was_given_is_wrong_however_empty() -> 
     assert of(verdicts.memory(RedisFacts({}, replace(MEMORY, policy="allkeys-lru", most_bytes=0)))) == []
 
 
+def test_a_redis_that_does_not_tell_what_its_machine_has_is_judged_all_the_same() -> None:
+    assert of(verdicts.memory(RedisFacts({}, replace(MEMORY, most_bytes=0, machine_bytes=0)))) == [
+        ("warning", "Redis uses 100 MB without a maxmemory, and does not tell what its machine has")
+    ]
+    [finding] = verdicts.memory(RedisFacts({}, replace(MEMORY, machine_bytes=0)))
+    assert finding.verdict == "well"
+
+
 def test_a_login_that_may_not_see_redis_memory_is_told_how_to() -> None:
     assert of(verdicts.memory(RedisFacts({}))) == [("warning", "this login may not see how much memory Redis uses")]
 

@@ -95,3 +95,8 @@ def test_each_broker_is_told_of() -> None:
     second = LogDirFacts("kafka-2", "/data", {TRADES.name: [GB]}, GB)
     first, other = disk(replace(of, log_dirs=[*of.log_dirs, second]))
     assert (first.verdict, other.verdict) == ("well", "wrong")
+
+
+def test_disks_that_could_not_be_asked_for_are_told_as_that() -> None:
+    finding = found(KafkaFacts(2, 2, {}, {}, disk_away="NodeNotReadyError()"))
+    assert (finding.verdict, finding.told) == ("away", "Kafka does not tell what its disks hold: NodeNotReadyError()")
