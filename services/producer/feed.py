@@ -92,10 +92,13 @@ class Feed:
             self._session.leave.set()
 
     def end_stalls(self) -> None:
-        """A stall is over when its symbol is heard again; what was missed beyond the gap that was told is told now."""
+        """A stall is over when its symbol is heard again; what was missed beyond the gap that was told is told now.
+
+        The last trade from before a subscription, with which Upbit answers it, is no such sign.
+        """
         for symbol, told_us in list(self._stalled_until_us.items()):
-            trade = self._heard.get(symbol)
-            if trade is not None and trade.received_at_us > told_us - _STALLS_AHEAD_US:
+            trade, since_us = self.heard.get(symbol), max(told_us - _STALLS_AHEAD_US, self.confirmed_at_us)
+            if trade is not None and self._complete_with_us(trade) > since_us:
                 del self._stalled_until_us[symbol]
                 if trade.received_at_us > told_us:
                     self._tell_gaps({symbol: told_us}, trade.received_at_us)
@@ -110,8 +113,10 @@ class Feed:
         trade, confirmed_us = self.heard.get(symbol), self._heard_until_us.get(symbol, 0)
         if trade is None:
             return confirmed_us
-        heard = Heard(trade.received_at_us, trade.traded_at_us)
-        return max(confirmed_us, heard.complete_until_us(self._clock_offset_now_us()))
+        return max(confirmed_us, self._complete_with_us(trade))
+
+    def _complete_with_us(self, trade: Trade) -> int:
+        return Heard(trade.received_at_us, trade.traded_at_us).complete_until_us(self._clock_offset_now_us())
 
     def _clock_offset_now_us(self) -> int:
         session = self._session
@@ -122,6 +127,14 @@ class Feed:
         self._stop.set()
         if self._session is not None:
             await self._session.close()
+        self._give_up_stalls()
+
+    def _give_up_stalls(self) -> None:
+        """Nobody looks any more: what goes on beyond its gap, or was heard since the last look, is told up to now."""
+        self.end_stalls()
+        left, now_us = self._stalled_until_us, self._means.now_us()
+        self._stalled_until_us = {}
+        self._tell_gaps({symbol: told_us for symbol, told_us in left.items() if told_us < now_us}, now_us)
 
     async def run(self) -> None:
         """Until told to hang up."""
@@ -181,6 +194,7 @@ class Feed:
             confirmed.set()
 
         fresh = Session(self._work, self._means, note, self._heard)
+        fresh.clock_offset_us = old.clock_offset_us  # what comes first may be old
         running = asyncio.create_task(fresh.run())
         waiting = asyncio.create_task(confirmed.wait())
         kept = False

@@ -176,10 +176,11 @@ class Exchange:
     address: str = ""
     says: list[list[str]] = field(default_factory=list)
     connections: int = 0
+    client: ServerConnection | None = None
 
     async def serve(self, client: ServerConnection) -> None:
         await client.recv()
-        number, self.connections = self.connections, self.connections + 1
+        number, self.connections, self.client = self.connections, self.connections + 1, client
         for frame in self.says[number]:
             await client.send(frame)
         await client.wait_closed()
@@ -189,8 +190,9 @@ CONFIRMED = '{"result":null,"id":1}'
 CLOSING = '{"e":"serverShutdown","E":1770123456789}'
 
 
-def trade_of(symbol: str, number: int) -> str:
-    data = {"e": "trade", "s": symbol, "t": number, "p": "1", "q": "1", "T": now_us() // 1000, "m": False}
+def trade_of(symbol: str, number: int, before_s: int = 0) -> str:
+    at_ms = now_us() // 1000 - 1000 * before_s
+    data = {"e": "trade", "s": symbol, "t": number, "p": "1", "q": "1", "T": at_ms, "m": False}
     return json.dumps({"stream": f"{symbol.lower()}@trade", "data": data})
 
 
@@ -264,3 +266,42 @@ async def test_who_is_told_to_stop_while_a_line_is_replaced_ends(
     await line.until(lambda: scripted.connections == 2)
     await line.feed.hang_up()
     await line.until(lambda: line.kinds().count("disconnected") == 2)
+
+
+async def test_a_stall_is_not_over_with_a_trade_from_before_the_subscription(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "_STALLS_AHEAD_US", 0)
+    monkeypatch.setattr(gaps, "LATE_US", 0)
+    scripted.says = [[CONFIRMED], [CONFIRMED, trade_of("BTCUSDT", 1, before_s=9)]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: line.feed.is_up)
+    line.feed.stall(["BTCUSDT"])
+    await line.until(lambda: "BTCUSDT" in line.feed.heard)
+    line.feed.end_stalls()
+    assert line.kinds().count("gap") == 1
+    assert scripted.client is not None
+    await asyncio.sleep(0.02)
+    await scripted.client.send(trade_of("BTCUSDT", 2))
+    await line.until(lambda: line.feed.heard["BTCUSDT"].trade_id == "2")
+    line.feed.end_stalls()
+    told, rest = (one for one in line.told(FeedEvent) if one.kind == "gap")
+    assert (rest.from_us, rest.to_us) == (told.to_us, line.feed.heard["BTCUSDT"].received_at_us)
+
+
+async def test_a_stall_that_goes_on_when_we_are_told_to_stop_is_told_up_to_then(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "_STALLS_AHEAD_US", 0)
+    monkeypatch.setattr(gaps, "LATE_US", 0)
+    scripted.says = [[CONFIRMED], [CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: line.feed.is_up)
+    line.feed.stall(["BTCUSDT"])
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    stopped_us = now_us()
+    await line.feed.hang_up()
+    told, rest = (one for one in line.told(FeedEvent) if one.kind == "gap")
+    assert rest.from_us == told.to_us
+    assert rest.to_us is not None
+    assert rest.to_us >= stopped_us
