@@ -126,9 +126,12 @@ async def test_a_slack_outage_delays_and_loses_nothing(
 async def test_what_slack_refuses_is_kept_and_does_not_block(
     worker, publish, crash, alerts, notifications, slack, eventually
 ) -> None:
+    began_us = now_us() - 12_000_000
     slack.fail("refuse", 1, error="channel_not_found")
     await worker.start()
-    await publish(crash(now_us() - 12_000_000))
+    await publish(crash(began_us, until_s=4.0))
+    await eventually(lambda: any(b"refused for good" in line for line in worker.log))
+    await publish(crash(began_us, from_s=4.0))
     await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
     assert await worker.stop() == 0
     refused = [note for note in await notifications() if note.stage == "refused"]
