@@ -103,14 +103,14 @@ def _services(services: list[ServiceRow]) -> RenderableType:
 
 
 def _prices(prices: list[PriceRow]) -> RenderableType:
-    table = _table("Last trades in Redis", "price", "change", "30 s")
+    table = _table("Newest in Redis", "price", "change", "30 s")
     for row in prices:
         change = row.change_pct()
         style = "green" if change > 0.1 else "red" if change < -0.1 else "dim"
         price = f"{Decimal(row.price):,f}" if row.price else "…"
         price = price.rstrip("0").rstrip(".") if "." in price else price
         name = Text.assemble((f"{EXCHANGES.get(row.exchange, row.exchange):8}", "dim"), row.symbol)
-        table.add_row(name, price, Text(f"{change:+.2f} %", style=style), Text(sparkline(row.recent), style=style))
+        table.add_row(name, price, Text(f"{change:+.2f} %", style=style), Text(sparkline(list(row.recent)[::-3][::-1]), style=style))
     return table
 
 

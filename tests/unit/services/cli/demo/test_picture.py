@@ -60,7 +60,8 @@ def test_the_screen_says_what_is_going_on(width: int) -> None:
     picture = Picture(title="flash-crash", phase="market open", slack_page="http://127.0.0.1:1/slack")
     picture.services = [ServiceRow("consumer-redis", "running", 42, restarts=3, memory_mb=61.2)]
     picture.prices = [PriceRow("upbit", "KRW-BTC"), PriceRow("upbit", "KRW-[ETH]")]
-    picture.prices[0].add(0, "93421000")
+    for second in range(30):
+        picture.prices[0].add(second, "93421000")
     picture.add_alerts([OPEN])
     picture.flows["trade"].behind = {"redis": 20_000}
     out = StringIO()
