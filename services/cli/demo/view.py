@@ -110,7 +110,8 @@ def _prices(prices: list[PriceRow]) -> RenderableType:
         price = f"{Decimal(row.price):,f}" if row.price else "…"
         price = price.rstrip("0").rstrip(".") if "." in price else price
         name = Text.assemble((f"{EXCHANGES.get(row.exchange, row.exchange):8}", "dim"), row.symbol)
-        table.add_row(name, price, Text(f"{change:+.2f} %", style=style), Text(sparkline(list(row.recent)[::-2][::-1]), style=style))
+        bars = sparkline(list(row.recent)[::-2][::-1])
+        table.add_row(name, price, Text(f"{change:+.2f} %", style=style), Text(bars, style=style))
     return table
 
 
