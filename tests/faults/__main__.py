@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from shared.errors import TapewatchError
 from tests.faults.catalogue import FAULTS
 from tests.faults.fault import Fault
 from tests.faults.harness import strike_all, struck_world
@@ -48,16 +49,21 @@ def main() -> int:
     faults = [fault for fault in faults if fault.name not in {row.name for row in held}]
     seed = random.randrange(1 << 31) if arguments.seed is None else arguments.seed
     console.print(f"seed {seed}: {len(faults)} faults at {arguments.rate:.0f} messages/s; results in {arguments.state}")
-    rows = held + asyncio.run(_strike(arguments, faults, seed, console))
-    console.print(draw(rows))
+    rows = held
+    try:
+        asyncio.run(_strike(arguments, faults, seed, console, rows))
+    finally:
+        console.print(draw(rows))  # whatever ends a run, what it found is shown
     if arguments.document:
         _DOCUMENT.write_text(page(FAULTS, load(arguments.state)), encoding="utf-8")
         console.print(f"written: {_DOCUMENT}")
     return 1 if any(row.broken for row in rows) else 0
 
 
-async def _strike(arguments: argparse.Namespace, faults: list[Fault], seed: int, console: Console) -> list[Row]:
-    rows = []
+async def _strike(
+    arguments: argparse.Namespace, faults: list[Fault], seed: int, console: Console, rows: list[Row]
+) -> None:
+    """Add a row for each fault. A world that cannot be made, or that stands still, costs its own faults alone."""
 
     def tell(outcome: Outcome) -> None:
         rows.append(row := Row.of(outcome, seed))
@@ -67,19 +73,17 @@ async def _strike(arguments: argparse.Namespace, faults: list[Fault], seed: int,
     for stage, planned in plan(faults, seed).items():
         for first in range(0, len(planned), _FAULTS_A_WORLD):
             is_made, here, told = False, planned[first : first + _FAULTS_A_WORLD], len(rows)
-            # The one boundary of a run: whatever ends a world, the others have their turn, and the table is drawn.
             try:
                 async with struck_world(
                     stage, rate=arguments.rate, seed=seed, patience=arguments.patience, keep=arguments.keep
                 ) as strikes:
                     is_made = True
                     await strike_all(strikes, here, tell)
-            except Exception as error:  # noqa: BLE001
+            except (TapewatchError, TimeoutError) as error:
                 traceback.print_exception(error)
                 missing = not_struck([one.fault for one in here[len(rows) - told :]], seed, error)
                 append(arguments.state, missing[: int(is_made)])  # the others keep the last result that they had
                 rows += missing
-    return rows
 
 
 def _parse() -> argparse.Namespace:

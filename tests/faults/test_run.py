@@ -53,3 +53,17 @@ def test_a_world_that_cannot_be_made_is_a_row_and_so_is_what_others_met(ended_wi
     assert said.count("TimeoutError: waited 30 s for consumer-redis to run") == 2
     assert said.count("was not struck, its world had ended") == 1
     assert len(load(state)) == 1  # the others keep the last result that they had
+
+
+def test_what_nobody_foresaw_ends_the_run_with_what_it_found(
+    ended_with: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @asynccontextmanager
+    async def broken(stage: str, **_: object) -> AsyncIterator[str]:
+        if stage == "plain":
+            raise WrongUse("there is no room")
+        yield f"{1 // 0}"
+
+    with pytest.raises(ZeroDivisionError):
+        ended_with([a_fault("first"), a_fault("elsewhere", "hosts")], broken, all_in_vain)
+    assert "first: has no outcome, WrongUse: there is no room" in capsys.readouterr().out

@@ -137,28 +137,27 @@ async def test_a_line_is_well_again_once_data_came_for_a_while_and_not_when_it_o
     assert limits_s[:2] == [FIRST_S, 2 * FIRST_S if grows else FIRST_S]
 
 
+async def assert_a_quiet_line_stands(simulator: Simulator, line: Line, exchange: str, for_s: float) -> None:
+    await line.until(lambda: line.feed.is_up)
+    simulator.player.pause()
+    standing = simulator.connections(exchange)
+    await asyncio.sleep(for_s)
+    assert simulator.connections(exchange) == standing
+    assert line.kinds() == ["connected"]
+
+
 async def test_a_quiet_line_to_upbit_is_kept_by_words(simulated: Simulate, listen: Listen) -> None:
     limits = UpbitLimits(idle_s=1, snapshot_after_s=(0.01, 0.02))
     simulator = await simulated(upbit_limits=limits)
     line = listen(simulator, "upbit", text_ping_s=0.3)
-    await line.until(lambda: line.feed.is_up)
-    simulator.player.pause()
-    standing = simulator.connections("upbit")
-    await asyncio.sleep(3 * limits.idle_s)
-    assert simulator.connections("upbit") == standing
-    assert line.kinds() == ["connected"]
+    await assert_a_quiet_line_stands(simulator, line, "upbit", 3 * limits.idle_s)
 
 
 async def test_binances_pings_are_answered(simulated: Simulate, listen: Listen) -> None:
     limits = BinanceLimits(ping_every_s=0.4, pong_within_s=0.8)
     simulator = await simulated(binance_limits=limits)
     line = listen(simulator, "binance")
-    await line.until(lambda: line.feed.is_up)
-    simulator.player.pause()
-    standing = simulator.connections("binance")
-    await asyncio.sleep(3 * limits.pong_within_s)
-    assert simulator.connections("binance") == standing
-    assert line.kinds() == ["connected"]
+    await assert_a_quiet_line_stands(simulator, line, "binance", 3 * limits.pong_within_s)
 
 
 async def test_no_line_names_an_origin(simulated: Simulate, listen: Listen) -> None:
