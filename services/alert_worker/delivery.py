@@ -5,9 +5,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
+from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notifiers.base import Errand, Gone, Notifier, NotReady
-from services.alert_worker.outbox import Action, Bulletin, Place, Together
 from services.alert_worker.scribe import Scribe
 
 

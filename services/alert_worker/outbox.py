@@ -11,172 +11,30 @@ once: more severe, a step further, the other way, on another exchange, over. Wha
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from typing import Literal
 
-from services.alert_worker.episodes import GOES_ON_TICKS, step_of
-from services.alert_worker.grid import GRID_US
-from services.alert_worker.messages.message import Message, Picture
+from services.alert_worker.actions import REASONS, Action, Place, Reason, Together
+from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours, kst_day
-from shared.events import Alert, Notification, Severity
+from services.alert_worker.told import GROUP_OPEN_US, RANKS, TOLD_KEPT, ToldEpisode, ToldGroup, is_last
+from shared.events import Alert, Notification
 
-TOLD_KEPT = 20
-HISTORY_KEPT = 8
 EPISODES_KEPT = 3_000
 GROUPS_KEPT = 50
 UNTOLD_QUALITIES = frozenset({"stale", "backfilled"})
 
-COOLDOWN_US = GOES_ON_TICKS * GRID_US
-"""As long as the detectors themselves wait before they say that a move goes on."""
-
 MANY = 4
-GROUP_OPEN_US = 60_000_000
-"""A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
-MOST_AT_FIRST = 5
-"""So many messages of a storm in its first minute, with those that began it one by one: of them one is kept for each
-severity that may still come."""
 MOST_MEMBERS = 1_000
 MOST_DETAILS = 60
 LATE_US = 60_000_000
 _BETWEEN_ANSWERS_US, _BETWEEN_FULL_ANSWERS_US = 30_000_000, 2_000_000
 
-_RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
 GATHER_US = 2_000_000
 """An exchange's list changes for many markets at once: the first one's message waits so long for the others."""
 
-Reason = Literal["storm", "notices", "late", "morning"]
-REASONS: tuple[Reason, ...] = ("storm", "notices", "late", "morning")
 _TOGETHER: tuple[tuple[Reason, str], ...] = (("storm", "up"), ("storm", "down"), ("notices", "none"))
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message stands, as the notifier named it."""
-
-    channel: str | None = None
-    ts: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Tell the newest of `alerts`, all of one episode and not told yet; the others are covered by it.
-
-    `parent` None means that the episode has no message yet. `may_repeat`: an earlier try has no receipt.
-    """
-
-    alerts: tuple[Alert, ...]
-    parent: Place | None
-    told: tuple[str, ...]
-    may_repeat: bool
-    picture: Picture | None = None
-
-    @property
-    def newest(self) -> Alert:
-        """The state that the message shows."""
-        return self.alerts[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Tell of several episodes in one message: post it when `parent` is None, otherwise answer in its thread.
-
-    `members` are the newest alerts of all episodes and `fresh` those that the next answer tells, most severe first;
-    `covered` are all alerts that telling `fresh` settles. `lead` is the detectors' own market-wide alert, where there
-    is one. `is_whole`: every member's newest alert is known, so that the message can be drawn again.
-    """
-
-    group_id: str
-    reason: Reason
-    members: tuple[Alert, ...]
-    fresh: tuple[Alert, ...]
-    covered: tuple[Alert, ...]
-    told: tuple[str, ...]
-    episodes: tuple[str, ...]
-    lead: Alert | None
-    parent: Place | None
-    may_repeat: bool
-    is_whole: bool
-    own: tuple[Action, ...] = ()
-    """Of those that are told, who has a message of its own besides: it is to show the same."""
-
-    @property
-    def newest(self) -> Alert:
-        """The most severe of what is told."""
-        return self.fresh[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Bulletin:
-    """A message about no episode, told once: `mark` names it for good."""
-
-    mark: str
-    message: Message
-    may_repeat: bool = False
-    for_ops: bool = False
-    """Whether it is about tapewatch itself."""
-
-
-@dataclass(slots=True)
-class _Group:
-    group_id: str
-    reason: Reason
-    direction: str | None
-    begun_us: int
-    until_us: int
-    parent: Place | None = None
-    members: dict[str, None] = field(default_factory=dict)
-    is_in_doubt: bool = False
-    next_answer_us: int = 0
-    told_rank: int = -1
-    messages: int = 0
-    """Posted by now, with those of its direction in the minute before it began."""
-
-
-@dataclass(slots=True)
-class _Episode:
-    parent: Place | None = None
-    told: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
-    untold: list[tuple[int, Alert]] = field(default_factory=list)
-    history: deque[Alert] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
-    picture: Picture | None = None
-    group: _Group | None = None
-    held_as: Severity | None = None
-    is_in_doubt: bool = False
-    is_over: bool = False
-    told_at_us: int = 0
-    """When a message of its own arrived last, and"""
-    shows: Alert | None = None
-    """what that said; None when a process before this one told it."""
-
-    @property
-    def newest(self) -> Alert | None:
-        """The newest alert since this process began, told or not."""
-        return self.history[-1] if self.history else None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nobody was told of it, for certain."""
-        return self.parent is None and self.group is None and not self.is_in_doubt
-
-    def awaits_end(self, alert: Alert) -> bool:
-        """Whether the alert ends what people were told of, which they hear even if it is muted by now."""
-        return alert.state == "resolve" and not self.is_new
-
-    def rests(self, now_us: int) -> bool:
-        """Whether people heard the same of it too short a while ago."""
-        shows = self.shows
-        if shows is None or shows.state == "resolve" or self.group is not None or self.now.state != "escalate":
-            return False  # after what was told as over, whatever comes is news
-        is_recent = 0 <= now_us - self.told_at_us < COOLDOWN_US
-        return is_recent and not any(_is_news(alert, shows) for _, alert in self.untold)
-
-    @property
-    def now(self) -> Alert:
-        """Its newest alert, which is untold."""
-        return self.untold[-1][1]
 
 
 class Outbox:
@@ -185,9 +43,9 @@ class Outbox:
     def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
         self._quiet, self._storm_of = quiet or QuietHours(), MANY
         self._most_untold = most_untold
-        self._episodes: dict[str, _Episode] = {}
-        self._groups: dict[str, _Group] = {}
-        self._waiting: dict[str, _Episode] = {}
+        self._episodes: dict[str, ToldEpisode] = {}
+        self._groups: dict[str, ToldGroup] = {}
+        self._waiting: dict[str, ToldEpisode] = {}
         self._untold = 0
         self._next_offset = 0
         self._posted: deque[tuple[int, str]] = deque(maxlen=TOLD_KEPT)
@@ -222,14 +80,14 @@ class Outbox:
             episode.told_at_us = record.at_us if record.stage == "sent" else 0
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
-            episode.is_over = _is_last(record.alert_id) and record.stage != "intent"
+            episode.is_over = is_last(record.alert_id) and record.stage != "intent"
         for record in groups:
             self._restore_group(record)
         return resume
 
     def _restore_group(self, record: Notification) -> None:
         reason: Reason = next((one for one in REASONS if record.episode_id.startswith(f"{one}-")), "late")
-        group = _Group(record.episode_id, reason, None, record.at_us, record.at_us)
+        group = ToldGroup(record.episode_id, reason, None, record.at_us, record.at_us)
         group.is_in_doubt = record.stage == "intent"
         if record.stage != "intent" or record.alert_ids or record.ts:
             group.parent = Place(record.channel, record.ts)
@@ -244,7 +102,7 @@ class Outbox:
             if owner:
                 episode = self._episodes[owner]
                 episode.told.append(alert_id)
-                episode.is_over = _is_last(alert_id)
+                episode.is_over = is_last(alert_id)
 
     def add(self, offset: int, alert: Alert) -> bool:
         """Take in an alert; say whether it is to be told."""
@@ -269,8 +127,8 @@ class Outbox:
         gathers = self._gathers(now_us)
         waiting = [e for e in self._waiting.values() if not self._holds(e, now_us, gathers=gathers)]
         self._gather(waiting, now_us)
-        due: list[tuple[int, int, _Episode | _Group]] = [
-            (-_RANKS[e.now.severity], e.untold[0][0], e) for e in waiting if e.group is None
+        due: list[tuple[int, int, ToldEpisode | ToldGroup]] = [
+            (-RANKS[e.now.severity], e.untold[0][0], e) for e in waiting if e.group is None
         ]
         groups = {e.group.group_id: e.group for e in waiting if e.group is not None}
         ranked = ((self._due(group, now_us), group) for group in groups.values())
@@ -278,7 +136,7 @@ class Outbox:
         if not due:
             return None
         first = min(due, key=lambda one: one[:2])[2]
-        return self._together(first) if isinstance(first, _Group) else _action(first)
+        return self._together(first) if isinstance(first, ToldGroup) else first.action()
 
     def settle(self, action: Action | Together, place: Place | None, now_us: int, *, is_told: bool = True) -> None:
         """The action is done, at `place` when it made the first message; or it was refused for good."""
@@ -318,7 +176,7 @@ class Outbox:
         """The episode's picture cannot be shown."""
         self._episode(episode_id).picture = None
 
-    def _holds(self, episode: _Episode, now_us: int, *, gathers: bool) -> bool:
+    def _holds(self, episode: ToldEpisode, now_us: int, *, gathers: bool) -> bool:
         """Whether an episode waits: for others like it, because of quiet hours, or because it was just told."""
         if episode.rests(now_us):
             return True
@@ -337,7 +195,7 @@ class Outbox:
             if one.is_new and one.now.kind == NOTICE
         )
 
-    def _gather(self, waiting: list[_Episode], now_us: int) -> None:
+    def _gather(self, waiting: list[ToldEpisode], now_us: int) -> None:
         """Put new episodes together where there are many."""
         new = [e for e in waiting if e.is_new]
         morning = [e for e in new if e.held_as is not None and not self._quiet.hold(e.held_as, now_us)]
@@ -360,13 +218,13 @@ class Outbox:
             if episode.now.state == "escalate" and episode.group is None and episode.parent is not None:
                 self._take_along(episode, now_us)
 
-    def _take_along(self, episode: _Episode, now_us: int) -> None:
+    def _take_along(self, episode: ToldEpisode, now_us: int) -> None:
         """Who was told alone just before a storm, as the first of it, goes on in its thread."""
         storm = self._open_storm(episode.now.direction, now_us)
         if storm is not None and episode.told_at_us >= storm.begun_us - GROUP_OPEN_US:
             self._join(storm, [episode], now_us)
 
-    def _open_storm(self, direction: str, now_us: int) -> _Group | None:
+    def _open_storm(self, direction: str, now_us: int) -> ToldGroup | None:
         return next(
             (
                 group
@@ -376,33 +234,33 @@ class Outbox:
             None,
         )
 
-    def _group(self, reason: Reason, name: str, direction: str | None, now_us: int) -> _Group:
+    def _group(self, reason: Reason, name: str, direction: str | None, now_us: int) -> ToldGroup:
         group_id = f"{reason}-{name}"[:64]
         if group_id not in self._groups:
             lately = sum(of == direction and now_us - at_us < GROUP_OPEN_US for at_us, of in self._posted)
-            group = _Group(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US, messages=lately)
+            group = ToldGroup(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US, messages=lately)
             self._groups[group_id] = group
         return self._groups[group_id]
 
-    def _join(self, group: _Group, episodes: list[_Episode], now_us: int) -> None:
+    def _join(self, group: ToldGroup, episodes: list[ToldEpisode], now_us: int) -> None:
         for episode in episodes[: MOST_MEMBERS - len(group.members)]:
             group.members[episode.now.episode_id] = None
             episode.group = group
             if group.direction is not None:
                 group.until_us = now_us + GROUP_OPEN_US
 
-    def _due(self, group: _Group, now_us: int) -> int | None:
+    def _due(self, group: ToldGroup, now_us: int) -> int | None:
         """The rank of what a group has to tell now, None when it may wait."""
-        rank = max((_RANKS[e.now.severity] for e in self._fresh(group)), default=None)
-        return None if rank is None or (group.parent is not None and _may_wait(group, rank, now_us)) else rank
+        rank = max((RANKS[e.now.severity] for e in self._fresh(group)), default=None)
+        return None if rank is None or (group.parent is not None and group.may_wait(rank, now_us)) else rank
 
-    def _fresh(self, group: _Group) -> list[_Episode]:
+    def _fresh(self, group: ToldGroup) -> list[ToldEpisode]:
         return [self._episodes[name] for name in group.members if self._episodes[name].untold]
 
-    def _oldest(self, group: _Group) -> int:
+    def _oldest(self, group: ToldGroup) -> int:
         return min(e.untold[0][0] for e in self._fresh(group))
 
-    def _together(self, group: _Group) -> Together:
+    def _together(self, group: ToldGroup) -> Together:
         episodes = [self._episodes[name] for name in group.members]
         fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.now))[:MOST_DETAILS]
         known = [e.newest for e in episodes if e.newest is not None]
@@ -419,14 +277,14 @@ class Outbox:
             parent=group.parent,
             may_repeat=group.is_in_doubt or any(e.is_in_doubt for e in fresh),
             is_whole=len(known) == len(episodes),
-            own=tuple(_action(e) for e in fresh if e.parent is not None),
+            own=tuple(e.action() for e in fresh if e.parent is not None),
         )
 
     def _settle_group(self, action: Together, place: Place | None, now_us: int) -> None:
         group = self._groups[action.group_id]
         group.is_in_doubt = False
         group.messages += 1
-        group.told_rank = max([group.told_rank, *(_RANKS[alert.severity] for alert in action.fresh)])
+        group.told_rank = max([group.told_rank, *(RANKS[alert.severity] for alert in action.fresh)])
         if action.parent is None and place is not None and place.ts is not None:
             group.parent = place  # the details follow in the thread
             return
@@ -438,8 +296,8 @@ class Outbox:
         first_us = group.begun_us + GROUP_OPEN_US if group.reason == "storm" else 0
         group.next_answer_us = max(now_us + pause_us, first_us)
 
-    def _tick_off(self, episode: _Episode, alerts: Sequence[Alert]) -> None:
-        done = {alert.alert_id: _is_last(alert.alert_id) for alert in alerts}
+    def _tick_off(self, episode: ToldEpisode, alerts: Sequence[Alert]) -> None:
+        done = {alert.alert_id: is_last(alert.alert_id) for alert in alerts}
         before = len(episode.untold)
         episode.untold = [pair for pair in episode.untold if pair[1].alert_id not in done]
         self._untold -= before - len(episode.untold)
@@ -448,8 +306,8 @@ class Outbox:
         episode.told.extend(done)
         episode.is_over = any(done.values())
 
-    def _episode(self, episode_id: str) -> _Episode:
-        return self._episodes.setdefault(episode_id, _Episode())
+    def _episode(self, episode_id: str) -> ToldEpisode:
+        return self._episodes.setdefault(episode_id, ToldEpisode())
 
     def _forget_some(self) -> None:
         """What is over and told, oldest first, where there is too much of it."""
@@ -464,47 +322,14 @@ class Outbox:
             for name in list(islice(done, surplus)):
                 del self._episodes[name]
 
-    def _is_grouped(self, episode: _Episode) -> bool:
+    def _is_grouped(self, episode: ToldEpisode) -> bool:
         return episode.group is not None and episode.group.group_id in self._groups
-
-
-def _is_last(alert_id: str) -> bool:
-    """Whether nothing comes after this alert in its episode: it is over, or was one from the beginning."""
-    return alert_id.endswith(("-resolve", f"-{NOTICE}"))
-
-
-def _is_news(alert: Alert, shows: Alert) -> bool:
-    """Whether people who know one should hear of the other at once."""
-    return (
-        _RANKS[alert.severity] > _RANKS[shows.severity]
-        or _step(alert) > _step(shows)
-        or alert.direction != shows.direction
-        or len(alert.members) > len(shows.members)
-    )
-
-
-def _step(alert: Alert) -> int:
-    return step_of(abs(float(alert.change_pct or 0)) / 100)
 
 
 def _goes_in(alert: Alert, reason: Reason) -> bool:
     return (alert.kind == NOTICE) == (reason == "notices")
 
 
-def _may_wait(group: _Group, rank: int, now_us: int) -> bool:
-    """Whether an answer with news of this rank waits for others."""
-    more = max(_RANKS.values()) - rank
-    is_young = group.reason == "storm" and now_us < group.begun_us + GROUP_OPEN_US
-    if is_young and group.messages + more >= MOST_AT_FIRST:
-        return True
-    return now_us < group.next_answer_us and rank <= group.told_rank
-
-
-def _action(episode: _Episode) -> Action:
-    alerts = tuple(alert for _, alert in episode.untold)
-    return Action(alerts, episode.parent, tuple(episode.told), episode.is_in_doubt, episode.picture)
-
-
 def _weight(alert: Alert) -> tuple[int, Decimal]:
     """Most severe first, largest move first."""
-    return -_RANKS[alert.severity], -abs(Decimal(alert.change_pct or 0))
+    return -RANKS[alert.severity], -abs(Decimal(alert.change_pct or 0))

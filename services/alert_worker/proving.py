@@ -6,10 +6,10 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from services.alert_worker import canary
+from services.alert_worker.actions import Place
 from services.alert_worker.delivery import Delivery
 from services.alert_worker.messages import bulletins
 from services.alert_worker.messages.wording import Wording
-from services.alert_worker.outbox import Place
 from services.alert_worker.receipts import CANARY, Receipts
 from shared.canary import EXCHANGE, SYMBOL, Sign, due_us
 from shared.clock import NowMicros

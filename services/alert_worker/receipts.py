@@ -7,7 +7,8 @@ from typing import Any, Literal
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from services.alert_worker.outbox import TOLD_KEPT, Action, Bulletin, Place, Together
+from services.alert_worker.actions import Action, Bulletin, Place, Together
+from services.alert_worker.told import TOLD_KEPT
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, Event, Notification
 from shared.redaction import without_secrets

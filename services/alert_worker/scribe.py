@@ -1,10 +1,10 @@
 """Turns what is to be told into messages, in one language, with what the board knows."""
 
+from services.alert_worker.actions import Action, Together
 from services.alert_worker.board import Board
 from services.alert_worker.messages import alert_message, storm_message
 from services.alert_worker.messages.message import Circumstances, Message, Picture
 from services.alert_worker.messages.wording import Wording
-from services.alert_worker.outbox import Action, Together
 from shared.clock import NowMicros
 from shared.events import Alert
 

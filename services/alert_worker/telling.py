@@ -11,11 +11,12 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.charting import Charting
 from services.alert_worker.delivery import Delivery
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused, Unanswered
-from services.alert_worker.outbox import Action, Bulletin, Outbox, Place, Together
+from services.alert_worker.outbox import Outbox
 from services.alert_worker.proving import Proving
 from services.alert_worker.receipts import CANARY, Receipts, is_bulletin
 from services.alert_worker.topic_reader import read_event, read_topic

@@ -9,11 +9,11 @@ from time import monotonic
 import msgspec
 
 from services.alert_worker import notifiers
+from services.alert_worker.actions import Place
 from services.alert_worker.messages import alert_message, blocks
 from services.alert_worker.messages.message import Circumstances, Facts, Message, Picture
 from services.alert_worker.messages.wording import WORDINGS, Wording
 from services.alert_worker.notifiers.base import Errand, Later, Notifier, NotReady, Refused, Unanswered
-from services.alert_worker.outbox import Place
 from services.watchdog import message as ops_message
 from services.watchdog import wording as ops_wording
 from services.watchdog.app import choose_ways, host_name

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.alert_worker.actions import Together
 from services.alert_worker.messages import blocks, remarks
 from services.alert_worker.messages.alert_message import EMOJI, exchange_name, lasted_s
 from services.alert_worker.messages.blocks import outside
 from services.alert_worker.messages.message import Message
 from services.alert_worker.messages.numbers import both_times, duration, grouped, percent, signed
 from services.alert_worker.messages.wording import Wording
-from services.alert_worker.outbox import Together
 from shared.events import Alert, Severity
 
 _SHOWN, _NAMED = 10, 3

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.alert_worker.actions import Place
 from services.alert_worker.messages.message import Message
 from services.alert_worker.notifiers.pace import Pace
-from services.alert_worker.outbox import Place
 
 
 class Later(Exception):

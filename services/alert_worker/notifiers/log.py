@@ -2,9 +2,9 @@
 
 import structlog
 
+from services.alert_worker.actions import Place
 from services.alert_worker.notifiers.base import Errand, PostsOnly
 from services.alert_worker.notifiers.pace import unlimited
-from services.alert_worker.outbox import Place
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 import msgspec
 
+from services.alert_worker.actions import Place
 from services.alert_worker.notifiers.base import Errand, Later, PostsOnly, Refused, Unanswered
 from services.alert_worker.notifiers.pace import Pace
-from services.alert_worker.outbox import Place
 from shared.clock import NowMicros, now_us
 from shared.errors import WrongUse
 from shared.settings import Settings

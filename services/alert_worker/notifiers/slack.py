@@ -11,10 +11,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from services.alert_worker.actions import Place
 from services.alert_worker.messages.message import Message
 from services.alert_worker.notifiers.base import Errand, Gone, Later, NotReady, PostsOnly, Refused, Unanswered
 from services.alert_worker.notifiers.pace import Pace
-from services.alert_worker.outbox import Place
 from shared.settings import Settings
 
 CALL_LIMIT_S = 10

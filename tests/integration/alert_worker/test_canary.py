@@ -14,10 +14,10 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from services.alert_worker.actions import Place
 from services.alert_worker.messages import blocks
 from services.alert_worker.messages.message import Message as AlertMessage
 from services.alert_worker.notifiers.slack import SlackBot, make_bot
-from services.alert_worker.outbox import Place
 from services.alert_worker.topic_reader import read_topic
 from services.consumer.decode import read_batch
 from services.simulator.slack.api import SlackApi, SlackFault, SlackLimits

@@ -9,13 +9,13 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from services.alert_worker.actions import Action, Place, Together
 from services.alert_worker.board import Board
 from services.alert_worker.delivery import Delivery
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.notifiers.base import Errand, Gone, Later, NotReady, Refused, Unanswered
 from services.alert_worker.notifiers.slack import SlackBot, SlackWebhook
-from services.alert_worker.outbox import Action, Place, Together
 from services.alert_worker.scribe import Scribe
 from services.simulator.slack.api import SCOPES, WEBHOOK_PATH
 from shared.events import Alert

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from services.alert_worker.outbox import COOLDOWN_US, EPISODES_KEPT, Outbox, Place
+from services.alert_worker.actions import Place
+from services.alert_worker.outbox import EPISODES_KEPT, Outbox
+from services.alert_worker.told import COOLDOWN_US
 from shared.events import Alert, Notification
 
 PLACE = Place("C1", "1700000000.000100")

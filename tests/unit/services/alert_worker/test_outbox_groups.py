@@ -7,19 +7,11 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from services.alert_worker.outbox import (
-    GATHER_US,
-    GROUP_OPEN_US,
-    MANY,
-    MOST_DETAILS,
-    Action,
-    Bulletin,
-    Outbox,
-    Place,
-    Together,
-)
+from services.alert_worker.actions import Action, Bulletin, Place, Together
+from services.alert_worker.outbox import GATHER_US, MANY, MOST_DETAILS, Outbox
 from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
 from services.alert_worker.receipts import _who
+from services.alert_worker.told import GROUP_OPEN_US
 from shared.events import Alert, Notification
 
 NOW = 1_700_000_007_000_000  # 07:13 in Korea

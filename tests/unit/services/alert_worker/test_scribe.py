@@ -1,10 +1,10 @@
 import itertools
 from collections.abc import Callable
 
+from services.alert_worker.actions import Action
 from services.alert_worker.board import Board
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.messages.wording import ENGLISH
-from services.alert_worker.outbox import Action
 from services.alert_worker.scribe import Scribe
 from shared.events import Alert
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from services.alert_worker.actions import Place, Together
 from services.alert_worker.messages.storm_message import render, render_details
 from services.alert_worker.messages.wording import ENGLISH, KOREAN, WORDINGS
-from services.alert_worker.outbox import MOST_DETAILS, Place, Together
+from services.alert_worker.outbox import MOST_DETAILS
 from services.simulator.slack.validate import check_message
 from shared.events import Alert
 

@@ -1,0 +1,77 @@
+"""What is to be told next: of one episode, of several together, or of none. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.alert_worker.messages.message import Message, Picture
+from shared.events import Alert
+
+Reason = Literal["storm", "notices", "late", "morning"]
+REASONS: tuple[Reason, ...] = ("storm", "notices", "late", "morning")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message stands, as the notifier named it."""
+
+    channel: str | None = None
+    ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Tell the newest of `alerts`, all of one episode and not told yet; the others are covered by it.
+
+    `parent` None means that the episode has no message yet. `may_repeat`: an earlier try has no receipt.
+    """
+
+    alerts: tuple[Alert, ...]
+    parent: Place | None
+    told: tuple[str, ...]
+    may_repeat: bool
+    picture: Picture | None = None
+
+    @property
+    def newest(self) -> Alert:
+        """The state that the message shows."""
+        return self.alerts[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Tell of several episodes in one message: post it when `parent` is None, otherwise answer in its thread.
+
+    `members` are the newest alerts of all episodes and `fresh` those that the next answer tells, most severe first;
+    `covered` are all alerts that telling `fresh` settles. `lead` is the detectors' own market-wide alert, where there
+    is one. `is_whole`: every member's newest alert is known, so that the message can be drawn again.
+    """
+
+    group_id: str
+    reason: Reason
+    members: tuple[Alert, ...]
+    fresh: tuple[Alert, ...]
+    covered: tuple[Alert, ...]
+    told: tuple[str, ...]
+    episodes: tuple[str, ...]
+    lead: Alert | None
+    parent: Place | None
+    may_repeat: bool
+    is_whole: bool
+    own: tuple[Action, ...] = ()
+    """Of those that are told, who has a message of its own besides: it is to show the same."""
+
+    @property
+    def newest(self) -> Alert:
+        """The most severe of what is told."""
+        return self.fresh[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A message about no episode, told once: `mark` names it for good."""
+
+    mark: str
+    message: Message
+    may_repeat: bool = False
+    for_ops: bool = False
+    """Whether it is about tapewatch itself."""

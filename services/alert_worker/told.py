@@ -1,0 +1,121 @@
+"""What people know of an episode, or of several that were told together, and what they do not know yet. Pure."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from services.alert_worker.actions import Action, Place, Reason
+from services.alert_worker.episodes import GOES_ON_TICKS, step_of
+from services.alert_worker.grid import GRID_US
+from services.alert_worker.messages.message import Picture
+from services.alert_worker.notices import NAME as NOTICE
+from shared.events import Alert, Severity
+
+TOLD_KEPT = 20
+HISTORY_KEPT = 8
+
+COOLDOWN_US = GOES_ON_TICKS * GRID_US
+"""As long as the detectors themselves wait before they say that a move goes on."""
+
+GROUP_OPEN_US = 60_000_000
+"""A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
+MOST_AT_FIRST = 5
+"""So many messages of a storm in its first minute, with those that began it one by one: of them one is kept for each
+severity that may still come."""
+
+RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
+
+
+@dataclass(slots=True)
+class ToldGroup:
+    """Episodes that one message tells of."""
+
+    group_id: str
+    reason: Reason
+    direction: str | None
+    begun_us: int
+    until_us: int
+    parent: Place | None = None
+    members: dict[str, None] = field(default_factory=dict)
+    is_in_doubt: bool = False
+    next_answer_us: int = 0
+    told_rank: int = -1
+    messages: int = 0
+    """Posted by now, with those of its direction in the minute before it began."""
+
+    def may_wait(self, rank: int, now_us: int) -> bool:
+        """Whether an answer with news of this rank waits for others."""
+        more = max(RANKS.values()) - rank
+        is_young = self.reason == "storm" and now_us < self.begun_us + GROUP_OPEN_US
+        if is_young and self.messages + more >= MOST_AT_FIRST:
+            return True
+        return now_us < self.next_answer_us and rank <= self.told_rank
+
+
+@dataclass(slots=True)
+class ToldEpisode:
+    """One episode; `untold` are its alerts with their offsets."""
+
+    parent: Place | None = None
+    told: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
+    untold: list[tuple[int, Alert]] = field(default_factory=list)
+    history: deque[Alert] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
+    picture: Picture | None = None
+    group: ToldGroup | None = None
+    held_as: Severity | None = None
+    is_in_doubt: bool = False
+    is_over: bool = False
+    told_at_us: int = 0
+    """When a message of its own arrived last, and"""
+    shows: Alert | None = None
+    """what that said; None when a process before this one told it."""
+
+    @property
+    def newest(self) -> Alert | None:
+        """The newest alert since this process began, told or not."""
+        return self.history[-1] if self.history else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nobody was told of it, for certain."""
+        return self.parent is None and self.group is None and not self.is_in_doubt
+
+    def awaits_end(self, alert: Alert) -> bool:
+        """Whether the alert ends what people were told of, which they hear even if it is muted by now."""
+        return alert.state == "resolve" and not self.is_new
+
+    def rests(self, now_us: int) -> bool:
+        """Whether people heard the same of it too short a while ago."""
+        shows = self.shows
+        if shows is None or shows.state == "resolve" or self.group is not None or self.now.state != "escalate":
+            return False  # after what was told as over, whatever comes is news
+        is_recent = 0 <= now_us - self.told_at_us < COOLDOWN_US
+        return is_recent and not any(_is_news(alert, shows) for _, alert in self.untold)
+
+    @property
+    def now(self) -> Alert:
+        """Its newest alert, which is untold."""
+        return self.untold[-1][1]
+
+    def action(self) -> Action:
+        """Tell what is untold in a message of its own."""
+        alerts = tuple(alert for _, alert in self.untold)
+        return Action(alerts, self.parent, tuple(self.told), self.is_in_doubt, self.picture)
+
+
+def is_last(alert_id: str) -> bool:
+    """Whether nothing comes after this alert in its episode: it is over, or was one from the beginning."""
+    return alert_id.endswith(("-resolve", f"-{NOTICE}"))
+
+
+def _is_news(alert: Alert, shows: Alert) -> bool:
+    """Whether people who know one should hear of the other at once."""
+    return (
+        RANKS[alert.severity] > RANKS[shows.severity]
+        or _step(alert) > _step(shows)
+        or alert.direction != shows.direction
+        or len(alert.members) > len(shows.members)
+    )
+
+
+def _step(alert: Alert) -> int:
+    return step_of(abs(float(alert.change_pct or 0)) / 100)
