@@ -161,7 +161,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     `alert_id` is the newest alert that this step tells. `alert_ids` are those that the message at `channel`/`ts`
     tells for certain, oldest first, bounded by the notifier. Alerts before `settled_offset` of their topic, of
     whatever episode, needed nothing more when this was written. One message may tell of many episodes: then
-    `episode_id` names the message and `episodes` are those. `file_id` is the chart that it shows.
+    `episode_id` names the message and `episodes` are those. `file_id` is the chart that it shows. `heard_at_us`:
+    when all of the channel heard of it last (answers in a thread call only who follows it); `heard_severity`: of what.
     """
 
     episode_id: Name
@@ -176,6 +177,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     reason: Text | None = None
     episodes: list[Name] = field(default_factory=list)
     file_id: str | None = None
+    heard_at_us: Micros | None = None
+    heard_severity: Severity | None = None
 
 
 class Instrument(Struct, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """What is to be told next: of one episode, of several together, or of none. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from services.alert_worker.messages.message import Message, Picture
-from shared.events import Alert
+from shared.events import Alert, Severity
 
 Reason = Literal["storm", "notices", "late", "morning"]
 REASONS: tuple[Reason, ...] = ("storm", "notices", "late", "morning")
@@ -18,11 +18,20 @@ class Place:
     ts: str | None = None
 
 
+class Heard(NamedTuple):
+    """What all of the channel heard last of an episode, or of several: a message, or an answer that is shown there."""
+
+    at_us: int
+    severity: Severity | None
+    """None where it is not known any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """Tell the newest of `alerts`, all of one episode and not told yet; the others are covered by it.
 
     `parent` None means that the episode has no message yet. `may_repeat`: an earlier try has no receipt.
+    `is_for_all`: an answer in the thread is shown to all of the channel, who are known to have `heard`.
     """
 
     alerts: tuple[Alert, ...]
@@ -30,6 +39,8 @@ class Action:
     told: tuple[str, ...]
     may_repeat: bool
     picture: Picture | None = None
+    heard: Heard | None = None
+    is_for_all: bool = False
 
     @property
     def newest(self) -> Alert:
@@ -59,6 +70,9 @@ class Together:
     is_whole: bool
     own: tuple[Action, ...] = ()
     """Of those that are told, who has a message of its own besides: it is to show the same."""
+    heard: Heard | None = None
+    is_for_all: bool = False
+    """See `Action`."""
 
     @property
     def newest(self) -> Alert:
@@ -75,3 +89,9 @@ class Bulletin:
     may_repeat: bool = False
     for_ops: bool = False
     """Whether it is about tapewatch itself."""
+
+
+def heard_after(action: Action | Together, place: Place | None, at_us: int) -> Heard | None:
+    """What all of the channel heard last, once the action was told at `place`."""
+    is_heard = action.parent is None or action.is_for_all or place != action.parent
+    return Heard(at_us, action.newest.severity) if is_heard else action.heard

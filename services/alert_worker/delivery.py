@@ -24,7 +24,7 @@ class Delivery:
     async def deliver(self, action: Action | Together | Bulletin) -> Place:
         """Tell, and return where the first message stands."""
         if isinstance(action, Bulletin):
-            return await self._post(action, lambda _: action.message, action.mark, for_ops=action.for_ops)
+            return await self._post(action, lambda _: action.message, action.mark)
         if isinstance(action, Together):
             return await self._tell_group(action)
         return await self._tell_episode(action)
@@ -95,13 +95,13 @@ class Delivery:
         written: Callable[[bool], Message],
         mark: str,
         thread: Place | None = None,
-        *,
-        for_ops: bool = False,
     ) -> Place:
         """Post what is written; the argument says whether it may be a repeat."""
         await self._turn()
         doubtful = written(True) if action.may_repeat else None
-        return await self.notifier.post(Errand(written(False), mark, thread, doubtful, for_ops))
+        for_ops = isinstance(action, Bulletin) and action.for_ops
+        is_for_all = not isinstance(action, Bulletin) and action.is_for_all
+        return await self.notifier.post(Errand(written(False), mark, thread, doubtful, for_ops, is_for_all))
 
     async def _edit(self, place: Place, message: Message) -> None:
         await self._turn()

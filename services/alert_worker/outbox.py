@@ -7,6 +7,9 @@ what a message stands for is counted.
 Who was told of an episode hears the same of it again only after a cooldown, which begins when the message arrived and
 not when it was decided: after Slack was away, one follows the other no sooner than otherwise. What is news goes out at
 once: more severe, a step further, the other way, on another exchange, over. What waited is told with it.
+
+One message an episode calls people; what follows is an answer in its thread, which calls nobody else. But for the
+gravest, which all of the channel are to hear of (see `told.SILENCE_US`), unless it is one of their quiet hours.
 """
 
 from collections import deque
@@ -14,11 +17,11 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
 
-from services.alert_worker.actions import REASONS, Action, Place, Reason, Together
+from services.alert_worker.actions import REASONS, Action, Heard, Place, Reason, Together, heard_after
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours, kst_day
-from services.alert_worker.told import GROUP_OPEN_US, RANKS, TOLD_KEPT, ToldEpisode, ToldGroup, is_last
+from services.alert_worker.told import GRAVEST, GROUP_OPEN_US, RANKS, TOLD_KEPT, ToldEpisode, ToldGroup, is_last
 from shared.events import Alert, Notification
 
 EPISODES_KEPT = 3_000
@@ -78,6 +81,7 @@ class Outbox:
             episode.told.extend(record.alert_ids)
             episode.is_in_doubt = record.stage == "intent"
             episode.told_at_us = record.at_us if record.stage == "sent" else 0
+            episode.heard = _heard(record) if record.alert_ids else None
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
             episode.is_over = is_last(record.alert_id) and record.stage != "intent"
@@ -91,6 +95,7 @@ class Outbox:
         group.is_in_doubt = record.stage == "intent"
         if record.stage != "intent" or record.alert_ids or record.ts:
             group.parent = Place(record.channel, record.ts)
+            group.heard = _heard(record)
         self._groups[group.group_id] = group
         for episode_id in record.episodes:
             group.members[episode_id] = None
@@ -136,14 +141,18 @@ class Outbox:
         if not due:
             return None
         first = min(due, key=lambda one: one[:2])[2]
-        return self._together(first) if isinstance(first, ToldGroup) else first.action()
+        if isinstance(first, ToldGroup):
+            return self._together(first, now_us)
+        return first.action(is_for_all=self._is_for_all([first], first.heard, now_us))
 
     def settle(self, action: Action | Together, place: Place | None, now_us: int, *, is_told: bool = True) -> None:
         """The action is done, at `place` when it made the first message; or it was refused for good."""
         if isinstance(action, Together):
             self._settle_group(action, place, now_us)
+            self._groups[action.group_id].heard = heard_after(action, place, now_us) if is_told else action.heard
         else:
             episode = self._episode(action.newest.episode_id)
+            episode.heard = heard_after(action, place, now_us) if is_told else action.heard
             self._tick_off(episode, action.alerts)
             episode.parent = place or episode.parent or Place()
             episode.is_in_doubt = False
@@ -170,7 +179,7 @@ class Outbox:
         if episode is None or episode.parent is None or episode.newest is None:
             return None
         episode.picture = picture
-        return Action((episode.newest,), episode.parent, tuple(episode.told), False, picture)
+        return Action((episode.newest,), episode.parent, tuple(episode.told), False, picture, episode.heard)
 
     def take_down(self, episode_id: str) -> None:
         """The episode's picture cannot be shown."""
@@ -260,7 +269,10 @@ class Outbox:
     def _oldest(self, group: ToldGroup) -> int:
         return min(e.untold[0][0] for e in self._fresh(group))
 
-    def _together(self, group: ToldGroup) -> Together:
+    def _is_for_all(self, fresh: Iterable[ToldEpisode], heard: Heard | None, now_us: int) -> bool:
+        return not self._quiet.hold(GRAVEST, now_us) and any(one.is_for_all(heard, now_us) for one in fresh)
+
+    def _together(self, group: ToldGroup, now_us: int) -> Together:
         episodes = [self._episodes[name] for name in group.members]
         fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.now))[:MOST_DETAILS]
         known = [e.newest for e in episodes if e.newest is not None]
@@ -278,6 +290,8 @@ class Outbox:
             may_repeat=group.is_in_doubt or any(e.is_in_doubt for e in fresh),
             is_whole=len(known) == len(episodes),
             own=tuple(e.action() for e in fresh if e.parent is not None),
+            heard=group.heard,
+            is_for_all=group.parent is not None and self._is_for_all(fresh, group.heard, now_us),
         )
 
     def _settle_group(self, action: Together, place: Place | None, now_us: int) -> None:
@@ -324,6 +338,11 @@ class Outbox:
 
     def _is_grouped(self, episode: ToldEpisode) -> bool:
         return episode.group is not None and episode.group.group_id in self._groups
+
+
+def _heard(record: Notification) -> Heard:
+    """A record of before there was any of this says when it was told, which is the latest that it can have been."""
+    return Heard(record.heard_at_us or record.at_us, record.heard_severity)
 
 
 def _goes_in(alert: Alert, reason: Reason) -> bool:

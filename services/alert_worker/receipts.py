@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from services.alert_worker.actions import Action, Bulletin, Place, Together
+from services.alert_worker.actions import Action, Bulletin, Heard, Place, Together, heard_after
 from services.alert_worker.told import TOLD_KEPT
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, Event, Notification
@@ -40,11 +40,13 @@ class Receipts:
         self, action: Action | Together | Bulletin, stage: Stage, place: Place | None, reason: str | None = None
     ) -> None:
         """How far the action is."""
+        at_us = now_us()
         record = Notification(
             **_who(action, stage, place),
+            **_heard(action, stage, place, at_us),
             notifier=self._notifier,
             stage=stage,
-            at_us=now_us(),
+            at_us=at_us,
             settled_offset=self._settled_offset(),
             channel=None if place is None else place.channel,
             ts=None if place is None else place.ts,
@@ -65,6 +67,7 @@ class Receipts:
             channel=action.parent.channel if action.parent else None,
             ts=action.parent.ts if action.parent else None,
             file_id=action.picture.file_id if action.picture else None,
+            **_fields_of(action.heard),
         )
         await self._send(NOTIFICATIONS, record, record.episode_id.encode())
 
@@ -110,6 +113,16 @@ class Receipts:
 
 def _data_of(action: Action | Together | Bulletin) -> dict[str, object]:
     return action.message.data if isinstance(action, Bulletin) else {}
+
+
+def _heard(action: Action | Together | Bulletin, stage: Stage, place: Place | None, at_us: int) -> dict[str, Any]:
+    if isinstance(action, Bulletin):
+        return {}
+    return _fields_of(heard_after(action, place, at_us) if stage == "sent" else action.heard)
+
+
+def _fields_of(heard: Heard | None) -> dict[str, Any]:
+    return {} if heard is None else {"heard_at_us": heard.at_us, "heard_severity": heard.severity}
 
 
 def _who(action: Action | Together | Bulletin, stage: Stage, place: Place | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from services.alert_worker.actions import Action, Place, Reason
+from services.alert_worker.actions import Action, Heard, Place, Reason
 from services.alert_worker.episodes import GOES_ON_TICKS, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Picture
@@ -18,11 +18,15 @@ COOLDOWN_US = GOES_ON_TICKS * GRID_US
 
 GROUP_OPEN_US = 60_000_000
 """A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
+SILENCE_US = 1_800_000_000
+"""An answer in a thread calls nobody who does not follow it. All of the channel hear of it when it is the first of the
+gravest severity; and, once they heard nothing for so long, of a further move of that severity."""
 MOST_AT_FIRST = 5
 """So many messages of a storm in its first minute, with those that began it one by one: of them one is kept for each
 severity that may still come."""
 
 RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
+GRAVEST: Severity = "danger"
 
 
 @dataclass(slots=True)
@@ -41,6 +45,7 @@ class ToldGroup:
     told_rank: int = -1
     messages: int = 0
     """Posted by now, with those of its direction in the minute before it began."""
+    heard: Heard | None = None
 
     def may_wait(self, rank: int, now_us: int) -> bool:
         """Whether an answer with news of this rank waits for others."""
@@ -68,6 +73,7 @@ class ToldEpisode:
     """When a message of its own arrived last, and"""
     shows: Alert | None = None
     """what that said; None when a process before this one told it."""
+    heard: Heard | None = None
 
     @property
     def newest(self) -> Alert | None:
@@ -96,10 +102,23 @@ class ToldEpisode:
         """Its newest alert, which is untold."""
         return self.untold[-1][1]
 
-    def action(self) -> Action:
+    def is_for_all(self, heard: Heard | None, now_us: int) -> bool:
+        """Whether all of the channel, who `heard` of it or of those beside it, are to hear of its newest alert."""
+        if heard is None or self.now.state == "resolve" or self.now.severity != GRAVEST:
+            return False
+        if heard.severity not in {None, GRAVEST}:
+            return True
+        return not 0 <= now_us - heard.at_us < SILENCE_US and self._goes_further()
+
+    def _goes_further(self) -> bool:
+        """Whether it is a leg, or a step of one, that was not told: what only goes on is none."""
+        now, told = self.now, [alert for alert in self.history if alert.alert_id in self.told]
+        return all(now.started_at_us != alert.started_at_us or _step(now) > _step(alert) for alert in told)
+
+    def action(self, *, is_for_all: bool = False) -> Action:
         """Tell what is untold in a message of its own."""
         alerts = tuple(alert for _, alert in self.untold)
-        return Action(alerts, self.parent, tuple(self.told), self.is_in_doubt, self.picture)
+        return Action(alerts, self.parent, tuple(self.told), self.is_in_doubt, self.picture, self.heard, is_for_all)
 
 
 def is_last(alert_id: str) -> bool:

@@ -165,6 +165,10 @@ class Notification(Published):
     """Those that the message tells of, where one message tells of many; episode_id then names the message."""
     file_id: AnyText | None = None
     """The chart that the message shows."""
+    heard_at_us: Micros | None = None
+    """When all of the channel heard of it last: answers in a thread call only who follows it."""
+    heard_severity: Literal["notice", "warning", "danger"] | None = None
+    """How grave that was."""
 
 
 class Instrument(OfSymbol):

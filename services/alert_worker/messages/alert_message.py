@@ -42,15 +42,18 @@ def render(alert: Alert, wording: Wording, told: Circumstances, facts: Facts = N
     )
 
 
-def render_step(alert: Alert, wording: Wording, *, may_repeat: bool = False) -> Message:
-    """What the thread is told of an escalation."""
+def render_step(alert: Alert, wording: Wording, *, may_repeat: bool = False, is_for_all: bool = False) -> Message:
+    """What the thread is told of an escalation; for all of the channel it says of which market."""
+    times = both_times(alert.event_at_us or alert.started_at_us, wording)
     line = wording.escalated_line.format(
         severity=wording.severities[alert.severity],
         change=signed(alert.change_pct),
         now=grouped(alert.price_now),
         quote=alert.quote,
-        times=both_times(alert.event_at_us or alert.started_at_us, wording),
+        times=times,
     )
+    if is_for_all:
+        line = f"{one_line(alert, wording)} ({times})"
     text = outside(f"{EMOJI[alert.severity]} {line}")
     small = [alert.alert_id, *([wording.may_repeat] if may_repeat else [])]
     return Message(

@@ -39,7 +39,8 @@ class Errand:
     `mark` is a text that the message shows and no other one does, to know it by. `doubtful` is there when an earlier
     try may have arrived: the same message, saying that it may be a repeat. A notifier that can look whether it arrived
     does so, and then posts nothing or `message`; one that cannot posts `doubtful`.
-    `for_ops`: it is about tapewatch itself, for who keeps a place of its own for that.
+    `for_ops`: it is about tapewatch itself, for who keeps a place of its own for that. `is_for_all`: what goes below a
+    message is shown to all of the channel as well; who knows no threads shows everything to all.
     """
 
     message: Message
@@ -47,6 +48,7 @@ class Errand:
     thread: Place | None = None
     doubtful: Message | None = None
     for_ops: bool = False
+    is_for_all: bool = False
 
     @property
     def unseen(self) -> Message:

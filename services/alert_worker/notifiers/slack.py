@@ -70,6 +70,7 @@ class SlackBot:
         call = self._client.chat_postMessage(
             channel=str(thread.channel) if thread else self._channel_of(errand),
             thread_ts=thread.ts if thread else None,
+            reply_broadcast=True if thread and errand.is_for_all else None,
             text=message.text, blocks=message.blocks, parse="none",
             unfurl_links=False, unfurl_media=False,
         )  # fmt: skip
@@ -131,7 +132,9 @@ class SlackBot:
     async def _find_message(self, mark: str, name: str) -> Place | None:
         channel = await self._channel_id(name)
         history = await _api(self._client.conversations_history(channel=channel, limit=_LOOK_BACK))
-        found = next((message["ts"] for message in history["messages"] if mark in str(message.get("blocks"))), None)
+        # Answers that are shown to all of the channel are in its history too.
+        own = (one for one in history["messages"] if one.get("thread_ts") in {None, one["ts"]})
+        found = next((message["ts"] for message in own if mark in str(message.get("blocks"))), None)
         return None if found is None else Place(channel, str(found))
 
     async def _find_answer(self, thread: Place, mark: str) -> Place | None:

@@ -242,7 +242,7 @@ class SlackApi:
 
     def _history(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._workspace.channel(arguments.get("channel"))
-        found = [message for message in channel.messages if message.thread_ts is None]
+        found = [message for message in channel.messages if message.thread_ts is None or message.root is not None]
         return {"messages": [message.as_json() for message in reversed(found)], "has_more": False}
 
     def _replies(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:

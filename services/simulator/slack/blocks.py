@@ -19,7 +19,7 @@ def channel_html(channel: Channel, files: Mapping[str, File], zone: tzinfo) -> s
             replies.setdefault(message.thread_ts, []).append(message)
     pieces, day = [], ""
     for message in channel.messages:
-        if message.thread_ts is not None and message.thread_ts != message.ts:
+        if message.thread_ts is not None and message.thread_ts != message.ts and message.root is None:
             continue
         today = f"{_moment(message.ts, zone):%A, %B %d}"
         if today != day:
@@ -29,21 +29,29 @@ def channel_html(channel: Channel, files: Mapping[str, File], zone: tzinfo) -> s
     return "".join(pieces) or '<p class="empty">No message yet. Alerts appear here as they are raised.</p>'
 
 
-def _message(message: Message, replies: list[Message], files: Mapping[str, File], zone: tzinfo) -> str:
-    thread = "".join(_message(reply, [], files, zone) for reply in replies)
+def _message(
+    message: Message, replies: list[Message], files: Mapping[str, File], zone: tzinfo, *, in_thread: bool = False
+) -> str:
+    thread = "".join(_message(reply, [], files, zone, in_thread=True) for reply in replies)
     if thread:
         count = f"{len(replies)} {'reply' if len(replies) == 1 else 'replies'}"
         thread = f'<div class="thread"><div class="count">{count}</div>{thread}</div>'
     moment = _moment(message.ts, zone)
     edited = ' <span class="edited">(edited)</span>' if message.edits else ""
+    root = "" if message.root is None or in_thread else _root(message.root, zone)
+    name = "" if in_thread else f' id="p{html.escape(message.ts)}"'
     reactions = "".join(f"<span>{plain_text(f':{name}:')} 1</span>" for name in message.reactions)
     return (
-        f'<article class="message" id="p{html.escape(message.ts)}"><div class="avatar">tw</div><div class="body">'
+        f'<article class="message"{name}><div class="avatar">tw</div><div class="body">'
         f'<div class="line"><b>{html.escape(message.username)}</b><span class="app">APP</span>'
-        f'<time title="{moment:%Y-%m-%d %H:%M:%S %Z}">{moment:%H:%M:%S}</time></div>'
+        f'<time title="{moment:%Y-%m-%d %H:%M:%S %Z}">{moment:%H:%M:%S}</time></div>{root}'
         f"{_content(message, zone)}{edited}{_files(message, files)}"
         f"{f'<div class=reactions>{reactions}</div>' if reactions else ''}{thread}</div></article>"
     )
+
+
+def _root(root: Message, zone: tzinfo) -> str:
+    return f'<div class="count">replied to a thread: {mrkdwn(root.text, zone)}</div>'
 
 
 def _content(message: Message, zone: tzinfo) -> str:

@@ -23,6 +23,8 @@ class Message:
     text: str
     blocks: list[Any]
     thread_ts: str | None = None
+    root: "Message | None" = None
+    """Of an answer that is shown in the channel as well: what it answers."""
     edited_ts: str | None = None
     edits: int = 0
     username: str = "tapewatch"
@@ -43,6 +45,8 @@ class Message:
         }
         if self.thread_ts is not None:
             body["thread_ts"] = self.thread_ts
+        if self.root is not None:
+            body |= {"subtype": "thread_broadcast", "root": self.root.as_json()}
         if self.edited_ts is not None:
             body["edited"] = {"user": "B0TAPEWATCH", "ts": self.edited_ts}
         return body
@@ -99,7 +103,8 @@ class Workspace:
         """Add a message. Raises Refused."""
         text, blocks = self._content(content, now_us)
         thread_ts = content.get("thread_ts")
-        if thread_ts is not None and channel.find(str(thread_ts)) is None:
+        root = channel.find(str(thread_ts)) if thread_ts is not None else None
+        if thread_ts is not None and root is None:
             raise Refused("thread_not_found" if via == "bot" else "invalid_thread_ts")
         message = Message(
             ts=self._new_ts(now_us),
@@ -107,6 +112,7 @@ class Workspace:
             text=text,
             blocks=blocks,
             thread_ts=str(thread_ts) if thread_ts is not None else None,
+            root=root if str(content.get("reply_broadcast")).lower() in {"true", "1"} else None,
             via=via,
         )
         channel.messages.append(message)

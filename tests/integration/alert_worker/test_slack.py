@@ -102,6 +102,25 @@ async def test_a_bot_edits_its_message_and_answers_in_the_thread(by_bot, act, sl
     assert "RESOLVED" in parent.text
 
 
+async def test_the_gravest_answer_is_shown_in_the_channel_too_and_says_of_what(by_bot, act, slack) -> None:
+    place = await by_bot.deliver(act("open"))
+    await by_bot.deliver(replace(act("escalate", place), is_for_all=True))
+    parent, answer = slack.messages
+    assert (answer.thread_ts, answer.root) == (place.ts, parent)
+    assert "KRW-BTC" in answer.text
+    assert "KRW-BTC" in str(answer.blocks)
+    assert {block["type"] for block in answer.blocks} <= {"section", "context"}, "a pointer holds no buttons"
+
+
+async def test_an_answer_that_the_channel_shows_is_not_taken_for_the_message(by_bot, act, slack) -> None:
+    place = await by_bot.deliver(act("open"))
+    await by_bot.deliver(replace(act("escalate", place), is_for_all=True))
+    slack.workspace.delete(slack.workspace.channels[0], place.ts)
+    again = await by_bot.deliver(act("resolve", place, may_repeat=True))
+    assert again.ts == slack.messages[-1].ts
+    assert slack.messages[-1].thread_ts is None
+
+
 async def test_a_webhook_posts_each_state(webhook, act, slack) -> None:
     for state in ("open", "escalate", "resolve"):
         await delivering(webhook).deliver(act(state, Place()))

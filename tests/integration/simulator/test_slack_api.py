@@ -46,6 +46,28 @@ async def test_a_message_is_posted_changed_and_answered_in_its_thread(simulate: 
     assert (status["slack"]["messages"], status["slack"]["updates"], status["slack"]["rejected"]) == (2, 1, 0)
 
 
+async def test_an_answer_may_be_shown_in_the_channel_as_well(simulate: Any) -> None:
+    running = await simulate()
+    slack = client(running)
+    posted = await slack.chat_postMessage(channel="#tapewatch", text="open")
+    place = {"channel": posted["channel"], "thread_ts": posted["ts"]}
+    await slack.chat_postMessage(**place, text="only below")
+    shown = (await slack.chat_postMessage(**place, text="worse", reply_broadcast=True))["message"]
+    assert (shown["subtype"], shown["root"]["text"]) == ("thread_broadcast", "open")
+    history = (await slack.conversations_history(channel=posted["channel"]))["messages"]
+    assert [(one["text"], one.get("thread_ts")) for one in history] == [("worse", posted["ts"]), ("open", None)]
+    answers = (await slack.conversations_replies(channel=posted["channel"], ts=posted["ts"]))["messages"]
+    assert [one["text"] for one in answers] == ["open", "only below", "worse"]
+    alone = await slack.chat_postMessage(channel="#tapewatch", text="no thread", reply_broadcast=True)
+    assert "root" not in alone["message"]
+    async with running.http.get(
+        running.url["slack_api_url"].removesuffix("/api/") + "/slack/tapewatch/messages"
+    ) as got:
+        page = (await got.json())["html"]
+    assert page.count("replied to a thread: open") == 1
+    assert page.count("worse") == 2
+
+
 async def test_what_slack_refuses(simulate: Any) -> None:
     running = await simulate()
     slack = client(running)

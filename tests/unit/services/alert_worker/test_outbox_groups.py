@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.outbox import GATHER_US, MANY, MOST_DETAILS, Outbox
 from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
+from services.alert_worker.receipts import _heard as receipts_heard
 from services.alert_worker.receipts import _who
 from services.alert_worker.told import GROUP_OPEN_US
 from shared.events import Alert, Notification
@@ -38,7 +39,8 @@ class World:
     def note(self, action: Action | Together, stage: str, place: Place | None) -> None:
         fields = {"notifier": "x", "stage": stage, "at_us": self.now, "settled_offset": self.outbox.settled_offset,
                   "channel": place and place.channel, "ts": place and place.ts}  # fmt: skip
-        record = Notification(**_who(action, stage, place), **fields)  # type: ignore[arg-type]
+        heard = receipts_heard(action, stage, place, self.now)
+        record = Notification(**_who(action, stage, place), **heard, **fields)  # type: ignore[arg-type]
         self.notes[record.episode_id] = record
 
     def step(self, crash: str | None = None) -> Action | Together | None:
