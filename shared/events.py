@@ -163,6 +163,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     whatever episode, needed nothing more when this was written. One message may tell of many episodes: then
     `episode_id` names the message and `episodes` are those. `file_id` is the chart that it shows. `heard_at_us`:
     when all of the channel heard of it last (answers in a thread call only who follows it); `heard_severity`: of what.
+    One that tells of many takes in others of its `direction` from `begun_at_us` until `open_until_us`, our clock; it is
+    `messages` by then.
     """
 
     episode_id: Name
@@ -179,6 +181,10 @@ class Notification(Struct, frozen=True, kw_only=True):
     file_id: str | None = None
     heard_at_us: Micros | None = None
     heard_severity: Severity | None = None
+    direction: Direction | None = None
+    begun_at_us: Micros | None = None
+    open_until_us: Micros | None = None
+    messages: Count = 0
 
 
 class Instrument(Struct, frozen=True, kw_only=True):

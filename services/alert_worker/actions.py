@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from services.alert_worker.messages.message import Message, Picture
-from shared.events import Alert, Severity
+from shared.events import Alert, Direction, Severity
 
 Reason = Literal["storm", "notices", "late", "morning"]
 REASONS: tuple[Reason, ...] = ("storm", "notices", "late", "morning")
@@ -16,6 +16,17 @@ class Place:
 
     channel: str | None = None
     ts: str | None = None
+
+
+class Open(NamedTuple):
+    """How long a message of several episodes takes in others, our clock."""
+
+    direction: Direction | None
+    """Only those of this one; None: none."""
+    begun_us: int
+    until_us: int
+    messages: int
+    """Posted by now, with those of its direction in the minute before it began."""
 
 
 class Heard(NamedTuple):
@@ -73,6 +84,7 @@ class Together:
     heard: Heard | None = None
     is_for_all: bool = False
     """See `Action`."""
+    open: Open | None = None
 
     @property
     def newest(self) -> Alert:

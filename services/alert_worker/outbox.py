@@ -22,7 +22,7 @@ from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours, kst_day
 from services.alert_worker.told import GRAVEST, GROUP_OPEN_US, RANKS, TOLD_KEPT, ToldEpisode, ToldGroup, is_last
-from shared.events import Alert, Notification
+from shared.events import Alert, Direction, Notification
 
 EPISODES_KEPT = 3_000
 GROUPS_KEPT = 50
@@ -37,7 +37,7 @@ _BETWEEN_ANSWERS_US, _BETWEEN_FULL_ANSWERS_US = 30_000_000, 2_000_000
 GATHER_US = 2_000_000
 """An exchange's list changes for many markets at once: the first one's message waits so long for the others."""
 
-_TOGETHER: tuple[tuple[Reason, str], ...] = (("storm", "up"), ("storm", "down"), ("notices", "none"))
+_TOGETHER: tuple[tuple[Reason, Direction], ...] = (("storm", "up"), ("storm", "down"), ("notices", "none"))
 
 
 class Outbox:
@@ -71,7 +71,7 @@ class Outbox:
     def restore(self, notifications: Iterable[Notification]) -> int | None:
         """Know again what was told; return the offset where reading alerts resumes, None when nothing ever was."""
         resume = None
-        groups = []
+        groups, lately = [], list[tuple[int, str]]()
         for record in notifications:
             resume = max(resume or 0, record.settled_offset)
             if record.episodes:
@@ -82,16 +82,20 @@ class Outbox:
             episode.is_in_doubt = record.stage == "intent"
             episode.told_at_us = record.at_us if record.stage == "sent" else 0
             episode.heard = _heard(record) if record.alert_ids else None
+            if record.heard_at_us is not None and record.direction is not None:
+                lately.append((record.heard_at_us, record.direction))
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
             episode.is_over = is_last(record.alert_id) and record.stage != "intent"
         for record in groups:
             self._restore_group(record)
+        self._posted.extend(sorted(lately))
         return resume
 
     def _restore_group(self, record: Notification) -> None:
         reason: Reason = next((one for one in REASONS if record.episode_id.startswith(f"{one}-")), "late")
-        group = ToldGroup(record.episode_id, reason, None, record.at_us, record.at_us)
+        group = ToldGroup(record.episode_id, reason, record.direction, record.begun_at_us or record.at_us, record.at_us)
+        group.until_us, group.messages = record.open_until_us or record.at_us, record.messages
         group.is_in_doubt = record.stage == "intent"
         if record.stage != "intent" or record.alert_ids or record.ts:
             group.parent = Place(record.channel, record.ts)
@@ -108,6 +112,13 @@ class Outbox:
                 episode = self._episodes[owner]
                 episode.told.append(alert_id)
                 episode.is_over = is_last(alert_id)
+
+    def recall(self, alert: Alert) -> None:
+        """One from before the offset where reading resumes: it needs nothing more, and says what the messages show."""
+        episode = self._episodes.get(alert.episode_id)
+        if episode is not None and alert.alert_id in episode.told:
+            episode.history.append(alert)
+            episode.shows = alert
 
     def add(self, offset: int, alert: Alert) -> bool:
         """Take in an alert; say whether it is to be told."""
@@ -243,7 +254,7 @@ class Outbox:
             None,
         )
 
-    def _group(self, reason: Reason, name: str, direction: str | None, now_us: int) -> ToldGroup:
+    def _group(self, reason: Reason, name: str, direction: Direction | None, now_us: int) -> ToldGroup:
         group_id = f"{reason}-{name}"[:64]
         if group_id not in self._groups:
             lately = sum(of == direction and now_us - at_us < GROUP_OPEN_US for at_us, of in self._posted)
@@ -290,6 +301,7 @@ class Outbox:
             may_repeat=group.is_in_doubt or any(e.is_in_doubt for e in fresh),
             is_whole=len(known) == len(episodes),
             own=tuple(e.action() for e in fresh if e.parent is not None),
+            open=group.open,
             heard=group.heard,
             is_for_all=group.parent is not None and self._is_for_all(fresh, group.heard, now_us),
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from services.alert_worker.actions import Action, Bulletin, Heard, Place, Together, heard_after
+from services.alert_worker.actions import Action, Bulletin, Heard, Open, Place, Together, heard_after
 from services.alert_worker.told import TOLD_KEPT
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, Event, Notification
@@ -67,6 +67,7 @@ class Receipts:
             channel=action.parent.channel if action.parent else None,
             ts=action.parent.ts if action.parent else None,
             file_id=action.picture.file_id if action.picture else None,
+            direction=action.newest.direction,
             **_fields_of(action.heard),
         )
         await self._send(NOTIFICATIONS, record, record.episode_id.encode())
@@ -137,6 +138,7 @@ def _who(action: Action | Together | Bulletin, stage: Stage, place: Place | None
             "alert_id": action.newest.alert_id,
             "alert_ids": [*action.told, *fresh][-_MOST_IDS:],
             "episodes": list(action.episodes),
+            **_fields_of_open(action.open, 1 if stage == "sent" else 0),
         }
     told_ids = list(action.told)
     if stage != "intent":
@@ -146,4 +148,16 @@ def _who(action: Action | Together | Bulletin, stage: Stage, place: Place | None
         "alert_id": action.newest.alert_id,
         "alert_ids": told_ids[-TOLD_KEPT:],
         "file_id": action.picture.file_id if action.picture else None,
+        "direction": action.newest.direction,
+    }
+
+
+def _fields_of_open(state: Open | None, more: int) -> dict[str, Any]:
+    if state is None:
+        return {}
+    return {
+        "direction": state.direction,
+        "begun_at_us": state.begun_us,
+        "open_until_us": state.until_us,
+        "messages": state.messages + more,
     }

@@ -14,12 +14,14 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.charting import Charting
 from services.alert_worker.delivery import Delivery
+from services.alert_worker.episodes import LONGEST_TICKS
+from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused, Unanswered
 from services.alert_worker.outbox import Outbox
 from services.alert_worker.proving import Proving
 from services.alert_worker.receipts import CANARY, Receipts, is_bulletin
-from services.alert_worker.topic_reader import read_event, read_topic
+from services.alert_worker.topic_reader import read_event, read_partitions, read_topic
 from shared import failpoints
 from shared.clock import now_us
 from shared.events import Alert, Notification
@@ -32,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 _ALERTS = TopicPartition(ALERTS.name, 0)
 _READ_MS = 500
+_GOES_ON_MS, _MOST_RECALLED = LONGEST_TICKS * GRID_US // 1000, 50_000
 _LONGEST_PAUSE_S = 30.0
 _MOST_SHOWINGS, _BETWEEN_SHOWINGS_S = 5, 3.0
 
@@ -110,9 +113,18 @@ class Telling:
         first = (await self._reader.log_starts([_ALERTS]))[_ALERTS]
         last = (await self._reader.log_ends([_ALERTS]))[_ALERTS]
         resume = self._outbox.restore(newest.values())
+        if resume is not None:
+            await self._recall(resume)
         await self._reader.start({_ALERTS: min(max(resume or 0, first), last)})
         self.knows.set()
         log.info("telling", notifier=self._delivery.notifier.name, episodes=len(newest))
+
+    async def _recall(self, resume: int) -> None:
+        """Know again what the messages of episodes that may go on say."""
+        async for record in read_partitions(self._settings, [_ALERTS], now_us() // 1000 - _GOES_ON_MS, _MOST_RECALLED):
+            alert = read_event(Alert, record) if record.offset < resume else None
+            if alert is not None:
+                self._outbox.recall(alert)
 
     async def _read(self, wait_s: float) -> None:
         """Take in what came, at the latest after `wait_s`."""

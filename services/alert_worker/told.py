@@ -3,12 +3,12 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from services.alert_worker.actions import Action, Heard, Place, Reason
+from services.alert_worker.actions import Action, Heard, Open, Place, Reason
 from services.alert_worker.episodes import GOES_ON_TICKS, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
-from shared.events import Alert, Severity
+from shared.events import Alert, Direction, Severity
 
 TOLD_KEPT = 20
 HISTORY_KEPT = 8
@@ -35,7 +35,7 @@ class ToldGroup:
 
     group_id: str
     reason: Reason
-    direction: str | None
+    direction: Direction | None
     begun_us: int
     until_us: int
     parent: Place | None = None
@@ -44,8 +44,13 @@ class ToldGroup:
     next_answer_us: int = 0
     told_rank: int = -1
     messages: int = 0
-    """Posted by now, with those of its direction in the minute before it began."""
+    """See `Open`."""
     heard: Heard | None = None
+
+    @property
+    def open(self) -> Open:
+        """What a process after this one has to know to go on with it."""
+        return Open(self.direction, self.begun_us, self.until_us, self.messages)
 
     def may_wait(self, rank: int, now_us: int) -> bool:
         """Whether an answer with news of this rank waits for others."""

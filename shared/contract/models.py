@@ -169,6 +169,12 @@ class Notification(Published):
     """When all of the channel heard of it last: answers in a thread call only who follows it."""
     heard_severity: Literal["notice", "warning", "danger"] | None = None
     """How grave that was."""
+    direction: Literal["up", "down", "none"] | None = None
+    begun_at_us: Micros | None = None
+    open_until_us: Micros | None = None
+    """Until when a message that tells of many takes in others of its direction, from begun_at_us on."""
+    messages: Count = 0
+    """How many it has sent by then."""
 
 
 class Instrument(OfSymbol):

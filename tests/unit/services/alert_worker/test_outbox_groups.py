@@ -76,6 +76,8 @@ class World:
     def restart(self) -> None:
         self.outbox = Outbox()
         resume = self.outbox.restore(self.notes.values()) or 0
+        for alert in self.log[:resume]:
+            self.outbox.recall(alert)
         for offset, alert in enumerate(self.log[resume:], resume):
             self.outbox.add(offset, alert)
 
@@ -178,6 +180,58 @@ def test_three_told_alone_go_on_in_the_storm_that_follows_and_all_is_five_messag
         world.now += 30 * S
     assert {"KRW-C0", "KRW-C1", "KRW-C2"} <= own
     assert set(world.told.values()) == {1}
+
+
+@pytest.mark.parametrize("killed", [None, "intended", "told"])
+def test_a_restart_in_the_middle_of_a_storm_goes_on_with_it(world, fall, killed) -> None:
+    """What falls later is told in its thread, its message counts all of them, and it stays within its few messages."""
+    world.add(*fall(3))
+    world.drain()
+    world.add(*fall(5, first=3))
+    world.drain()
+    world.now += 10 * S
+    world.add(*fall(1, first=8, decided_at_us=world.now))
+    if killed:
+        world.step(killed)
+    world.restart()
+    parents = {name for name, _ in world.posts}
+    world.add(*fall(4, first=9, decided_at_us=world.now))
+    assert world.drain() == [], "in the storm's first minute one answer told of all by then"
+    world.now += GROUP_OPEN_US
+    (answer,) = world.drain()
+    assert isinstance(answer, Together)
+    assert answer.parent is not None
+    assert (len(answer.members), answer.is_whole) == (10, True)
+    assert {name for name, _ in world.posts} == parents
+
+
+def test_after_a_restart_a_storm_s_message_still_counts_those_that_were_told_before(world, fall) -> None:
+    world.add(*fall(4))
+    world.drain()
+    world.restart()
+    assert world.outbox.settled_offset == len(world.log)
+    world.add(*fall(1, first=4))
+    told = world.drain()
+    world.now += GROUP_OPEN_US
+    (answer,) = told + world.drain()
+    assert (len(answer.members), answer.is_whole) == (5, True)
+
+
+def test_a_restart_knows_the_way_that_a_storm_went(world, fall) -> None:
+    world.add(*fall(4))
+    world.drain()
+    world.restart()
+    world.add(*fall(1, first=9, direction="up"))
+    (alone,) = world.drain()
+    assert isinstance(alone, Action)
+
+
+def test_a_restart_keeps_the_cooldown(world, fall) -> None:
+    world.add(*fall(1))
+    world.drain()
+    world.restart()
+    world.add(*fall(1, "escalate"))
+    assert world.drain() == []
 
 
 def test_what_was_told_long_before_a_storm_goes_on_in_its_own_thread(world, fall) -> None:
