@@ -206,7 +206,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     listed_at_us: Micros | None = None
 
 
-class Candle(Struct, frozen=True, kw_only=True):
+class Candle(Struct, frozen=True, kw_only=True, gc=False):
     """One minute as the exchange itself tells it; `opened_at_us` is the minute's start."""
 
     exchange: Name

@@ -170,7 +170,8 @@ def _orderbook_fault(book: OrderBook) -> str | None:
 
 
 def _candle_fault(candle: Candle) -> str | None:
-    return _number_fault(candle.open, candle.high, candle.low, candle.close, candle.volume, candle.turnover)
+    numbers = (candle.open, candle.high, candle.low, candle.close, candle.volume, candle.turnover)
+    return None if all(map(is_plain, numbers)) else "a number is not a plain decimal"
 
 
 def _alert_fault(alert: Alert) -> str | None:

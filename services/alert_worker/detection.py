@@ -22,7 +22,7 @@ from services.alert_worker.notices import Notices
 from services.alert_worker.on_the_way import OnTheWay
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.ruleset import Ruleset
-from services.alert_worker.topic_reader import partitions_of, read_event, read_topic
+from services.alert_worker.topic_reader import partitions_of, read_event, read_events, read_topic
 from services.alert_worker.watch import Watch
 from shared.canary import EXCHANGE, SYMBOL
 from shared.clock import NowMicros, now_us
@@ -158,9 +158,8 @@ class Detection:
             self._watch.partitions[partition.partition].candle_position = position
         return positions
 
-    def _hear(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> None:
-        for record in records:
-            candle = read_event(Candle, record)
+    def _hear(self, partition: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        for record, candle in zip(records, read_events(Candle, records), strict=True):
             if candle is not None:
                 self._watch.hear(candle, record.offset, partition.partition)
 
@@ -251,8 +250,11 @@ class Detection:
         number = partition.partition
         watch = self._watch.partitions[number]
         ignored = watch.ignored
-        read = ((record.offset, read_event(Trade, record)) for record in records)
-        trades = [(offset, trade) for offset, trade in read if trade is not None and trade.exchange != EXCHANGE]
+        trades = [
+            (record.offset, trade)
+            for record, trade in zip(records, read_events(Trade, records), strict=True)
+            if trade is not None and trade.exchange != EXCHANGE
+        ]
         decided = self._watch.observe_all(trades, number)
         if trades:
             self._judged.note(len(trades), trades[-1][1].received_at_us)

@@ -11,7 +11,7 @@ from shared.kafka import PartitionReader
 from shared.metrics import DEAD_LETTERS
 from shared.settings import KafkaSettings
 from shared.topics import Topic
-from shared.wire import InvalidRecord, read_record
+from shared.wire import HEADERS_OF_EVENT, InvalidRecord, decode_all, read_record
 
 log = structlog.get_logger(__name__)
 _BATCH = 5_000
@@ -73,3 +73,13 @@ def read_event(event: type[E], record: ConsumerRecord) -> E | None:
         DEAD_LETTERS.labels("alert-worker", record.topic).inc()
         log.warning("unreadable record", topic=record.topic, offset=record.offset, reason=str(error))
         return None
+
+
+def read_events(event: type[E], records: Sequence[ConsumerRecord]) -> list[E | None]:
+    """`read_event` of each record, for half of what one alone costs where all are as usual."""
+    headers = tuple(HEADERS_OF_EVENT[event])
+    if all([record.headers == headers for record in records]):  # noqa: C419  # a generator costs twice as much
+        events = decode_all(event, [record.value for record in records])
+        if events is not None:
+            return [*events]
+    return [read_event(event, record) for record in records]

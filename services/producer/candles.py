@@ -6,6 +6,7 @@ there, with no volume. We ask for as many of both at a time and keep to half of 
 may be shared. Anything that cannot be read raises InvalidFrame.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,9 @@ from shared.events import Candle
 MINUTE_US = 60_000_000
 PAGE = 200
 """Candles of one answer at most."""
+
+_WRITTEN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
+"""`fromisoformat` reads other spellings too."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
@@ -118,7 +122,7 @@ def _rows(kind: type[T], body: bytes) -> list[T]:
 
 def _utc_us(text: str) -> int:
     try:
-        at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+        at = datetime.fromisoformat(text if _WRITTEN.fullmatch(text) else "").replace(tzinfo=UTC)
     except ValueError:
         raise InvalidFrame(f"{readable(text, 40)} is no time") from None
     return max(0, (at - _EPOCH) // timedelta(microseconds=1))

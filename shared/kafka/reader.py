@@ -104,7 +104,8 @@ class PartitionReader:
         await self.start(offsets)
         until = asyncio.get_running_loop().time() + within_s
         while (missing := offsets.keys() - found.keys()) and asyncio.get_running_loop().time() < until:
-            for partition, records in (await self._consumer.getmany(*missing, timeout_ms=250)).items():
+            # One record at a time: whatever else was fetched is then never taken apart.
+            for partition, records in (await self._consumer.getmany(*missing, timeout_ms=250, max_records=1)).items():
                 found[partition] = int(records[0].timestamp)
         self._consumer.unsubscribe()
         return found
