@@ -23,7 +23,9 @@ ALERTS = [rule for rule in RULES if "alert" in rule]
 EXPRESSIONS = [rule["expr"] for rule in RULES] + [
     target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]
 ]
-OF_PROCESSES = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total"}
+OF_PROCESSES = {f"process_{name}" for name in ("resident_memory_bytes", "cpu_seconds_total", "start_time_seconds")} | {
+    "up"
+}
 YES_OR_NO = {"tapewatch_standby", "tapewatch_rules_file_refused"}
 UNITS = ("_total", "_ratio", "_seconds", "_records", "_bytes")
 
