@@ -90,6 +90,7 @@ class Outbox:
         for record in groups:
             self._restore_group(record)
         self._posted.extend(sorted(lately))
+        self._next_offset = resume or 0
         return resume
 
     def _restore_group(self, record: Notification) -> None:
