@@ -196,7 +196,7 @@ class LogSettings(Section):
 
 
 class StateSettings(Section):
-    """Where a service keeps what it must find again after a restart, such as the last good symbol list."""
+    """Where a service keeps what it must find again after a restart: the last good symbol list, how long not to ask."""
 
     directory: Path | None = None
 

@@ -52,7 +52,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     if shard.count > TRADES.partitions:
         raise WrongUse(f"--shard {shard}: there are {TRADES.partitions} partitions to share, so at most as many shards")
     own = _settings_of(settings, exchange)
-    rest = Rest(exchange, own.rest_url)
+    rest = Rest(exchange, own.rest_url, settings.state.directory)
     selection = await lifecycle.unless_stopped(stop, _select(settings, rest, liveness))
     await kafka.wait_until_reachable(settings.kafka, settings.start.wait_s, stop, liveness.tells)
     await kafka.check_rights(settings.kafka, "producer")
@@ -146,7 +146,7 @@ async def _select(settings: Settings, rest: Rest, liveness: Liveness) -> Selecti
     other = next(name for name in ADAPTERS if name != rest.exchange)
     return await select(
         rest,
-        Rest(other, _settings_of(settings, other).rest_url),
+        Rest(other, _settings_of(settings, other).rest_url, settings.state.directory),
         own.symbols,
         own.orderbook_symbols if "orderbook" in own.channels else (),
         settings.start.wait_s,

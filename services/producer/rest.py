@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ import aiohttp
 
 from services.producer.catalogue import CATALOGUES, InvalidList, Market
 from services.producer.endings import retry_after_s
+from services.producer.kept_wish import Wish, keep_wish, read_wish
+from shared.clock import NowMicros, now_us
 
 MAX_BODY_BYTES = 64 << 20
 MOST_BY_NAME = 50
@@ -51,15 +54,20 @@ class Rest:
     """One exchange's REST address, and the one way there for everybody in this process who asks.
 
     Whoever goes on asking an exchange that wants to be left alone is banned, and for longer each time. So nothing at
-    all is asked before the time that it named is over. Sends no Origin header: Upbit limits requests that carry one far
-    more.
+    all is asked before the time that it named is over, by a process that follows in the same state directory neither.
+    Sends no Origin header: Upbit limits requests that carry one far more.
     """
 
-    def __init__(self, exchange: str, url: str) -> None:
+    def __init__(self, exchange: str, url: str, directory: Path | None = None, now: NowMicros = now_us) -> None:
         self.exchange = exchange
         self.url = url.rstrip("/")
+        self._path = directory / f"quiet-{exchange}.json" if directory else None
+        self._now = now
         self._quiet_until_s = 0.0
         self._refusal = ""
+        if self._path is not None and (kept := read_wish(self._path)) is not None and (left_s := kept.left_s(now())):
+            self._quiet_until_s = asyncio.get_running_loop().time() + left_s
+            self._refusal = kept.refusal
 
     @property
     def quiet_s(self) -> float:
@@ -81,10 +89,17 @@ class Rest:
         except NoAnswer as error:
             wait_s = error.wait_s or (BANNED_S if error.status == _BANNED else 0.0)
             if wait_s:
-                until_s = asyncio.get_running_loop().time() + wait_s + _ROUNDED_S
-                self._quiet_until_s = max(self._quiet_until_s, until_s)
-                self._refusal = str(error)
+                await self._leave_alone(wait_s + _ROUNDED_S, str(error))
             raise
+
+    async def _leave_alone(self, for_s: float, refusal: str) -> None:
+        until_s = asyncio.get_running_loop().time() + for_s
+        if until_s <= self._quiet_until_s:
+            return
+        self._quiet_until_s, self._refusal = until_s, refusal
+        if self._path is not None:
+            asked_us = self._now()
+            await asyncio.to_thread(keep_wish, self._path, Wish(asked_us, asked_us + int(for_s * 1e6), refusal))
 
     async def markets(self, known: Iterable[Market] = ()) -> list[Market]:
         """Everything that the exchange lists. Raises ListUnavailable.

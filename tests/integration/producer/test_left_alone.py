@@ -34,8 +34,8 @@ async def banned(simulated: Callable[..., Awaitable[Simulator]]) -> Simulator:
     return simulator
 
 
-def binance_of(simulator: Simulator) -> Rest:
-    return Rest("binance", simulator.addresses()["binance_rest_url"])
+def binance_of(simulator: Simulator, directory: Path | None = None) -> Rest:
+    return Rest("binance", simulator.addresses()["binance_rest_url"], directory)
 
 
 async def chosen(simulator: Simulator, told: list[str], directory: Path | None = None, wait_s: int = 1) -> Selection:
@@ -89,6 +89,26 @@ async def test_what_one_was_told_holds_for_everybody_who_asks(banned: Simulator)
         await binance.markets()
     assert 0 < held.value.wait_s <= BAN_S + 1
     assert banned.binance_rest.asked_too_early == 1
+
+
+async def test_a_producer_that_is_started_anew_during_a_ban_asks_nothing_before_its_end(
+    banned: Simulator, tmp_path: Path
+) -> None:
+    before = binance_of(banned, tmp_path)
+    with pytest.raises(ListUnavailable):
+        await before.markets()
+    after = binance_of(banned, tmp_path)
+    assert before.quiet_s - 0.5 < after.quiet_s <= before.quiet_s + 0.01
+    assert after.wish.endswith("HTTP 418")
+    with pytest.raises(ListUnavailable) as held:
+        await after.markets()
+    assert held.value.wait_s > 0
+    assert banned.binance_rest.asked_too_early == 1, "nobody can know of a ban before the first refusal"
+    while after.quiet_s:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(after.quiet_s)
+    assert await after.markets()
+    assert banned.binance_rest.asked_too_early == 1
+    assert Rest("upbit", "http://127.0.0.1:1", tmp_path).wish == "", "it is no wish of the other exchange"
 
 
 async def test_a_ban_that_does_not_say_how_long_is_taken_for_a_long_one(
