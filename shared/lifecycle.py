@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from shared import health, logs
+from shared import connections, health, logs
 from shared.errors import Stopped, TapewatchError
 from shared.heartbeat import beat
 from shared.liveness import Liveness
@@ -43,7 +43,7 @@ def run(service: str, main: Main) -> int:
         settings = load_settings()
         logs.configure(settings.log, service)
         _spare_the_collector()
-        asyncio.run(_until_stopped(settings, main))
+        connections.run(_until_stopped(settings, main))
     except ModuleNotFoundError:
         raise  # the command line knows which extra is missing
     # The stated boundary (ARCHITECTURE, rule 5) ends the process. Further out the command line's library would do so

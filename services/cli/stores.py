@@ -17,6 +17,7 @@ from services.consumer.sinks.redis_positions import TALLY_KEY, TALLY_KINDS
 from services.consumer.sinks.redis_sink import RedisSink
 from services.reconcile.latency import Partition
 from shared import canary
+from shared.connections import OPTIONS
 from shared.errors import Unreachable, WrongUse
 from shared.events import Alert, Notification
 from shared.kafka import client_options, know_topics
@@ -113,7 +114,13 @@ class Stores:
         async with AsyncExitStack() as at_end:
             with told():
                 redis = await at_end.enter_async_context(
-                    Redis.from_url(url, socket_timeout=30, socket_connect_timeout=_CONNECT_S, decode_responses=True)
+                    Redis.from_url(
+                        url,
+                        socket_timeout=30,
+                        socket_connect_timeout=_CONNECT_S,
+                        socket_keepalive_options=OPTIONS,
+                        decode_responses=True,
+                    )
                 )
                 await redis.ping()
                 postgres = await at_end.enter_async_context(

@@ -23,14 +23,12 @@ def tail(
 
     Example: tapewatch tail trades KRW-BTC BTCUSDT
     """
-    import asyncio
-
-    from shared import logs
+    from shared import connections, logs
     from shared.settings import load_settings
 
     in_force = load_settings()
     logs.configure(in_force.log.model_copy(update={"level": "error"}), "tail")
-    asyncio.run(_follow(in_force, what, frozenset(symbols or ()), as_json, count))
+    connections.run(_follow(in_force, what, frozenset(symbols or ()), as_json, count))
 
 
 async def _follow(in_force: Any, what: What, symbols: frozenset[str], as_json: bool, count: int | None) -> None:

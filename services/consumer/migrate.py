@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from services.consumer.database_name import DSN_KEY, database_name
-from shared import logs
+from shared import connections, logs
 from shared.errors import TapewatchError, Unreachable, WrongUse
 from shared.redaction import without_secrets
 from shared.settings import PostgresSettings, load_settings
@@ -97,6 +97,7 @@ def _connect(settings: PostgresSettings) -> psycopg.Connection[tuple[object, ...
     conninfo = make_conninfo(
         settings.dsn.get_secret_value(),
         connect_timeout=_CONNECT_TIMEOUT_S,
+        **connections.LIBPQ,
         application_name="tapewatch-db-migrate",
         options=f"-c timezone=UTC -c search_path=public -c lock_timeout={_LOCK_TIMEOUT_S}s",
     )

@@ -1,10 +1,12 @@
-"""Ending a Kafka producer within seconds, also when Kafka stands still."""
+"""Ending a Kafka client within seconds, also when Kafka stands still."""
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaConnectionError
 
 _WITHIN_S = 2.0
@@ -21,6 +23,21 @@ async def discard(producer: AIOKafkaProducer) -> None:
             await producer.stop()
     except TimeoutError:
         await _abandon(producer, [*transports, *_transports(producer)])
+
+
+async def leave(consumer: AIOKafkaConsumer) -> None:
+    """Close a consumer for good. What is not answered within two seconds is given up."""
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            await consumer.stop()
+    except TimeoutError:  # it waited for the group's coordinator, and what comes after that is not closed yet
+        rest = [consumer._fetcher.close, consumer._client.close]
+        if isinstance(group := consumer._coordinator, GroupCoordinator):
+            rest = [group._stop_heartbeat_task, group._stop_commit_offsets_refresh_task, *rest]
+        for end in rest:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WITHIN_S / 2):
+                    await end()
 
 
 def _transports(producer: AIOKafkaProducer) -> list[asyncio.WriteTransport]:

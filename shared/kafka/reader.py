@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
 
 from shared.kafka.clients import MAX_REQUEST_BYTES, client_options
+from shared.kafka.ending import leave
 from shared.settings import KafkaSettings
 
 _KNOW_WITHIN_S = 5.0
@@ -120,8 +121,8 @@ class PartitionReader:
         await self._consumer.commit(dict(positions))
 
     async def close(self) -> None:
-        """Leave; positions are the caller's."""
-        await self._consumer.stop()
+        """Leave; positions are the caller's. What Kafka does not answer within two seconds is given up."""
+        await leave(self._consumer)
 
 
 async def know_topics(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:

@@ -10,6 +10,8 @@ from socket import SO_LINGER, SOL_SOCKET
 from types import TracebackType
 from typing import Self
 
+from shared import connections
+
 _CHUNK_BYTES = 64 << 10
 _STALL_POLL_S = 0.01
 Through = Callable[[bytes], bytes]
@@ -77,6 +79,8 @@ class TcpProxy:
     async def listen(self) -> None:
         """Take connections, from now on or again."""
         self._server = await asyncio.start_server(self._accepted, self.host, self.port)
+        for listening in self._server.sockets:
+            connections.watch(listening)  # as the server behind it does: PostgreSQL, as it is told by each session
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:

@@ -31,7 +31,7 @@ def status(
     """
     import asyncio
 
-    from shared import logs
+    from shared import connections, logs
     from shared.settings import load_settings
 
     if count is not None and not watch:
@@ -40,7 +40,7 @@ def status(
     logs.configure(in_force.log.model_copy(update={"level": "error"}), "status")
     try:
         if watch:
-            asyncio.run(_watch(in_force, every, count, _view(as_json)))
+            connections.run(_watch(in_force, every, count, _view(as_json)))
         else:
             _show_once(asyncio.run(_once(in_force)), as_json)
     except KeyboardInterrupt:

@@ -22,9 +22,10 @@ _SETTINGS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
     "idle_session_timeout": "0",
-    # A host that vanished without a word gives up its locks after about half a minute.
-    "tcp_keepalives_idle": "15",
-    "tcp_keepalives_interval": "5",
+    # A host that vanished without a word gives up its locks when it gives up its connections (`shared.connections`).
+    "tcp_user_timeout": "10s",
+    "tcp_keepalives_idle": "4",
+    "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
 _REFUSALS = (

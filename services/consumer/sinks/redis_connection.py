@@ -25,6 +25,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from services.consumer.sinks.base import StoreFailed
+from shared.connections import OPTIONS
 from shared.errors import Unreachable, WrongUse
 from shared.redaction import without_secrets
 from shared.settings import RedisSettings
@@ -56,6 +57,7 @@ class Connection:
                 retry=Retry(NoBackoff(), 0),
                 socket_timeout=ANSWER_TIMEOUT_S,
                 socket_connect_timeout=_CONNECT_TIMEOUT_S,
+                socket_keepalive_options=OPTIONS,
                 decode_responses=False,
                 single_connection_client=True,
                 protocol=2,

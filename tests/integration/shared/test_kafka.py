@@ -198,3 +198,19 @@ async def test_a_producer_ends_whose_connection_nobody_reads_any_more(kafka: Kaf
         await asyncio.sleep(0)
         assert all(writer.is_closing() for writer in writers)
     assert not [task for task in asyncio.all_tasks() if "aiokafka" in repr(task)]
+
+
+async def test_a_reader_ends_while_kafka_stands_still(
+    fresh_topics: KafkaSettings, kafka_frozen: Any, kafka_listed: Any
+) -> None:
+    reader = PartitionReader(fresh_topics, "test", group_id="test")
+    await reader.start({FIRST: 0})
+    with kafka_frozen():
+        advising = asyncio.create_task(reader.advise({FIRST: 0}))
+        await asyncio.sleep(1)
+        async with asyncio.timeout(20):  # an answer is waited for twice as long
+            await reader.close()
+        advising.cancel()
+        await asyncio.wait({advising})
+        assert not [task for task in asyncio.all_tasks() if "aiokafka" in repr(task)]
+    await kafka_listed()
