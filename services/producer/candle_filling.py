@@ -14,12 +14,12 @@ import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from services.producer.candle_turns import Turns
 from services.producer.candles import MINUTES
 from services.producer.exchanges.base import InvalidFrame, Listing
 from services.producer.publisher import Publisher
 from services.producer.rest import NoAnswer, Rest, make_session
 from services.producer.stretches import DAY_US, Page, Stretches
-from services.producer.tokens import Budget
 from shared import metrics
 from shared.clock import NowMicros
 from shared.events import FeedEvent, FeedKind
@@ -60,7 +60,7 @@ class CandleFilling:
         self._stretches = Stretches()
         self._listings: dict[str, Listing] = {}
         self._minutes = MINUTES[rest.exchange]
-        self._budget = Budget.shared(self._minutes.rates, shard.count)
+        self._turns = Turns(self._minutes, shard.count)
         self._told: set[str] = set()
         self._failures = 0
         self._knows_held = False
@@ -95,7 +95,7 @@ class CandleFilling:
                     await asyncio.sleep(_LOOK_AGAIN_S)
                     continue
                 listing = self._listings[page.symbol]
-                await asyncio.sleep(self._budget.reserve(asyncio.get_running_loop().time()))
+                await asyncio.sleep(self._turns.wait_s(page, asyncio.get_running_loop().time()))
                 await self._ask(session, page, listing)
 
     async def _ask(self, session: aiohttp.ClientSession, page: Page, listing: Listing) -> None:

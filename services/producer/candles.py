@@ -3,7 +3,8 @@
 Upbit: ``/candles/minutes/1``, at most 200, newest first, ten calls a second an address; minutes without trades are
 absent. Binance: ``/api/v3/klines``, oldest first, weight 2 of 6,000 a minute an address; minutes without trades are
 there, with no volume. We ask for as many of both at a time and keep to half of the limits and less, for an address
-may be shared. Anything that cannot be read raises InvalidFrame.
+may be shared: evenly, because a page is two hundred records that trades would queue behind, and slower for what lies
+further back, which nobody waits for. Anything that cannot be read raises InvalidFrame.
 """
 
 import re
@@ -34,11 +35,12 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Minutes:
     """One exchange's candles: the path, under its REST address, that asks for PAGE of them before a time (microseconds,
-    a whole minute), how the answer is read, and how often we ask."""
+    a whole minute), how the answer is read, and how often we ask at most: at all, and for older pages."""
 
     path: Callable[[str, int], str]
     read: Callable[[bytes, str, Listing, int], list[Candle]]
-    rates: tuple[Rate, ...]
+    rate: Rate
+    older_rate: Rate
 
 
 class _UpbitRow(Struct, gc=False):
@@ -129,6 +131,6 @@ def _utc_us(text: str) -> int:
 
 
 MINUTES: Mapping[str, Minutes] = {
-    "upbit": Minutes(_upbit_path, _read_upbit, (Rate(5, 1.0),)),
-    "binance": Minutes(_binance_path, _read_binance, (Rate(10, 1.0),)),
+    "upbit": Minutes(_upbit_path, _read_upbit, Rate(1, 0.2), Rate(1, 0.5)),
+    "binance": Minutes(_binance_path, _read_binance, Rate(1, 0.1), Rate(1, 0.25)),
 }

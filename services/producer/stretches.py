@@ -23,12 +23,13 @@ _SETTLED_US = 5_000_000
 
 class Page(NamedTuple):
     """Candles to ask for: those of `symbol` that open in `from_us` <= t < `before_us`. `goes_on`: they are newer than
-    what is there."""
+    what is there; `is_older`: the market has newer ones already."""
 
     symbol: str
     from_us: int
     before_us: int
     goes_on: bool
+    is_older: bool = False
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class Stretches:
             symbol = self._older.popleft()
             stretch = self._held[symbol]
             if symbol in self._wanted and stretch.from_us > _closed_us(now_us) - DAY_US:
-                return Page(symbol, _closed_us(now_us) - DAY_US, stretch.from_us, goes_on=False)
+                return Page(symbol, _closed_us(now_us) - DAY_US, stretch.from_us, goes_on=False, is_older=True)
             stretch.is_whole = True
         return None
 

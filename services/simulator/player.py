@@ -14,7 +14,7 @@ from services.simulator.truth_log import TruthLog
 
 State = Literal["waiting", "running", "paused", "ended", "stopped"]
 _SHORTEST_SLEEP_S = 0.005
-_BURST = 256
+_BURST = 64
 _MOST_BEHIND_S = 1.0
 _FLUSH_TRUTH_EVERY_S = 0.1
 log = structlog.get_logger(__name__)

@@ -54,6 +54,7 @@ def test_every_market_has_its_newest_page_first_and_a_day_in_the_end():
     stretches.want(["A", "B"])
     told = filled(stretches, exchange)
     assert [page.symbol for page in exchange.asked] == ["A", "B"] * 8  # 8 x 200 minutes are more than a day
+    assert [page.is_older for page in exchange.asked] == [False] * 2 + [True] * 14
     assert minutes(told) == [CLOSED_US - n * MINUTE_US for n in range(1, 1_441)]  # newest first, each once
     assert stretches.unasked == 0
 
