@@ -1,34 +1,38 @@
-"""One store stands still for a minute: the other is as near to Kafka's end as before."""
+"""One store stands still for a minute, or is not there: the other is as near to Kafka's end as before."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from devstack.server import Server
 from services.cli.stores import TOPICS_OF_SINK, Progress
 from tests.faults.fault import Fault, Struck
-from tests.faults.stores import frozen_for
+from tests.faults.stores import down_for, frozen_for
 
 if TYPE_CHECKING:
     from tests.faults.world import World
 
-_FROZEN_FOR_S = 60.0
+_AWAY_FOR_S = 60.0
 _BEFORE_S = 15.0
 _LOOK_S = 0.1
 _NOISE_RECORDS = 500
 """Less than half a second's records."""
 
 
-async def store_frozen(frozen: str, world: "World", _random: Random) -> Struck:
-    """Compares how many records the other store lacks, at the 95th percentile, while this one is frozen and before."""
-    server, other = (world.redis, "postgres") if frozen == "redis" else (world.postgres, "redis")
+async def store_away(
+    away: str, goes: Callable[[Server, float], Awaitable[None]], world: "World", _random: Random
+) -> Struck:
+    """Compares how many records the other store lacks, at the 95th percentile, while this one is away and before."""
+    server, other = (world.redis, "postgres") if away == "redis" else (world.postgres, "redis")
     before = await _lacking(world, other, _BEFORE_S)
-    freezing = asyncio.create_task(frozen_for(server, _FROZEN_FOR_S))
-    meanwhile = await _lacking(world, other, _FROZEN_FOR_S - 1)
-    await freezing
+    going = asyncio.create_task(goes(server, _AWAY_FOR_S))
+    meanwhile = await _lacking(world, other, _AWAY_FOR_S - 1)
+    await going
     if meanwhile <= 2 * before + _NOISE_RECORDS:
         return Struck()
-    return Struck(broken=[f"{other} lacked {meanwhile} records while {frozen} was frozen, and {before} before"])
+    return Struck(broken=[f"{other} lacked {meanwhile} records while {away} was away, and {before} before"])
 
 
 async def _lacking(world: "World", sink: str, seconds: float) -> int:
@@ -42,9 +46,11 @@ async def _lacking(world: "World", sink: str, seconds: float) -> int:
 
 
 FAULTS = [
-    Fault("F14", f"{frozen}-frozen-alone", f"60 s, and {other} does not notice", strike, bound_s=15)
-    for frozen, other, strike in (
-        ("redis", "PostgreSQL", partial(store_frozen, "redis")),
-        ("postgres", "Redis", partial(store_frozen, "postgres")),
+    Fault(code, f"{away}-{how}-alone", f"{says} for 60 s, and {other} does not notice", strike, bound_s=12)
+    for code, how, says, goes in (
+        ("F14", "frozen", "SIGSTOP", frozen_for),
+        ("F22", "down", "kill -9, and away", down_for),
     )
+    for away, other in (("redis", "PostgreSQL"), ("postgres", "Redis"))
+    for strike in (partial(store_away, away, goes),)
 ]

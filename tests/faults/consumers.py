@@ -196,7 +196,7 @@ FAULTS = [
         makes_gap=True,
     ),
     *(
-        Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=4, makes_gap=name in PRODUCERS)
+        Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=2, makes_gap=name in PRODUCERS)
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, 5.0)
     ),
     *(
@@ -205,10 +205,10 @@ FAULTS = [
             f"{name}-frozen-for-{seconds}-s",
             f"SIGSTOP for {seconds} s",
             strike,
-            bound_s=10,
+            bound_s=bound_s,
             makes_gap=name in PRODUCERS,
         )
-        for seconds in (30, 120)
+        for seconds, bound_s in ((30, 2), (120, 6))
         for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, float(seconds))
     ),
     *(
@@ -216,7 +216,7 @@ FAULTS = [
         for name, strike in _each(CONSUMERS, in_a_group)
     ),
     *(
-        Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=4, target="test-long")
+        Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=2, target="test-long")
         for name, strike in _each(CONSUMERS, consumer_doubled)
     ),
     *(
@@ -225,7 +225,7 @@ FAULTS = [
             f"{name}-doubled",
             "a second copy works beside the first",
             strike,
-            bound_s=2,
+            bound_s=1,
             makes_gap=name in PRODUCERS,  # a copy that starts cannot know what the other one hears
         )
         for name, strike in _each((*PRODUCERS, "alert-worker"), service_doubled)

@@ -85,7 +85,7 @@ async def burst(world: "World", _random: Random) -> Struck:
 
 FAULTS = [
     Fault("F29", "frame-too-large", "6 MB on every connection", frame_too_large, bound_s=5, makes_gap=True),
-    Fault("F31", "burst", "50 times the rate for 10 s, as far as can be", burst, bound_s=20),
+    Fault("F31", "burst", "50 times the rate for 10 s, as far as can be", burst, bound_s=10),
     Fault("F29", "malformed-frames", "frames that cannot be read", malformed, bound_s=2, target="test-long"),
     Fault("F27", "connections-reset", "broken inside a frame", connections_reset, bound_s=5, makes_gap=True),
     Fault("F28", "everything-twice", "both exchanges repeat themselves", symbols_repeated, bound_s=2),

@@ -61,7 +61,7 @@ _REFUSALS = {
 
 FAULTS = [
     *(
-        Fault("F10", name, f"a share of {refusal.share:.0%} for 5 s", strike, bound_s=8, stage="proxied")
+        Fault("F10", name, f"a share of {refusal.share:.0%} for 5 s", strike, bound_s=5, stage="proxied")
         for name, refusal in _REFUSALS.items()
         for strike in (partial(refused, refusal),)
     ),

@@ -39,7 +39,10 @@ def test_the_page_shows_each_result_and_names_what_has_none() -> None:
     row = Row.of(_outcome(), 7)
     text = page([_KILLED, _FROZEN], {row.name: row})
 
-    assert f"| {_KILLED.code} {_KILLED.name} | {_KILLED.says} | 3 | 9,876 | 0 | 0 | 0 | 1,234 | 1.50 | 2 | 70 |" in text
+    assert (
+        f"| {_KILLED.code} {_KILLED.name} | {_KILLED.says} | 3 | 9,876 | 0 | 0 | 0 | 1,234 | 1.50 | 2 | 70 | 2 | 1 |"
+        in text
+    )
     assert f"Not run yet: {_FROZEN.name}." in text
     assert "every invariant held in 1 of 1 faults" in text
 
@@ -51,3 +54,11 @@ def test_the_page_says_what_broke() -> None:
     assert f"- {_KILLED.code} {_KILLED.name}: 1 lost" in text
     assert "never" in text
     assert verdict([row]) == "1 of 1 faults broke an invariant"
+
+
+def test_the_page_shows_what_each_is_held_to_and_what_is_aimed_at() -> None:
+    held, wider = replace(_KILLED, bound_s=1), replace(_FROZEN, bound_s=3)
+    rows = {one.name: Row.of(_outcome(fault=one), 7) for one in (held, wider)}
+    last_cells = [line.split(" | ")[-2:] for line in page([held, wider], rows).splitlines() if line.startswith("| F1 ")]
+
+    assert last_cells == [["1", " |"], ["3", "1 |"]]

@@ -167,7 +167,7 @@ async def password_changed(world: "World", _random: Random) -> Struck:
 
 
 FAULTS = [
-    Fault("F17", "postgres-password-changed", "another until it was told", password_changed, bound_s=5),
+    Fault("F17", "postgres-password-changed", "another until it was told", password_changed, bound_s=3),
     Fault("F19", "postgres-deadlock", "with somebody's locks in another order", deadlock, bound_s=4),
     Fault("F19", "postgres-serialization-failure", "under repeatable read", serialization_failure, bound_s=4),
     Fault("F20", "postgres-slow-to-sync", "0.1 s a commit for 10 s (commit_delay)", slow_commits, bound_s=5),
