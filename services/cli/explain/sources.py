@@ -201,7 +201,8 @@ _TRADES = """
 
 
 async def of_postgres(dsn: str, market: Market, span: Span, warm_up_us: int) -> Found:
-    """The market's trades around the span after minutes of the time before; all minutes where no trades are kept.
+    """The market's trades around the span after minutes of the time before; all minutes where no trades are kept; and
+    the same of its other side, with which it is compared.
 
     Raises NotHeld, WrongUse, Unreachable.
     """
@@ -230,14 +231,26 @@ async def _of_tables(connection: "asyncpg.Connection", market: Market, span: Spa
     if held is None or span.to_us < held[0] or span.from_us > held[1]:
         holds = "nothing" if held is None else between(*held)
         raise NotHeld(f"PostgreSQL: holds {name} {holds}, and not {between(*span)}")
+    minutes, trades = await _of_table_rows(connection, number, market, span, warm_up_us)
+    source = "PostgreSQL (trade, before that candle_1m)" if trades else "PostgreSQL (candle_1m)"
+    played, other = [*minutes, *trades], other_side(market)
+    if other is not None:
+        number = await connection.fetchval(_INSTRUMENT, other.exchange, other.symbol)
+        beside = await _of_table_rows(connection, number, other, span, warm_up_us)
+        played = sorted([*played, *beside[0], *beside[1]], key=attrgetter("received_at_us"))
+    return Found(market, source, played)
+
+
+async def _of_table_rows(
+    connection: "asyncpg.Connection", number: int | None, market: Market, span: Span, warm_up_us: int
+) -> tuple[list[Trade], list[Trade]]:
+    """Minutes as trades, and then trades; no minutes are as good as the trades of their time."""
     exact_us, until_us = (span.from_us - _EXACT_US) // (60 * _US) * 60 * _US, span.to_us + _AFTER_US
     rows = await connection.fetch(_TRADES, number, _at(exact_us), _at(until_us), MOST_FROM_TOPIC)
-    trades = [_trade(market, row) for row in rows]
-    to_us = exact_us if trades else until_us
+    to_us = exact_us if rows else until_us
     candles = await connection.fetch(_CANDLES, number, _at(span.from_us - warm_up_us), _at(to_us))
     minutes = [Minute(_us(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in candles]
-    source = "PostgreSQL (trade, before that candle_1m)" if trades else "PostgreSQL (candle_1m)"
-    return Found(market, source, [*as_trades(minutes, market), *trades])
+    return list(as_trades(minutes, market)), [_trade(market, row) for row in rows]
 
 
 def _trade(market: Market, row: Any) -> Trade:

@@ -116,11 +116,43 @@ async def test_postgres_holds_what_kafka_no_longer_does(fresh_database) -> None:
     assert "holds upbit:KRW-BTC from 2024-11-22 19:00:00" in await explain("KRW-BTC", "2024-11-25T22:27", **environment)
 
 
-async def insert_minute(connection: asyncpg.Connection, opened_at: datetime, price: int) -> None:
+async def test_postgres_alone_shows_that_the_exchanges_went_apart(fresh_database) -> None:
+    dsn = fresh_database.dsn.get_secret_value()
+    await asyncio.to_thread(migrate, fresh_database, 0)
+    connection = await asyncpg.connect(dsn)
+    began = datetime(2024, 11, 22, 10, 0, tzinfo=UTC)
+    try:
+        await connection.execute(
+            "INSERT INTO instrument (exchange, symbol, base, quote)"
+            " VALUES ('upbit', 'KRW-BTC', 'BTC', 'KRW'), ('binance', 'BTCUSDT', 'BTC', 'USDT')"
+        )
+        for minute in range(240):
+            opened_at, here = began + timedelta(minutes=minute), 96_000_000 if minute >= 207 else 100_000_000
+            await insert_minute(connection, opened_at, here + 20_000 * (minute % 3))
+            await insert_minute(connection, opened_at, 70_000 + 14 * (minute % 3), of=2)
+    finally:
+        await connection.close()
+    environment = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TAPEWATCH_START__WAIT_S": "0",
+        "TAPEWATCH_POSTGRES__DSN": dsn,
+    }
+    for symbol in ("KRW-BTC", "BTCUSDT"):
+        found = json.loads(await explain(symbol, "2024-11-22T22:27", "--json", **environment))
+        (apart,) = (one for one in found["rules"] if one["rule"] == "divergence")
+        assert not apart["missing"]
+        assert 3.9 < apart["measures"][0]["value"] < 4.2
+        assert apart["fired_at_us"] is not None
+        told = [one for one in found["alerts"] if one["kind"] == "divergence" or one["divergence_pct"] is not None]
+        assert told, found["alerts"]
+        assert abs(float(told[0]["divergence_pct"]) + 4.08) < 0.1
+
+
+async def insert_minute(connection: asyncpg.Connection, opened_at: datetime, price: int, of: int = 1) -> None:
     columns = await connection.fetch(
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'candle_1m'"
     )
-    values: dict[str, object] = {"instrument_id": 1, "opened_at": opened_at}
+    values: dict[str, object] = {"instrument_id": of, "opened_at": opened_at}
     for name, kind in ((str(row[0]), str(row[1])) for row in columns):
         if name not in values:
             values[name] = opened_at if kind.startswith("timestamp") else price if kind == "numeric" else 1
