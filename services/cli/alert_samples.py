@@ -61,14 +61,22 @@ async def _chart(notifier: Notifier, place: Place, alert: Alert, settings: Setti
 
     wording, end_us = WORDINGS[settings.alerts.language], alert.decided_at_us
     bars = [Bar(*bar) for bar in made_up_bars(end_us)]
-    marks = [Mark(alert.started_at_us, "DANGER −5.0 %", "danger")]
+    marks = [Mark(alert.started_at_us, f"{wording.chart_severities[alert.severity]} −5.0 %", alert.severity)]
     png = draw(
         Chart(
-            "KRW-BTC on Upbit  −5.0 %  (sample)", "KRW", bars, bars[0].opened_at_us, end_us, marks=marks,
-            reference=float(alert.price_before or 0), korean_colours=settings.alerts.language == "ko",
+            title=wording.chart_title.format(symbol=alert.symbol, exchange="Upbit", change="−5.0"),
+            quote="KRW",
+            bars=bars,
+            from_us=bars[0].opened_at_us,
+            to_us=end_us,
+            marks=marks,
+            reference=float(alert.price_before or 0),
+            reference_label=wording.chart_before,
+            volume_label=wording.chart_volume.format(base=alert.base),
+            korean_colours=settings.alerts.language == "ko",
         )
-    )  # fmt: skip
-    words = "A made-up candle chart of an hour that ends in a fall by five per cent"
+    )
+    words = wording.sample_alt
     try:
         picture = Picture(await notifier.upload(png, "sample.png", words), words)
         for attempt in range(_SHOWN_WITHIN):

@@ -70,7 +70,7 @@ def answer(request: ChartRequest, gathered: Bars) -> ChartAnswer:
             request.title, request.quote, bars, from_us, to_us, bar_s,
             marks=[Mark(mark.at_us, mark.label, mark.tone) for mark in request.marks],
             reference=request.reference, reference_label=request.reference_label,
-            korean_colours=request.korean_colours,
+            volume_label=request.volume_label, korean_colours=request.korean_colours,
         )
     )  # fmt: skip
     return ChartAnswer(

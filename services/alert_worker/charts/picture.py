@@ -1,6 +1,7 @@
 """Draws candles, volume and marks as a PNG: a pure function, the same input gives the same picture.
 
-Labels are Latin: fonts with other scripts are not on every machine. Prices are floats here, because pixels are.
+Labels are Latin letters, figures and signs of the font that the library brings: fonts with other scripts are not on
+every machine, and what a Korean reader sees has no English word. Prices are floats here, because pixels are.
 """
 
 import io
@@ -68,6 +69,7 @@ class Chart:
     marks: Sequence[Mark] = ()
     reference: float | None = None
     reference_label: str = "before"
+    volume_label: str = "volume"
     korean_colours: bool = False
 
 
@@ -123,7 +125,9 @@ def _frame(prices: Axes, volumes: Axes, chart: Chart) -> None:
     prices.set_title(chart.quote, loc="right", x=1.01, ha="left", fontsize=14, color=_SOFT)
     volumes.yaxis.set_major_locator(MaxNLocator(2))
     volumes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-    volumes.text(0.006, 0.93, "volume", transform=volumes.transAxes, fontsize=13, color=_SOFT, va="top")
+    volumes.text(
+        0.006, 0.93, _harmless(chart.volume_label), transform=volumes.transAxes, fontsize=13, color=_SOFT, va="top"
+    )
 
 
 def _candles(prices: Axes, volumes: Axes, chart: Chart) -> None:
@@ -219,5 +223,5 @@ def _short(value: float) -> str:
 
 
 def _harmless(text: str) -> str:
-    """Printable Latin only, and no dollar sign, which begins a formula."""
-    return "".join(c if c.isprintable() and (ord(c) < 0x250 or c in "−–…·×σ→") else "?" for c in text).replace("$", "")
+    """Printable Latin and some signs only, and no dollar sign, which begins a formula."""
+    return "".join(c if c.isprintable() and (ord(c) < 0x250 or c in "−–…·×σ→✓") else "?" for c in text).replace("$", "")

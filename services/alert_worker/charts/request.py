@@ -28,6 +28,7 @@ class ChartRequest(msgspec.Struct, frozen=True, kw_only=True):
     marks: list[MarkAsked] = []
     reference: float | None = None
     reference_label: str = "before"
+    volume_label: str = "volume"
     korean_colours: bool = False
 
 

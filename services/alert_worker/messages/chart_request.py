@@ -13,7 +13,7 @@ _AFTER_US = 1_000_000
 
 
 def request_for(alerts: Sequence[Alert], wording: Wording, *, korean_colours: bool) -> ChartRequest:
-    """The hour up to the newest of an episode's alerts, all of them marked. Labels are English: their letters are."""
+    """The hour up to the newest of an episode's alerts, all of them marked."""
     newest = alerts[-1]
     at_us = newest.event_at_us or newest.started_at_us
     return ChartRequest(
@@ -25,9 +25,10 @@ def request_for(alerts: Sequence[Alert], wording: Wording, *, korean_colours: bo
         ),
         to_us=at_us + _AFTER_US,
         received_at_us=(newest.received_at_us or newest.decided_at_us),
-        marks=[_mark(alert) for alert in alerts],
+        marks=[_mark(alert, wording) for alert in alerts],
         reference=float(newest.price_before) if newest.price_before else None,
         reference_label=wording.chart_before,
+        volume_label=wording.chart_volume.format(base=newest.base),
         korean_colours=korean_colours,
     )
 
@@ -48,14 +49,15 @@ def alt_text(alert: Alert, answer: ChartAnswer, wording: Wording) -> str:
     )
 
 
-def _mark(alert: Alert) -> MarkAsked:
+def _mark(alert: Alert, wording: Wording) -> MarkAsked:
     if alert.state == "resolve":
-        return MarkAsked(alert.event_at_us or alert.started_at_us, "RESOLVED", "resolved")
-    label = f"{ENGLISH.severities[alert.severity]} {signed(alert.change_pct)} %"
+        return MarkAsked(alert.event_at_us or alert.started_at_us, wording.chart_resolved, "resolved")
+    label = f"{wording.chart_severities[alert.severity]} {signed(alert.change_pct)} %"
     return MarkAsked(alert.event_at_us or alert.started_at_us, label, alert.severity)
 
 
 def _exchange(alert: Alert) -> str:
+    """Its own name, in Latin letters in either language."""
     return ENGLISH.exchanges.get(alert.exchange or "", alert.exchange or "?")
 
 

@@ -48,6 +48,10 @@ class Wording:
     chart_title: str
     chart_alt: str
     chart_before: str
+    """Words inside a picture, this and the next three: Latin letters, figures and signs, see `charts.picture`."""
+    chart_severities: Mapping[Severity, str]
+    chart_resolved: str
+    chart_volume: str
     escalated_line: str
     storm_falls: str
     storm_rises: str
@@ -84,6 +88,7 @@ class Wording:
     digest_fresh: str
     digest_nothing: str
     sample: str
+    sample_alt: str
     awake: str
     remark_line: str
     remark_over_line: str
@@ -164,6 +169,9 @@ ENGLISH = Wording(
         "{now} at the end, lowest {low}, highest {high}; the alert is marked at {alert} UTC"
     ),
     chart_before="before",
+    chart_severities={"notice": "NOTICE", "warning": "WARNING", "danger": "DANGER"},
+    chart_resolved="RESOLVED",
+    chart_volume="volume, {base}",
     escalated_line="{severity} · now {change} %, {now} {quote} ({times})",
     storm_falls="{count} markets fall",
     storm_rises="{count} markets rise",
@@ -200,6 +208,7 @@ ENGLISH = Wording(
     digest_fresh="{exchange} {age} ago",
     digest_nothing="no trades",
     sample="SAMPLE: nothing happened, this shows what an alert looks like",
+    sample_alt="A made-up candle chart of an hour that ends in a fall by five per cent",
     awake="tapewatch is awake: a test alert went all the way, last at {time}. This message changes in place",
     remark_line="{severity} · {exchange} {symbol}: {what}",
     remark_over_line="RESOLVED · {exchange} {symbol}: {what}",
@@ -275,12 +284,15 @@ KOREAN = Wording(
     disclaimer="관찰 결과이며 투자 조언이 아닙니다",
     may_repeat="(중복일 수 있음)",
     open_page="{exchange}에서 보기",
-    chart_title="{symbol} on {exchange}  {change} %",
+    chart_title="{exchange} {symbol}  {change} %",
     chart_alt=(
         "{exchange} {symbol} 캔들 차트, {time} UTC까지 {minutes}분: 변동 전 {before} {quote}, 마지막 {now}, "
         "최저 {low}, 최고 {high}. 알림 시각 {alert} UTC에 표시"
     ),
-    chart_before="before",
+    chart_before="0 %",
+    chart_severities={"notice": "!", "warning": "!!", "danger": "!!!"},
+    chart_resolved="✓",
+    chart_volume="{base}",
     escalated_line="{severity} · 현재 {change} %, {now} {quote} ({times})",
     storm_falls="{count}개 종목 하락",
     storm_rises="{count}개 종목 상승",
@@ -317,6 +329,7 @@ KOREAN = Wording(
     digest_fresh="{exchange} {age} 전",
     digest_nothing="체결 없음",
     sample="예시: 실제 상황이 아니며, 알림이 어떻게 보이는지 보여 줍니다",
+    sample_alt="지어낸 1시간 캔들 차트: 마지막에 5 % 하락합니다",
     awake="tapewatch 작동 중: 시험 알림이 끝까지 전달되었습니다. 마지막 {time}. 이 메시지는 제자리에서 갱신됩니다",
     remark_line="{severity} · {exchange} {symbol}: {what}",
     remark_over_line="해제 · {exchange} {symbol}: {what}",
