@@ -58,6 +58,8 @@ class Catalogue:
     """From the same answer: the mark of each symbol's last trade (see `stalls`)."""
     mark_of: Callable[[Trade], int]
     """The mark up to which a trade that we heard speaks for what came before it."""
+    mark_step: int
+    """How much higher the mark of a trade may be than the last known one with none between."""
     market_path: str | None = None
     """Where a market is asked for by its symbol, also one that the list leaves out; HTTP 400 says that there is none.
     None: the list leaves nothing out."""
@@ -210,6 +212,7 @@ CATALOGUES: Mapping[str, Catalogue] = {
         _upbit_turnovers,
         _upbit_last_trades,
         _upbit_mark,
+        LATE_US // 1000,
     ),
     "binance": Catalogue(
         # A market whose spot side is switched off is in the answer for as long as it has another.
@@ -219,6 +222,7 @@ CATALOGUES: Mapping[str, Catalogue] = {
         _binance_turnovers,
         _binance_last_trades,
         _binance_mark,
+        1,
         "/api/v3/exchangeInfo?symbol={symbol}&showPermissionSets=false",
     ),
 }

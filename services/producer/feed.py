@@ -18,6 +18,7 @@ from shared.events import FeedKind, MarketEvent, Trade
 OVERLAP_S = 1.0
 REPLACE_WITHIN_S = 30.0
 STALLED = "the exchange trades what does not come, while other symbols do"
+SILENT_BEFORE = "it was silent for long when its connection was replaced, and was traded meanwhile"
 _STALLS_AHEAD_US = int(REPLACE_WITHIN_S * 1_000_000)
 _TRY_TO_REPLACE_AGAIN_S = 60.0
 log = structlog.get_logger(__name__)
@@ -85,11 +86,15 @@ class Feed:
         means.announce(self._work, "stalled", STALLED, list(symbols))
         # What was told of an earlier stall ends somewhere: from there on it is not told by anybody else.
         told_us = self._stalled_until_us
-        since_us = {symbol: self._complete_until_us(symbol) for symbol in symbols}
+        since_us = {symbol: self.complete_until_us(symbol) for symbol in symbols}
         self._tell_gaps({symbol: min(us, told_us.get(symbol, us)) for symbol, us in since_us.items()}, until_us)
         self._stalled_until_us |= dict.fromkeys(symbols, until_us)
         if self._session is not None:
             self._session.leave.set()
+
+    def miss(self, since_us: Mapping[str, int]) -> None:
+        """Since then, by symbol, trades may be missing that no other gap tells of."""
+        self._tell_gaps(since_us, self._means.now_us(), SILENT_BEFORE)
 
     def end_stalls(self) -> None:
         """A stall is over when its symbol is heard again; what was missed beyond the gap that was told is told now.
@@ -103,12 +108,12 @@ class Feed:
                 if trade.received_at_us > told_us:
                     self._tell_gaps({symbol: told_us}, trade.received_at_us)
 
-    def _tell_gaps(self, since_us: Mapping[str, int], until_us: int) -> None:
+    def _tell_gaps(self, since_us: Mapping[str, int], until_us: int, reason: str = STALLED) -> None:
         for gap in gaps_after(since_us, self._clock_offset_now_us(), until_us, self._heard.values()):
-            event = gap_event(gap, self._work.exchange, self._work.name, STALLED, self._means.now_us())
+            event = gap_event(gap, self._work.exchange, self._work.name, reason, self._means.now_us())
             self._means.publisher.announce(event)
 
-    def _complete_until_us(self, symbol: str) -> int:
+    def complete_until_us(self, symbol: str) -> int:
         """Up to when nothing of a symbol is missing, our clock; what came before its connection has its gap already."""
         trade, confirmed_us = self.heard.get(symbol), self._heard_until_us.get(symbol, 0)
         if trade is None:

@@ -4,7 +4,8 @@ One subscription can stall while the others of its connection flow. A silence th
 suspicion: a quiet market looks just the same. What the exchange's REST side says of its last trade decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from services.producer.staleness import Silence
 
@@ -12,6 +13,17 @@ SHORTEST_S = 20.0
 FIRST_TRADE_S = 600.0
 UNLIKELY = 10.0
 """-ln of how unlikely the silence is: ten times the usual pause. A wrong suspicion costs a question, so it may be."""
+
+
+class Known(NamedTuple):
+    """Of a symbol that is silent: up to when, our clock, and up to which mark nothing of it is missing or untold.
+
+    `since_us`: when the connection was confirmed on which that was so.
+    """
+
+    since_us: int
+    until_us: int
+    mark: int
 
 
 class Stalls:
@@ -24,6 +36,7 @@ class Stalls:
         self._silences: dict[str, Silence] = {}
         self._patience_s: dict[str, int] = {}
         self._settled: dict[str, tuple[int, int]] = {}
+        self._known: dict[str, Known] = {}
 
     def look(self, heard: Mapping[str, int]) -> list[str]:
         """Once a second, with what changes whenever a symbol is heard: those that have been silent for too long."""
@@ -61,6 +74,47 @@ class Stalls:
             stalled += [symbol] if 0 <= known < mark else []
             self._settled[symbol] = since, max(mark, known)
         return stalled
+
+    @property
+    def suspected(self) -> Collection[str]:
+        """Those that were silent for too long and were not heard since; kept while connections are replaced."""
+        return self._known.keys()
+
+    def suspect(self, known: Mapping[str, Known]) -> None:
+        """Remember of those that fell silent for too long what was known then."""
+        self._known = {**known, **self._known}
+
+    def heard_again(self, ours: Mapping[str, int], since_us: Mapping[str, int], step: int) -> dict[str, int]:
+        """Of those that were suspected on a connection before the one on which they are heard: from when on trades of
+        theirs may be missing, where any are. `step`: how much higher a mark may be with no trade between.
+        """
+        missed = {}
+        for symbol, known in list(self._known.items()):
+            mark, since = ours.get(symbol), since_us.get(symbol)
+            if mark is None or since is None:
+                continue
+            if since != known.since_us and mark > known.mark + step:
+                missed[symbol] = known.until_us
+            if mark > known.mark:
+                del self._known[symbol]
+            else:  # an exchange answers a subscription with the last trade: there was none after it
+                self._known[symbol] = Known(since, max(since, known.until_us), known.mark)
+        return missed
+
+    def answered(
+        self, suspects: Sequence[str], theirs: Mapping[str, int], since_us: Mapping[str, int], asked_at_us: int
+    ) -> dict[str, int]:
+        """The same of those that are still silent, by the exchange's answer."""
+        missed = {}
+        for symbol in suspects:
+            if symbol not in theirs or symbol not in since_us:
+                continue
+            mark, since = theirs[symbol], since_us[symbol]
+            known = self._known.get(symbol, Known(since, asked_at_us, mark))
+            if since != known.since_us and mark > known.mark:
+                missed[symbol] = known.until_us
+            self._known[symbol] = Known(since, asked_at_us, max(mark, known.mark))
+        return missed
 
     def _new(self, symbol: str) -> Silence:
         return self._silences.setdefault(symbol, Silence(SHORTEST_S, FIRST_TRADE_S, UNLIKELY))

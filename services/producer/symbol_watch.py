@@ -1,11 +1,12 @@
 """Asks the exchange of symbols that fell silent: rarely, one question for all, beside the tape that never waits for it.
 
-What trades on and is not heard is told as stalled and as a gap, and its connection is replaced.
+What trades on and is not heard is told as stalled and as a gap, and its connection is replaced. What was suspected when
+a connection was replaced for another reason, and proves to have been traded, is a gap too.
 """
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -13,7 +14,8 @@ from services.producer.catalogue import CATALOGUES
 from services.producer.feed import Feed
 from services.producer.list_watch import pause_s
 from services.producer.rest import ListUnavailable, Rest
-from services.producer.stalls import Stalls
+from services.producer.stalls import Known, Stalls
+from shared.clock import now_us
 from shared.metrics import SILENT_SYMBOLS
 
 ASK_EVERY_S = 60.0
@@ -35,6 +37,9 @@ async def watch_symbols(rest: Rest, feeds: Sequence[Feed], shards: int) -> None:
         for feed in lines:
             feed.end_stalls()
         suspects = stalls.look(_signs(lines))
+        _tell_missed(lines, _missed(rest, stalls, lines))
+        if suspects:
+            stalls.suspect(_known(rest, lines, suspects))
         if suspects and clock() >= ask_at_s and not rest.quiet_s:
             asked_at_s = clock()
             refusals = 0 if await ask(rest, stalls, lines, suspects) else refusals + 1
@@ -47,7 +52,7 @@ async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Seque
     A line that has a stalled symbol is replaced, which ends what is known of its others. So they are judged by the
     same answer, where nothing was heard of them since it was asked for: what lags comes still.
     """
-    before = _signs(lines)
+    before, asked_at_us = _signs(lines), now_us()
     try:
         theirs = await rest.last_trades()
     except ListUnavailable as error:
@@ -59,8 +64,9 @@ async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Seque
         return False
     await asyncio.sleep(SETTLE_S)
     lines = [feed for feed in lines if feed.is_up]  # what a lost line misses is told when it stands again
-    since_us = {symbol: feed.confirmed_at_us for feed in lines for symbol in feed.symbols}
+    since_us = _since_us(lines)
     marks, now = _marks(rest, lines), _signs(lines)
+    _tell_missed(lines, stalls.answered(suspects, theirs, since_us, asked_at_us))
     stalled = set(stalls.judge(suspects, theirs, marks, since_us))
     SILENT_SYMBOLS.labels(rest.exchange, "quiet").inc(len(suspects) - len(stalled))
     for feed in lines:
@@ -73,15 +79,43 @@ async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Seque
     return True
 
 
+def _missed(rest: Rest, stalls: Stalls, lines: Sequence[Feed]) -> Mapping[str, int]:
+    if not stalls.suspected:
+        return {}
+    step = CATALOGUES[rest.exchange].mark_step
+    return stalls.heard_again(_marks(rest, lines, stalls.suspected), _since_us(lines), step)
+
+
+def _tell_missed(lines: Sequence[Feed], missed: Mapping[str, int]) -> None:
+    for feed in lines if missed else ():
+        if mine := {symbol: missed[symbol] for symbol in feed.symbols if symbol in missed}:
+            feed.miss(mine)
+
+
+def _known(rest: Rest, lines: Sequence[Feed], suspects: Collection[str]) -> Mapping[str, Known]:
+    mark_of = CATALOGUES[rest.exchange].mark_of
+    return {
+        symbol: Known(feed.confirmed_at_us, feed.complete_until_us(symbol), mark_of(feed.heard[symbol]))
+        for feed in lines
+        for symbol in feed.symbols
+        if symbol in suspects and symbol in feed.heard
+    }
+
+
+def _since_us(lines: Sequence[Feed]) -> dict[str, int]:
+    return {symbol: feed.confirmed_at_us for feed in lines for symbol in feed.symbols}
+
+
 def _signs(lines: Sequence[Feed]) -> Mapping[str, int]:
     return {symbol: sign for feed in lines for symbol, sign in feed.signs().items()}
 
 
-def _marks(rest: Rest, lines: Sequence[Feed]) -> Mapping[str, int]:
+def _marks(rest: Rest, lines: Sequence[Feed], of: Collection[str] | None = None) -> Mapping[str, int]:
+    """Up to which mark symbols were heard on the connections that stand."""
     mark_of = CATALOGUES[rest.exchange].mark_of
     return {
         symbol: mark_of(trade)
         for feed in lines
         for symbol, trade in feed.heard.items()
-        if trade.received_at_us >= feed.confirmed_at_us
+        if trade.received_at_us >= feed.confirmed_at_us and (of is None or symbol in of)
     }

@@ -2,6 +2,7 @@
 
 import asyncio
 from random import Random
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from tests.faults.world import World
 
 _EXCHANGES = ("upbit", "binance")
+_BUSY = {"upbit": "KRW-BTC", "binance": "BTCUSDT"}
+_STALL_TOLD_WITHIN_S = 120.0
+"""Twenty seconds of silence, a question a minute at the most, and what a busy machine takes besides."""
+_REPLACED_WITHIN_S = 5.0
 _MALFORMED = (
     "{",
     "\x00\x01",
@@ -61,6 +66,18 @@ async def connections_reset(world: "World", random: Random) -> Struck:
     return Struck(2)
 
 
+async def symbol_stalled(world: "World", random: Random) -> Struck:
+    """One symbol of an exchange is traded on and comes no more, while the others of its line flow."""
+    exchange = random.choice(_EXCHANGES)
+    before, began_s = await world.gaps(), monotonic()
+    await world.market.play("stall_symbol", exchange=exchange, symbol=_BUSY[exchange], channel="trade")
+    while await world.gaps() == before and monotonic() - began_s < _STALL_TOLD_WITHIN_S:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(0.5)
+    told_s = monotonic() - began_s
+    await asyncio.sleep(_REPLACED_WITHIN_S)
+    return Struck(broken=[] if told_s < _STALL_TOLD_WITHIN_S else [f"nobody told of it within {told_s:.0f} s"])
+
+
 async def symbols_repeated(world: "World", _random: Random) -> Struck:
     """Everything arrives twice for five seconds."""
     for exchange in _EXCHANGES:
@@ -85,6 +102,7 @@ async def burst(world: "World", _random: Random) -> Struck:
 
 FAULTS = [
     Fault("F29", "frame-too-large", "6 MB on every connection", frame_too_large, bound_s=5, makes_gap=True),
+    Fault("F26", "symbol-stalled", "one of a line is not heard", symbol_stalled, bound_s=10, makes_gap=True),
     Fault("F31", "burst", "50 times the rate for 10 s, as far as can be", burst, bound_s=10),
     Fault("F29", "malformed-frames", "frames that cannot be read", malformed, bound_s=2, target="test-long"),
     Fault("F27", "connections-reset", "broken inside a frame", connections_reset, bound_s=5, makes_gap=True),

@@ -255,6 +255,42 @@ async def test_a_symbol_that_is_traded_and_not_heard_is_a_gap_and_a_new_connecti
     assert len(await of_the_feed("connected")) == 1 + len(stalled)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("exchange", BOTH)
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_symbol_missed_before_its_connection_was_lost_is_a_gap_though_nobody_was_asked(
+    ground, compare, unexplained, exchange, monkeypatch
+):
+    async def not_answered(*_):
+        return False
+
+    monkeypatch.setattr(symbol_watch, "ask", not_answered)
+    market = await ground.market(rate=600, symbols=3, expect=3)
+    chosen = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": ground.kafka.bootstrap_servers,
+        "TAPEWATCH_BINANCE__SYMBOLS": "quote:USDT",
+        f"TAPEWATCH_{exchange.upper()}__CHANNELS": "trade",
+    }
+    settings, stop = load_settings(ground.environment | chosen), asyncio.Event()
+    liveness = Liveness(time.monotonic, within_s=60, start_within_s=60)
+    reading = asyncio.create_task(produce(exchange, Shard(), settings, stop, liveness))
+    await ground.until_more(1_500, exchange)
+    await market.control("fault", exchange=exchange, symbol=SILENT[exchange], fault="stall_symbol")
+    await asyncio.sleep(10)  # long enough for the suspicion
+    await market.control("fault", exchange=exchange, fault="reset")
+
+    async def is_told():
+        return any(one.event.reason == feed_module.SILENT_BEFORE for one in await ground.held(FEED))
+
+    await ground.until(is_told)
+    truth = [line for line in await market.stop() if line["exchange"] == exchange]
+    stop.set()
+    await reading
+    result = compare(truth, await ground.held(TRADES))
+    assert SILENT[exchange] in {trade["symbol"] for trade in result.lost}
+    assert unexplained(result.lost, await ground.held(FEED)) == []
+
+
 @pytest.fixture
 async def own_kafka(data_directory):
     server = Server(Kafka(data_directory / "kafka"))

@@ -33,7 +33,9 @@ class Line:
     is_up: bool = True
     carries_trades: bool = True
     confirmed_at_us: int = CONFIRMED_US
+    heard_at_us: int = CONFIRMED_US + 1
     told: list[list[str]] = field(default_factory=list)
+    missed: dict[str, int] = field(default_factory=dict)
 
     @property
     def symbols(self) -> list[str]:
@@ -41,10 +43,16 @@ class Line:
 
     @property
     def heard(self) -> dict[str, Trade]:
-        return {symbol: cast("Trade", Heard(str(number))) for symbol, number in self.ids.items()}
+        return {symbol: cast("Trade", Heard(str(number), self.heard_at_us)) for symbol, number in self.ids.items()}
 
     def signs(self) -> dict[str, int]:
         return dict(self.ids)
+
+    def complete_until_us(self, _: str) -> int:
+        return self.confirmed_at_us + 1
+
+    def miss(self, since_us: dict[str, int]) -> None:
+        self.missed |= since_us
 
     def end_stalls(self) -> None:
         """Nothing to end."""
@@ -132,3 +140,31 @@ async def test_each_refusal_makes_the_pause_longer(monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(0)
     watching.cancel()
     assert refusals[:4] == [1, 2, 0, 1]
+
+
+@pytest.mark.parametrize(("heard", "missed"), [(8, {"A": CONFIRMED_US + 1}), (6, {})], ids=["traded", "quiet"])
+async def test_a_suspicion_outlives_a_connection_that_is_replaced_before_the_exchange_was_asked(
+    monkeypatch: pytest.MonkeyPatch, heard: int, missed: dict[str, int]
+) -> None:
+    looks = 0
+
+    def look(*_: object) -> list[str]:
+        nonlocal looks
+        looks += 1
+        return ["A"] if looks == 1 else []
+
+    monkeypatch.setattr(Stalls, "look", look)
+    line = Line({"A": 5, "B": 5})
+    exchange = Exchange({}, quiet_s=60.0)
+    watching = asyncio.create_task(watch_symbols(cast("Rest", exchange), cast("list[Feed]", [line]), 1))
+    while looks < 2:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(0)
+    line.is_up = False
+    await asyncio.sleep(0.01)
+    line.confirmed_at_us, line.heard_at_us, line.ids["A"], line.is_up = 2 * CONFIRMED_US, 2 * CONFIRMED_US, heard, True
+    seen = looks
+    while looks < seen + 2:  # noqa: ASYNC110  # no event says so
+        await asyncio.sleep(0)
+    watching.cancel()
+    assert line.missed == missed
+    assert exchange.asked == 0
