@@ -3,13 +3,13 @@
 import math
 
 from services.alert_worker.baseline import MINUTE_US, Baseline
-from services.alert_worker.divergence import LEGS
 from services.alert_worker.episodes import Episode, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import MAX_PRICE, read_price
 from services.alert_worker.records import Market, Moment, alert_of, episode_id
 from services.alert_worker.rules.base import DOWN, UP, Finding
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.samples import LEGS
 from services.alert_worker.window import SPAN_S, Window
 from shared.events import Alert, AlertState, Candle, Trade
 

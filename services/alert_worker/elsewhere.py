@@ -15,8 +15,10 @@ from typing import Any
 
 import msgspec
 
-from services.alert_worker.divergence import FRESH_US, LEGS, NAME, Divergences, Place
+from services.alert_worker.divergence import Divergences
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.pair import NAME
+from services.alert_worker.samples import FRESH_US, LEGS, Place
 from shared.events import Alert
 
 MOST_EPISODES = 5_000

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.alert_worker.detector import BUSY_MINUTES, BUSY_SHARE, CONFIRM_TICKS, Detector
-from services.alert_worker.divergence import NAME
 from services.alert_worker.episodes import GOES_ON_TICKS, STEPS
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.halts import NAME as HALT
+from services.alert_worker.pair import NAME
 from services.alert_worker.partition import Exchange
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import Market

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.alert_worker.divergence import Sample
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.prices import price_text
 from services.alert_worker.records import halt_episode_id
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.samples import Sample
 from shared.events import Alert, AlertState
 
 NAME = "halt"

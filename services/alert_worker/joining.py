@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from services.alert_worker.divergence import NAME as DIVERGENCE
+from services.alert_worker.pair import NAME as DIVERGENCE
 from shared.events import Alert, Severity
 
 JOINED = "joined"

@@ -8,9 +8,9 @@ newest counts; the rules file's hold beside them. Pure.
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from services.alert_worker.divergence import NAME as DIVERGENCE
 from services.alert_worker.halts import NAME as HALT
 from services.alert_worker.notices import NAME as NOTICE
+from services.alert_worker.pair import NAME as DIVERGENCE
 from services.alert_worker.rules import RULES
 from services.alert_worker.storms import NAME as STORM
 from services.alert_worker.volume import NAME as VOLUME

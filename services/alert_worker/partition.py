@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from services.alert_worker.baseline import MINUTE_US
 from services.alert_worker.detector import Detector
-from services.alert_worker.divergence import SAMPLE_TICKS, Sample
 from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import GRID_US, Grid, tick_of
 from services.alert_worker.halts import ACTIVE_US, REPORT_TICKS, Report, Silence
 from services.alert_worker.records import Market
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.samples import SAMPLE_TICKS, Sample
 from services.alert_worker.storms import Member
 from shared.events import Alert, Candle, Trade
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from services.alert_worker.divergence import Divergences, Place, Sample
+from services.alert_worker.divergence import Divergences
 from services.alert_worker.elsewhere import Elsewhere
 from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import tick_of
@@ -22,6 +22,7 @@ from services.alert_worker.joining import JOINED, Joining, name_of
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.base import Reading
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
+from services.alert_worker.samples import Place, Sample
 from services.alert_worker.storms import Member, Storm
 from shared.events import Alert, Candle, Trade
 

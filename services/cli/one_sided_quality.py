@@ -8,7 +8,7 @@ from pathlib import Path
 from services.alert_worker.backtest.history_files import read_history
 from services.alert_worker.backtest.one_sided import Piece, Stops, gap_power, pieces, played, stops
 from services.alert_worker.backtest.shocks import OVER_S, Power
-from services.alert_worker.divergence import NAME as DIVERGENCE
+from services.alert_worker.pair import NAME as DIVERGENCE
 from services.cli.backtest_tables import power_cells
 from shared.events import Trade
 

@@ -16,8 +16,8 @@ import msgspec
 from services.alert_worker.backtest.replay import replay
 from services.alert_worker.backtest.series import SECOND_US, Seen
 from services.alert_worker.backtest.shocks import STAYS_US, Power, shocked
-from services.alert_worker.divergence import NAME as DIVERGENCE
 from services.alert_worker.halts import NAME as HALT
+from services.alert_worker.pair import NAME as DIVERGENCE
 from shared.events import Alert, Trade
 
 _HOLE_US = 600 * SECOND_US

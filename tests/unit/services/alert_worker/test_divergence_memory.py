@@ -3,9 +3,10 @@
 import pytest
 
 from services.alert_worker.baseline import Baseline
-from services.alert_worker.divergence import Divergences, Sample
+from services.alert_worker.divergence import Divergences
 from services.alert_worker.gap_past import WAIT_TICKS, Close
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.samples import Sample
 
 FIRST, BEGINS = 1_000, 1_061 * 600
 HERE, THERE = ("upbit", "KRW", 140_000_000.0), ("binance", "USDT", 100_000.0)

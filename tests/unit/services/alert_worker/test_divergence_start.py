@@ -2,8 +2,9 @@
 
 import pytest
 
-from services.alert_worker.divergence import SAMPLE_TICKS, Divergences, Sample
+from services.alert_worker.divergence import Divergences
 from services.alert_worker.grid import GRID_US
+from services.alert_worker.samples import SAMPLE_TICKS, Sample
 
 COINS = ("ADA", "BTC", "DOGE", "ETH", "SOL", "XRP")
 USUAL, LOW = 140_000_000, 133_000_000

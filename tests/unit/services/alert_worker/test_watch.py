@@ -7,10 +7,11 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from services.alert_worker.divergence import Divergences, Sample
+from services.alert_worker.divergence import Divergences
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.alert_message import one_line
 from services.alert_worker.messages.wording import ENGLISH
+from services.alert_worker.samples import Sample
 from services.alert_worker.watch import Watch
 
 START_US = 1_700_000_000_000_000
