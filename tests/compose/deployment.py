@@ -5,7 +5,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep, time
@@ -14,7 +15,7 @@ from urllib.request import urlopen
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = "tapewatch-drill"
-PORTS = ("KAFKA_PORT", "POSTGRES_PORT", "REDIS_PORT", "SIMULATOR_PORT", "PROMETHEUS_PORT")
+PORTS = ("KAFKA_PORT", "POSTGRES_PORT", "REDIS_PORT", "SIMULATOR_PORT", "PROMETHEUS_PORT", "DEADMAN_PORT")
 UP_WITHIN_S = 600
 
 
@@ -25,12 +26,12 @@ class Deployment:
     ports: Mapping[str, int] = field(default_factory=lambda: {name: _free_port() for name in PORTS})
     figures: dict[str, str] = field(default_factory=dict)
 
-    def compose(self, *arguments: str, within_s: float = 120) -> str:
-        """`docker compose …` of this deployment; its output. Raises CalledProcessError."""
+    def compose(self, *arguments: str, within_s: float = 120, **variables: str) -> str:
+        """`docker compose …` of this deployment, also with other variables; its output."""
         done = subprocess.run(
             ["docker", "compose", "--env-file", "deploy/compose/demo.env", "-p", PROJECT, *arguments],
             check=False, capture_output=True, text=True, cwd=REPOSITORY, timeout=within_s,
-            env={**os.environ, **{name: str(port) for name, port in self.ports.items()}},
+            env={**os.environ, **{name: str(port) for name, port in self.ports.items()}, **variables},
         )  # fmt: skip
         assert done.returncode == 0, f"docker compose {' '.join(arguments)}: {done.stderr[-2000:]}"
         return done.stdout
@@ -69,6 +70,31 @@ class Deployment:
         """`docker stop|start|pause|unpause`; when that was done."""
         _docker(verb, f"{PROJECT}-{service}-1")
         return time()
+
+    @contextmanager
+    def limited(self, service: str, to_mb: int) -> Iterator[None]:
+        """A container may take less memory meanwhile."""
+        host = self.inspect(service)["HostConfig"]
+        self._limit(service, to_mb << 20, to_mb << 20)
+        try:
+            yield
+        finally:
+            self._limit(service, host["Memory"], host["MemorySwap"])
+
+    def _limit(self, service: str, memory_bytes: int, with_swap_bytes: int) -> None:
+        limits = ("--memory", str(memory_bytes), "--memory-swap", str(with_swap_bytes))
+        _docker("update", *limits, f"{PROJECT}-{service}-1")
+
+    def fill_tmp(self, service: str, mb: int) -> None:
+        """Lay a file into a container's /tmp, which is of its memory, if it runs at all and lives as long as that."""
+        lay = ["dd", "if=/dev/zero", "of=/tmp/filled", "bs=1M", f"count={mb}"]
+        subprocess.run(["docker", "exec", f"{PROJECT}-{service}-1", *lay], check=False, capture_output=True, timeout=60)
+
+    def out_of_memory(self, service: str, since_s: float) -> int:
+        """How often a container was out of memory, as the kernel told the engine."""
+        between = ("--since", f"{since_s:.3f}", "--until", f"{time():.3f}")
+        of = ("--filter", "event=oom", "--filter", f"container={PROJECT}-{service}-1")
+        return len(_docker("events", *between, *of).splitlines())
 
     def memory(self) -> dict[str, str]:
         """By service, what its container takes now."""

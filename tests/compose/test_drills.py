@@ -1,6 +1,7 @@
 """What happens to containers, and what the simulated Slack got to read of it, and when."""
 
 import subprocess
+from time import time
 
 import pytest
 
@@ -66,8 +67,32 @@ def test_the_stores_hold_what_kafka_holds_as_a_reader_sees_it(deployed: Deployme
 
 def test_killed_and_back_is_told(deployed: Deployment, before: int) -> None:
     killed_at = deployed.kill("consumer-redis")
-    [told] = deployed.told(before, "🟡 RESTARTED · consumer-redis on compose: does not answer")
-    _within(deployed, "killed, back within seconds: told after", float(told["ts"]) - killed_at)
+    first, *_ = deployed.told(before, "")
+    restarted, down = (f"{word} · consumer-redis on compose: does not answer" for word in ("🟡 RESTARTED", "🔴 DOWN"))
+    assert first["text"].startswith((restarted, down))  # as down where it takes longer than some seconds to be back
+    _within(deployed, "killed, back within seconds: told after", float(first["ts"]) - killed_at)
+    if first["text"].startswith(down):
+        deployed.told(before, down, "✅ BACK · consumer-redis on compose after")
+
+
+def test_killed_by_the_kernel_again_and_again_for_its_memory_is_told_down_and_then_back(
+    deployed: Deployment, before: int
+) -> None:
+    def told() -> list[str]:
+        return [message["text"] for message in deployed.slack("tapewatch-ops")[before:]]
+
+    def told_while_its_memory_fills() -> bool:
+        deployed.fill_tmp("producer-binance", 60)
+        return bool(told())
+
+    with deployed.limited("producer-binance", to_mb=80):
+        began = time()
+        until(told_while_its_memory_fills, 60, lambda: str(told()))
+        [down] = deployed.told(before, "🔴 DOWN · producer-binance on compose: does not answer")
+        assert deployed.out_of_memory("producer-binance", began) > 1
+        _within(deployed, "out of memory again and again: told after", float(down["ts"]) - began)
+        _, back = deployed.told(before, "🔴 DOWN", "✅ BACK · producer-binance on compose after")
+        assert back["thread_ts"] == down["ts"]
 
 
 def test_stopped_and_started_again_are_two_messages_in_one_thread(deployed: Deployment, before: int) -> None:

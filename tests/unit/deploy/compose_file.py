@@ -28,6 +28,15 @@ def read(path: Path) -> dict[str, Any]:
     """A Compose file, parsed; `${NAME:-default}` is its default."""
     text = VARIABLE.sub(lambda match: match[2], path.read_text(encoding="utf-8"))
     assert "${" not in text.replace("$${", ""), "a variable without a default needs an .env"
+    return _parsed(text)
+
+
+def as_written() -> dict[str, Any]:
+    """The Compose file, parsed; variables are left as they are."""
+    return _parsed(COMPOSE.read_text(encoding="utf-8"))
+
+
+def _parsed(text: str) -> dict[str, Any]:
     found: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506  a safe loader
     return found
 

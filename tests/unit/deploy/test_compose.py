@@ -11,6 +11,7 @@ from tests.unit.deploy.compose_file import (
     REDPANDA,
     REPOSITORY,
     Service,
+    as_written,
     lasting,
     mounts,
     parts,
@@ -140,6 +141,15 @@ def test_a_secret_that_nobody_gave_is_an_empty_file() -> None:
     assert (REPOSITORY / "deploy/compose/not-set").read_bytes() == b""
     for name, secret in (read(COMPOSE)["secrets"] | {"rules": read(COMPOSE)["configs"]["rules"]}).items():
         assert secret == {"file": "deploy/compose/not-set"}, name
+
+
+@every_lasting
+def test_a_service_is_another_when_a_file_that_it_is_given_is_named_anew(name: str) -> None:
+    written = as_written()
+    service = written["services"][name]
+    secrets = [written["secrets"][secret]["file"] for secret in service.get("secrets", ())]
+    configs = [written["configs"][config["source"]]["file"] for config in service.get("configs", ())]
+    assert {file for file in (*secrets, *configs) if "${" in file} == set(service.get("labels", {}).values())
 
 
 def test_every_file_that_a_service_is_given_is_there() -> None:
