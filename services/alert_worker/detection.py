@@ -22,6 +22,7 @@ from services.alert_worker.notices import Notices
 from services.alert_worker.on_the_way import OnTheWay
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.ruleset import Ruleset
+from services.alert_worker.state_saving import StateSaving
 from services.alert_worker.topic_reader import partitions_of, read_event, read_events, read_topic
 from services.alert_worker.watch import Watch
 from shared.canary import EXCHANGE, SYMBOL
@@ -38,7 +39,6 @@ from shared.wire import HEADERS_OF_EVENT, encode
 
 log = structlog.get_logger(__name__)
 
-SNAPSHOT_EVERY_S = 30.0
 WARM_UP_MS = 30 * 60_000
 """How much of the tape a start without snapshots reads,"""
 
@@ -51,14 +51,9 @@ STALE_AFTER_US = 600_000_000
 _PUBLISHED_KEPT = 20_000
 """Ids of alerts that a restart would repeat: those since the oldest snapshot, which is minutes."""
 
-_SAVE_TOLD_EVERY_S = 1.0
-"""Of what was told one partition is saved so often: the first at once, each further one a second later."""
 _READ_MS = 20
 _PROVE_EVERY_S, _PROVE_WITHIN_S = 3.0, 3.0
 _MOST_RECORDS = 2_000
-
-Saved = tuple[int, str, DetectorSnapshot]
-"""Partition, key and record of a snapshot."""
 
 _INSTRUMENTS = TopicPartition(INSTRUMENTS.name, 0)
 _CANARY_KEY = symbol_key(EXCHANGE, SYMBOL).encode()
@@ -89,9 +84,7 @@ class Detection:
         self._catching_up: dict[TopicPartition, int] = {}
         self._on_the_way = OnTheWay()
         self._judged = Judged()
-        self._saving: asyncio.Task[None] | None = None
-        self._told_in: dict[TopicPartition, None] = {}
-        """Partitions of which something became a record since they were saved, oldest first."""
+        self._saving = StateSaving(producer, self._watch, self._notices, liveness, self._now)
 
     def change_rules(self, rules: Ruleset) -> None:
         """Judge by other rules as soon as all state is saved: a restart must not judge again what the old ones did."""
@@ -102,12 +95,10 @@ class Detection:
         try:
             await self._start()
             await self._go_on(stop)
-            await self._save(self._partitions)
-            await self._save_notices()
+            await self._saving.save_all()
+            await self._saving.save_notices()
         finally:
-            if self._saving is not None:
-                self._saving.cancel()
-                await asyncio.gather(self._saving, return_exceptions=True)  # what ends us is raised already
+            await self._saving.give_up()
             await self._reader.close()
             await self._feed_reader.close()
 
@@ -183,13 +174,12 @@ class Detection:
                 self._published.append(alert.alert_id)
 
     async def _go_on(self, stop: asyncio.Event) -> None:
-        turns = self._partitions
-        turn, next_save, next_told_save = 0, monotonic() + SNAPSHOT_EVERY_S / len(turns), 0.0
+        self._saving.begin()
         not_compared = self._watch.not_compared
         while not stop.is_set():
             if self._rules is not self._watch.rules:
                 rules = self._rules
-                await self._save(self._partitions)
+                await self._saving.save_all()
                 self._watch.change_rules(rules)
             batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
             await self._hear_exchanges(batch.pop(_INSTRUMENTS, []))
@@ -202,18 +192,7 @@ class Detection:
             await self._publish(decided)
             await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))
-            # One partition at a time, and beside the decisions: only notices and other rules wait for it.
-            if self._saving is not None and not self._saving.done():
-                continue
-            await self._saved()
-            if self._told_in and monotonic() >= next_told_save:
-                self._saving = asyncio.create_task(self._send_all(self._state_of(next(iter(self._told_in)))))
-                next_told_save = monotonic() + _SAVE_TOLD_EVERY_S
-            elif monotonic() >= next_save:
-                first, *rest = self._state_of(turns[turn])
-                self._saving = asyncio.create_task(self._send_all([first, self._state_of_notices(), *rest]))
-                turn = (turn + 1) % len(turns)
-                next_save = monotonic() + SNAPSHOT_EVERY_S / len(turns)
+            await self._saving.save_what_is_due()
 
     async def _tell_progress(self, moved: bool) -> None:
         """Trades were judged; or now and then, Kafka says that there are none to judge.
@@ -277,7 +256,7 @@ class Detection:
                 decided.append(Decided(alert, 0))
         if decided:
             await self._publish(decided)
-            await self._save_notices()
+            await self._saving.save_notices()
 
     def _run_on(self, batch: Mapping[TopicPartition, object]) -> list[Decided]:
         """Our clock stands in for the trades of partitions that have none to read."""
@@ -302,7 +281,7 @@ class Detection:
         for record, acknowledged in sent:
             await acknowledged
             self._published.append(record.alert_id)
-            self._told_in[_partition_of(record)] = None
+            self._saving.note_told(record)
             ALERTS.labels(record.state, record.kind).inc()
             log.info(
                 "alert", state=record.state, symbol=record.symbol, change_pct=record.change_pct, id=record.alert_id
@@ -339,60 +318,3 @@ class Detection:
                     self._published.append(alert.alert_id)
                     decided = msgspec.structs.replace(alert, decided_at_us=self._now())
                     await (await self._send_alert(decided))
-
-    async def _save(self, partitions: Iterable[TopicPartition]) -> None:
-        """Write all state of these, and wait for it."""
-        self._liveness.waits(next_within_s=KAFKA_GETS_S)
-        await self._saved()
-        for partition in partitions:
-            await self._send_all(self._state_of(partition))
-
-    async def _saved(self) -> None:
-        """Wait for what is being written. Raises what went wrong with it."""
-        if self._saving is not None:
-            await self._saving
-            self._saving = None
-
-    def _state_of(self, partition: TopicPartition) -> list[Saved]:
-        """Snapshots in the order in which they have to be written; the mark of a partition goes out after everything
-        that it vouches for.
-
-        What concerns several symbols goes first: then it knows at least what the partitions have said, and what
-        they say again after a restart is not new to it.
-
-        Everything is taken at one moment, when all that was decided is on Kafka. What was just told is saved
-        before its turn: a restart that judges it again may know more of the market by then, and would tell the same
-        move as another. That is still so of one that is killed within the second, or the seconds of a storm, before.
-        """
-        number = partition.partition
-        self._told_in.pop(partition, None)
-        taken = snapshot.take(self._watch.partitions[number], number, self._now())
-        return [(0, *snapshot.take_watch(self._watch, self._now())), *((number, *each) for each in taken)]
-
-    def _state_of_notices(self) -> Saved:
-        return 0, *snapshot.take_notices(self._notices, self._now())
-
-    async def _send_all(self, state: Sequence[Saved]) -> None:
-        """Write the first, those between, and then the last, each once Kafka has what goes before it."""
-        first, *between, last = state
-        await (await self._send_snapshot(*first))
-        await asyncio.gather(*[await self._send_snapshot(*each) for each in between])
-        await (await self._send_snapshot(*last))
-
-    async def _save_notices(self) -> None:
-        self._liveness.waits(next_within_s=KAFKA_GETS_S)
-        await self._saved()
-        await (await self._send_snapshot(*self._state_of_notices()))
-
-    async def _send_snapshot(self, number: int, key: str, record: DetectorSnapshot) -> asyncio.Future[object]:
-        future: asyncio.Future[object] = await self._producer.send(
-            DETECTOR_STATE.name, encode(record), key.encode(), partition=number,
-            headers=HEADERS_OF_EVENT[DetectorSnapshot],
-        )  # fmt: skip
-        return future
-
-
-def _partition_of(alert: Alert) -> TopicPartition:
-    """Where its market's trades lie; what is of several markets is saved with any."""
-    number = partition_of(symbol_key(alert.exchange or "", alert.symbol or ""), TRADES.partitions)
-    return TopicPartition(TRADES.name, number)
