@@ -12,47 +12,41 @@ One message an episode calls people; what follows is an answer in its thread, wh
 gravest, which all of the channel are to hear of (see `told.SILENCE_US`), unless it is one of their quiet hours.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
 
 from services.alert_worker.actions import REASONS, Action, Heard, Place, Reason, Together, heard_after
+from services.alert_worker.gathering import Gathering
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
-from services.alert_worker.quiet_hours import QuietHours, kst_day
-from services.alert_worker.told import GRAVEST, GROUP_OPEN_US, RANKS, TOLD_KEPT, ToldEpisode, ToldGroup, is_last
-from shared.events import Alert, Direction, Notification
+from services.alert_worker.quiet_hours import QuietHours
+from services.alert_worker.told import GRAVEST, GROUP_OPEN_US, RANKS, ToldEpisode, ToldGroup, is_last
+from shared.events import Alert, Notification
 
 EPISODES_KEPT = 3_000
 GROUPS_KEPT = 50
 UNTOLD_QUALITIES = frozenset({"stale", "backfilled"})
 
-MANY = 4
-MOST_MEMBERS = 1_000
 MOST_DETAILS = 60
-LATE_US = 60_000_000
 _BETWEEN_ANSWERS_US, _BETWEEN_FULL_ANSWERS_US = 30_000_000, 2_000_000
 
 GATHER_US = 2_000_000
 """An exchange's list changes for many markets at once: the first one's message waits so long for the others."""
-
-_TOGETHER: tuple[tuple[Reason, Direction], ...] = (("storm", "up"), ("storm", "down"), ("notices", "none"))
 
 
 class Outbox:
     """Episodes and what is known of each. Bounded by its reader, who stops at `is_full`."""
 
     def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
-        self._quiet, self._storm_of = quiet or QuietHours(), MANY
+        self._quiet = quiet or QuietHours()
+        self._gathering = Gathering(self._quiet)
+        self._groups = self._gathering.groups
         self._most_untold = most_untold
         self._episodes: dict[str, ToldEpisode] = {}
-        self._groups: dict[str, ToldGroup] = {}
         self._waiting: dict[str, ToldEpisode] = {}
         self._untold = 0
         self._next_offset = 0
-        self._posted: deque[tuple[int, str]] = deque(maxlen=TOLD_KEPT)
-        """When, and of which direction, single episodes were told in messages of their own."""
 
     @property
     def is_full(self) -> bool:
@@ -66,7 +60,8 @@ class Outbox:
 
     def obey(self, quiet: QuietHours, storm_of: int) -> None:
         """Other quiet hours, and so many episodes of a direction that are told together, from now on."""
-        self._quiet, self._storm_of = quiet, storm_of
+        self._quiet = self._gathering.quiet = quiet
+        self._gathering.storm_of = storm_of
 
     def restore(self, notifications: Iterable[Notification]) -> int | None:
         """Know again what was told; return the offset where reading alerts resumes, None when nothing ever was."""
@@ -89,7 +84,7 @@ class Outbox:
             episode.is_over = is_last(record.alert_id) and record.stage != "intent"
         for record in groups:
             self._restore_group(record)
-        self._posted.extend(sorted(lately))
+        self._gathering.told_alone.extend(sorted(lately))
         self._next_offset = resume or 0
         return resume
 
@@ -143,7 +138,7 @@ class Outbox:
         """What to do now; None when there is nothing, or nothing yet."""
         gathers = self._gathers(now_us)
         waiting = [e for e in self._waiting.values() if not self._holds(e, now_us, gathers=gathers)]
-        self._gather(waiting, now_us)
+        self._gathering.gather(waiting, now_us)
         due: list[tuple[int, int, ToldEpisode | ToldGroup]] = [
             (-RANKS[e.now.severity], e.untold[0][0], e) for e in waiting if e.group is None
         ]
@@ -171,7 +166,7 @@ class Outbox:
             if is_told:
                 episode.told_at_us, episode.shows = now_us, action.newest
                 if action.parent is None or action.newest.state == "escalate":
-                    self._posted.append((now_us, action.newest.direction))
+                    self._gathering.told_alone.append((now_us, action.newest.direction))
         self._forget_some()
 
     def doubt(self, action: Action | Together) -> None:
@@ -215,60 +210,6 @@ class Outbox:
             for one in self._waiting.values()
             if one.is_new and one.now.kind == NOTICE
         )
-
-    def _gather(self, waiting: list[ToldEpisode], now_us: int) -> None:
-        """Put new episodes together where there are many."""
-        new = [e for e in waiting if e.is_new]
-        morning = [e for e in new if e.held_as is not None and not self._quiet.hold(e.held_as, now_us)]
-        if morning:
-            self._join(self._group("morning", kst_day(now_us), None, now_us), morning, now_us)
-        for leader in [e for e in new if e.is_new and e.now.scope == "market"]:
-            group = self._open_storm(leader.now.direction, now_us)
-            group = group or self._group("storm", leader.now.episode_id, leader.now.direction, now_us)
-            self._join(group, [leader], now_us)
-        late = [e for e in new if e.is_new and now_us - e.untold[0][1].decided_at_us > LATE_US]
-        if len(late) >= MANY:
-            self._join(self._group("late", late[0].now.episode_id, None, now_us), late, now_us)
-        for reason, direction in _TOGETHER:
-            several = [e for e in new if e.is_new and e.now.direction == direction and _goes_in(e.now, reason)]
-            storm = self._open_storm(direction, now_us)
-            if storm is not None or len(several) >= self._storm_of:
-                first = several[0].now.episode_id if several else ""
-                self._join(storm or self._group(reason, first, direction, now_us), several, now_us)
-        for episode in waiting:
-            if episode.now.state == "escalate" and episode.group is None and episode.parent is not None:
-                self._take_along(episode, now_us)
-
-    def _take_along(self, episode: ToldEpisode, now_us: int) -> None:
-        """Who was told alone just before a storm, as the first of it, goes on in its thread."""
-        storm = self._open_storm(episode.now.direction, now_us)
-        if storm is not None and episode.told_at_us >= storm.begun_us - GROUP_OPEN_US:
-            self._join(storm, [episode], now_us)
-
-    def _open_storm(self, direction: str, now_us: int) -> ToldGroup | None:
-        return next(
-            (
-                group
-                for group in self._groups.values()
-                if group.direction == direction and now_us < group.until_us and len(group.members) < MOST_MEMBERS
-            ),
-            None,
-        )
-
-    def _group(self, reason: Reason, name: str, direction: Direction | None, now_us: int) -> ToldGroup:
-        group_id = f"{reason}-{name}"[:64]
-        if group_id not in self._groups:
-            lately = sum(of == direction and now_us - at_us < GROUP_OPEN_US for at_us, of in self._posted)
-            group = ToldGroup(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US, messages=lately)
-            self._groups[group_id] = group
-        return self._groups[group_id]
-
-    def _join(self, group: ToldGroup, episodes: list[ToldEpisode], now_us: int) -> None:
-        for episode in episodes[: MOST_MEMBERS - len(group.members)]:
-            group.members[episode.now.episode_id] = None
-            episode.group = group
-            if group.direction is not None:
-                group.until_us = now_us + GROUP_OPEN_US
 
     def _due(self, group: ToldGroup, now_us: int) -> int | None:
         """The rank of what a group has to tell now, None when it may wait."""
@@ -356,10 +297,6 @@ class Outbox:
 def _heard(record: Notification) -> Heard:
     """A record of before there was any of this says when it was told, which is the latest that it can have been."""
     return Heard(record.heard_at_us or record.at_us, record.heard_severity)
-
-
-def _goes_in(alert: Alert, reason: Reason) -> bool:
-    return (alert.kind == NOTICE) == (reason == "notices")
 
 
 def _weight(alert: Alert) -> tuple[int, Decimal]:

@@ -97,7 +97,7 @@ class Stalls:
                 missed[symbol] = known.until_us
             if mark > known.mark:
                 del self._known[symbol]
-            else:  # an exchange answers a subscription with the last trade: there was none after it
+            elif since != known.since_us:  # an exchange answers a subscription with the last trade: none came after it
                 self._known[symbol] = Known(since, max(since, known.until_us), known.mark)
         return missed
 

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.alert_worker.actions import Action, Bulletin, Place, Together
-from services.alert_worker.outbox import GATHER_US, MANY, MOST_DETAILS, Outbox
+from services.alert_worker.gathering import MANY
+from services.alert_worker.outbox import GATHER_US, MOST_DETAILS, Outbox
 from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
 from services.alert_worker.receipts import _heard as receipts_heard
 from services.alert_worker.receipts import _who
