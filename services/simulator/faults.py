@@ -121,6 +121,12 @@ class Faults:
             asyncio.get_running_loop().call_later(seconds, self._source.set_clock_ahead, exchange, 0)
         return found
 
+    def crash(self, order: Order) -> int:
+        """A market falls by 5 % within three and a half seconds, and has nearly recovered three seconds later."""
+        if not self._source.crash(str(order.get("exchange")), str(order.get("symbol"))):
+            raise FaultError("exchange and symbol must be those of a market, and no recording playing")
+        return 1
+
     def burst(self, order: Order) -> int:
         """Everything trades `factor` times as much for `seconds`."""
         factor = _whole(order, "factor", 50, 1, 1_000)
@@ -195,6 +201,7 @@ FAULTS: dict[str, Callable[[Faults, Order], int]] = {
     "slow_drip": Faults.slow_drip,
     "clock_skew": Faults.clock_skew,
     "burst": Faults.burst,
+    "crash": Faults.crash,
     "reset": Faults.reset,
     "close": Faults.close,
     "server_shutdown": Faults.server_shutdown,

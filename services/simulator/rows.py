@@ -142,6 +142,9 @@ class Source(Protocol):
     def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
         """Let a market say nothing from now on, on any channel, or go on."""
 
+    def crash(self, exchange: str, symbol: str) -> bool:
+        """Let a market fall by 5 % within seconds, and recover; False where prices are those of a recording."""
+
     def hurry(self, factor: float, seconds: float) -> bool:
         """Tell so many times more for so long; False where the pace is that of a recording."""
 

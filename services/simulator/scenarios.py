@@ -48,6 +48,13 @@ class Scenario:
 # ten seconds and resolve within the first twenty.
 _CRASH: Points = ((4.0, 0.0), (5.5, -1.8), (7.5, -5.0), (8.0, -5.0), (9.5, -1.5), (11.0, -0.2))
 
+
+def crash(exchange: str, base: str, from_s: float) -> Move:
+    """The same of one market, beginning `from_s` seconds after the markets opened."""
+    late_s = from_s - _CRASH[0][0]
+    return Move(exchange, base, tuple((seconds + late_s, percent) for seconds, percent in _CRASH))
+
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (

@@ -177,6 +177,13 @@ class SyntheticSource:
     def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
         self._market.set_open(exchange, symbol, is_open=is_open)
 
+    def crash(self, exchange: str, symbol: str) -> bool:
+        desk = self._desks.get(symbol)
+        if desk is None or desk.instrument.exchange != exchange:
+            return False
+        self._market.crash(desk)
+        return True
+
     def hurry(self, factor: float, seconds: float) -> bool:
         self._market.hurry(factor, seconds)
         return True

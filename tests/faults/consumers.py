@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.faults.falls import falls
 from tests.faults.fault import Fault, Struck
 from tests.faults.limits import within
 
@@ -18,6 +19,10 @@ PRODUCERS = ("producer-upbit", "producer-binance")
 END_WITHIN_S = 10.0
 _CRASH_UNDER_WAY_S = 6.5
 _OVER_WITHIN_S = 40.0
+_REBALANCES = 3
+_SHARED_OUT = "the group gave us partitions"
+_JOINS_AFTER_S = (0.3, 1.5)
+"""From the start of a process, imports among it, to when the group knows it."""
 
 
 async def killed(name: str, times: int, world: "World", random: Random) -> Struck:
@@ -66,6 +71,30 @@ async def frozen(name: str, seconds: float, world: "World", _random: Random) -> 
     return Struck(broken=broken)
 
 
+async def alert_worker_frozen(symbol: str, seconds: float, world: "World", random: Random) -> Struck:
+    """A market falls and recovers while it is frozen, or it wakes in the middle."""
+    check = await falls(world, symbol)
+    struck = await frozen("alert-worker", seconds, world, random)
+    return Struck(broken=struck.broken, check=check)
+
+
+async def alert_worker_doubled(symbol: str, world: "World", _random: Random) -> Struck:
+    """A market falls while two of them watch."""
+    copy = await world.services.copy("alert-worker")
+    await copy.until_said("telling")
+    check = await falls(world, symbol)
+
+    async def both_told(world: "World") -> Sequence[str]:
+        complaints = await check(world)
+        status = await copy.stop()
+        return [
+            *complaints,
+            *([] if status == 0 else [f"the second copy was told to end and ended with {status}"]),
+        ]
+
+    return Struck(check=both_told)
+
+
 async def consumer_doubled(name: str, world: "World", random: Random) -> Struck:
     """A second copy stands by; the first is killed, and the second takes over; the first comes back, and stands by."""
     copy = await world.services.copy(name)
@@ -79,9 +108,14 @@ async def consumer_doubled(name: str, world: "World", random: Random) -> Struck:
     return Struck(2, broken=[] if status == 0 else [f"the second copy was told to end and ended with {status}"])
 
 
+def _group(name: str, purpose: str) -> str:
+    """One that a consumer may be a member of."""
+    return f"{name.replace('consumer', 'tapewatch')}-{purpose}"
+
+
 async def in_a_group(name: str, world: "World", random: Random) -> Struck:
     """Two members of a consumer group in its place; one is killed, another joins, the first of them leaves."""
-    arguments = ("--group", f"faults-{name}")
+    arguments = ("--group", _group(name, "faults"))
     await world.services.hold(name)
     first, second = [await world.services.copy(name, arguments=arguments) for _ in range(2)]
     for member in (first, second):
@@ -93,16 +127,44 @@ async def in_a_group(name: str, world: "World", random: Random) -> Struck:
     await asyncio.sleep(random.uniform(0.0, 3.0))
     statuses = [await member.stop() for member in (second, third)]
     await world.services.let_go(name)
-    broken = [f"a member was told to end and ended with {status}" for status in statuses if status != 0]
-    if killed_status != -signal.SIGKILL:
-        broken.append(f"a member ended by itself, with {killed_status}")
-    return Struck(3, broken=broken)
+    return Struck(3, broken=_ended_otherwise(statuses, [killed_status]))
+
+
+async def killed_in_a_rebalance(name: str, world: "World", random: Random) -> Struck:
+    """A member joins, and the group shares its partitions out anew; meanwhile that one, or who gives up partitions, is
+    killed. Then one leaves, and while its partitions go to the other, that one is killed.
+    """
+    arguments = ("--group", _group(name, "rebalances"))
+    await world.services.hold(name)
+    told, killed = [], []
+    for _ in range(_REBALANCES):
+        first = await world.services.copy(name, arguments=arguments)
+        await first.until_said(_SHARED_OUT)
+        joins = await world.services.copy(name, arguments=arguments)
+        await asyncio.sleep(random.uniform(*_JOINS_AFTER_S))
+        struck, spared = random.sample((first, joins), 2)
+        killed.append(await struck.stop(signal.SIGKILL))
+        leaves = await world.services.copy(name, arguments=arguments)
+        await leaves.until_said(_SHARED_OUT)
+        leaving = asyncio.create_task(leaves.stop())
+        await asyncio.sleep(random.uniform(0.0, 0.3))
+        killed.append(await spared.stop(signal.SIGKILL))
+        told.append(await leaving)
+    await world.services.let_go(name)
+    return Struck(2 * _REBALANCES, broken=_ended_otherwise(told, killed))
+
+
+def _ended_otherwise(told: Sequence[int], killed: Sequence[int]) -> list[str]:
+    return [
+        *(f"a member was told to end and ended with {status}" for status in told if status != 0),
+        *(f"a member ended by itself, with {status}" for status in killed if status != -signal.SIGKILL),
+    ]
 
 
 async def service_doubled(name: str, world: "World", _random: Random) -> Struck:
     """A second copy works beside the first for some seconds."""
     copy = await world.services.copy(name)
-    await copy.until_said("connected", "telling")
+    await copy.until_said("connected")
     await asyncio.sleep(3)
     status = await copy.stop()
     return Struck(broken=[] if status == 0 else [f"the second copy was told to end and ended with {status}"])
@@ -197,7 +259,7 @@ FAULTS = [
     ),
     *(
         Fault("F6", f"{name}-frozen", "SIGSTOP for 5 s", strike, bound_s=2, makes_gap=name in PRODUCERS)
-        for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, 5.0)
+        for name, strike in _each((*PRODUCERS, *CONSUMERS), frozen, 5.0)
     ),
     *(
         Fault(
@@ -208,12 +270,36 @@ FAULTS = [
             bound_s=bound_s,
             makes_gap=name in PRODUCERS,
         )
-        for seconds, bound_s in ((30, 2), (120, 6))
-        for name, strike in _each((*PRODUCERS, *CONSUMERS, "alert-worker"), frozen, float(seconds))
+        for seconds, bound_s in ((30, 3), (120, 6))
+        for name, strike in _each((*PRODUCERS, *CONSUMERS), frozen, float(seconds))
+    ),
+    *(
+        Fault(
+            "F6",
+            f"alert-worker-frozen{name}",
+            f"SIGSTOP for {seconds} s while a market falls",
+            partial(alert_worker_frozen, symbol, float(seconds)),
+            bound_s=3,
+        )
+        for seconds, name, symbol in (
+            (5, "", "KRW-XRP"),
+            (30, "-for-30-s", "KRW-SOL"),
+            (120, "-for-120-s", "KRW-DOGE"),
+        )
     ),
     *(
         Fault("F10", f"{name}-in-a-group", "members of a group are killed, join and leave", strike, bound_s=20)
         for name, strike in _each(CONSUMERS, in_a_group)
+    ),
+    *(
+        Fault(
+            "F10",
+            f"{name}-killed-in-a-rebalance",
+            "members of a group are killed while others join and leave",
+            strike,
+            bound_s=5,
+        )
+        for name, strike in _each(CONSUMERS, killed_in_a_rebalance)
     ),
     *(
         Fault("F7", f"{name}-doubled", "a second copy stands by and takes over", strike, bound_s=2, target="test-long")
@@ -226,8 +312,15 @@ FAULTS = [
             "a second copy works beside the first",
             strike,
             bound_s=1,
-            makes_gap=name in PRODUCERS,  # a copy that starts cannot know what the other one hears
+            makes_gap=True,  # a copy that starts cannot know what the other one hears
         )
-        for name, strike in _each((*PRODUCERS, "alert-worker"), service_doubled)
+        for name, strike in _each(PRODUCERS, service_doubled)
+    ),
+    Fault(
+        "F7",
+        "alert-worker-doubled",
+        "a second copy works beside the first while a market falls",
+        partial(alert_worker_doubled, "KRW-ETH"),
+        bound_s=1,
     ),
 ]

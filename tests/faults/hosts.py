@@ -19,6 +19,7 @@ from shared.clock import now_us
 from shared.errors import WrongUse
 from shared.events import FeedEvent
 from shared.rights import Role
+from tests.faults.falls import falls
 from tests.faults.fault import Check, Fault, Struck
 from tests.faults.limits import complaints_after
 from tests.faults.watchers import MISSED_AFTER_S, told_since, unended, untold_cut
@@ -198,10 +199,16 @@ async def _behind(world: "World") -> dict[str, int]:
 
 
 async def alerts_cut(world: "World", _random: Random) -> Struck:
-    """The alert worker reaches neither Kafka nor Slack; afterwards it watches as before, and nobody else noticed."""
+    """The alert worker reaches neither Kafka nor Slack while a market falls; nobody else notices, and it tells late."""
     async with _cut(world, "alerts") as checks:
+        told_once = await falls(world, "KRW-ETH")
         await asyncio.sleep(_CUT_S)
-    return Struck(check=_all_of(checks))
+    people_hear = _all_of(checks)
+
+    async def check(world: "World") -> Sequence[str]:
+        return [*await people_hear(world), *await told_once(world)]
+
+    return Struck(check=check)
 
 
 async def all_restarted(world: "World", _random: Random) -> Struck:
@@ -233,7 +240,7 @@ FAULTS = [
         for host, strike, seconds, gap in (
             ("exchanges", exchanges_cut, _SILENT_S, True),
             ("stores", stores_cut, _CUT_S, False),
-            ("alerts", alerts_cut, _CUT_S, False),
+            ("alerts", alerts_cut, _CUT_S, False),  # while a market falls
         )
     ),
 ]

@@ -163,6 +163,10 @@ class Desk:
             self._sizes[ask_place : ask_place + depth],
         )
 
+    def move(self, move: Move) -> None:
+        """Let one more abnormal move happen here."""
+        self._moves.append(move)
+
     def skip_ids(self, count: int) -> None:
         """Leave a hole of `count` in consecutive trade ids."""
         self._next_id += count

@@ -8,7 +8,7 @@ from itertools import count
 from services.simulator.market.desk import Desk, Walk
 from services.simulator.market.instruments import Instrument
 from services.simulator.market.records import Record, Trade
-from services.simulator.scenarios import Scenario
+from services.simulator.scenarios import Scenario, crash
 
 TRADE_SHARE, TICKER_SHARE = 0.5, 0.15
 _LATE_SHARE = 0.03
@@ -76,6 +76,10 @@ class Market:
     def hurry(self, factor: float, seconds: float) -> None:
         """Tell so many times more for so long, by this market's own clock."""
         self._hurry, self._hurry_ends_s = factor, self._next_s + seconds
+
+    def crash(self, desk: Desk) -> None:
+        """Let a market fall within seconds from now on, and recover."""
+        desk.move(crash(desk.instrument.exchange, desk.instrument.base, self._next_s))
 
     def open(self) -> list[Record]:
         """Everything once, so that each subscription has data at once: a trade, a ticker and a book of each market."""

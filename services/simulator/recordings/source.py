@@ -87,6 +87,9 @@ class RecordedSource:
     def set_open(self, exchange: str, symbol: str, *, is_open: bool) -> None:
         (self._closed.discard if is_open else self._closed.add)((exchange, symbol))
 
+    def crash(self, exchange: str, symbol: str) -> bool:
+        return False
+
     def hurry(self, factor: float, seconds: float) -> bool:
         return False
 

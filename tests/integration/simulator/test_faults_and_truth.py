@@ -223,6 +223,7 @@ async def test_malformed_frames_arrive_as_they_are(simulate: Any) -> None:
         {},
         {"fault": "nope"},
         {"fault": "close"},
+        {"fault": "crash", "exchange": "binance", "symbol": "KRW-BTC"},
         {"fault": "close", "exchange": "upbit", "code": 7},
         {"fault": "slow_drip", "exchange": "upbit", "bytes_per_s": 0},
         {"fault": "clock_skew", "exchange": "upbit"},

@@ -205,3 +205,18 @@ def tell_on(market: Market, until_s: float) -> list[Record]:
     while market.due_s() <= until_s:
         told.append(market.tell())
     return told
+
+
+def test_one_market_falls_on_command_and_recovers() -> None:
+    calm = market(rate=1_000.0, coins=3)
+    tell(calm, 5)
+    falling = calm.desks[0]
+    calm.crash(falling)
+    trades = trades_by_symbol(go_on(calm, 14))
+
+    shares = {
+        desk: [one.price / desk.instrument.anchor for one in trades[desk.instrument.symbol]] for desk in calm.desks
+    }
+    assert min(shares[falling]) < 0.96
+    assert shares[falling][-1] > 0.98
+    assert all(min(found) > 0.98 for desk, found in shares.items() if desk is not falling)
