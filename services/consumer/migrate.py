@@ -104,11 +104,19 @@ def _connect(settings: PostgresSettings) -> psycopg.Connection[tuple[object, ...
     try:
         return psycopg.connect(conninfo)
     except psycopg.OperationalError as error:
-        # The server's text may be in any language; a ping tells "away" from "refuses this user" in all of them.
-        if psycopg.pq.PGconn.ping(conninfo.encode()) in {Ping.NO_RESPONSE, Ping.REJECT}:
-            raise _Away from error
+        _raise_if_away(conninfo, error)
+    try:  # It may have begun to answer between the two questions; whom it refuses now, it refuses for good.
+        return psycopg.connect(conninfo)
+    except psycopg.OperationalError as error:
+        _raise_if_away(conninfo, error)
         reason = str(error).strip().splitlines()[-1]
         raise WrongUse(f"{database_name(settings)} refuses the connection ({reason}): check {DSN_KEY}") from None
+
+
+def _raise_if_away(conninfo: str, error: psycopg.OperationalError) -> None:
+    # The server's text may be in any language; a ping tells "away" from "refuses this user" in all of them.
+    if psycopg.pq.PGconn.ping(conninfo.encode()) in {Ping.NO_RESPONSE, Ping.REJECT}:
+        raise _Away from error
 
 
 def _told(error: DBAPIError, settings: PostgresSettings) -> Exception:

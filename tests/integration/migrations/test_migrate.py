@@ -7,6 +7,7 @@ import sys
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import psycopg
 import pytest
 from aiokafka.structs import TopicPartition
 from pydantic import SecretStr
@@ -150,6 +151,18 @@ async def test_a_server_that_comes_while_we_wait_is_migrated(data_directory):
         assert await migrating == STEPS
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def test_a_server_that_turns_us_away_and_is_ready_a_moment_later_is_migrated(fresh_database, monkeypatch):
+    connect, turned_away = psycopg.connect, iter([psycopg.OperationalError("the database system is starting up")])
+
+    def starting(conninfo):
+        for error in turned_away:
+            raise error
+        return connect(conninfo)
+
+    monkeypatch.setattr(psycopg, "connect", starting)
+    assert await migrated(fresh_database) == STEPS
 
 
 async def test_the_command_says_what_it_did_and_ends_with_the_right_code(fresh_database):
