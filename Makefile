@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 # Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker.
 SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+CHECK = $(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
 # On a terminal pip shows its progress; elsewhere it only complains.
 INSTALL := $(BIN)/pip --disable-pip-version-check --no-input $(shell [ -t 2 ] || echo --quiet) install
+# The lists are complete, so pip need not work out what else is needed.
+INSTALL_LIST := $(INSTALL) --require-hashes --no-deps -r
 
 define PIP_FAILED
 The packages could not be installed. Without a network, point pip at your own index (PIP_INDEX_URL).
@@ -28,7 +31,7 @@ demo: setup  ## run the whole product on this machine
 	@$(BIN)/tapewatch demo $(ARGS)
 
 test: $(VENV)/.dev  ## every check, and every test but the long ones: minutes
-	$(MAKE) --no-print-directory check
+	@$(CHECK) $(VENV)/.collected
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev  ## the long tests: more kills, whole recordings, each extra installed alone
@@ -38,7 +41,7 @@ unit: $(VENV)/.dev  ## the tests that need no server, in seconds
 	$(BIN)/pytest -n 2 tests/unit $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import rule
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
+	@$(CHECK)
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
@@ -93,11 +96,17 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Preparing $(VENV): about 240 MB of packages, once"
-	@$(INSTALL) --require-hashes -r requirements/demo.txt || { echo "$$PIP_FAILED"; exit 3; }
+	@$(INSTALL_LIST) requirements/demo.txt || { echo "$$PIP_FAILED"; exit 3; }
 	@$(INSTALL) --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
 	@echo "Adding what checks and tests need"
-	@$(INSTALL) --require-hashes -r requirements/dev.txt || { echo "$$PIP_FAILED"; exit 3; }
+	@$(INSTALL_LIST) requirements/dev.txt || { echo "$$PIP_FAILED"; exit 3; }
 	@touch $@
+
+# pytest rewrites every test module at its first import, and each worker of a first run would do so. Beside mypy, which
+# takes longest of the checks, a core is free.
+$(VENV)/.collected: $(VENV)/.dev
+	@$(BIN)/pytest --collect-only -q >$@.out || { cat $@.out; exit 1; }
+	@mv $@.out $@

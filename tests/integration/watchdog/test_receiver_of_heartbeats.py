@@ -30,7 +30,7 @@ async def test_silence_is_told_once_slack_is_back_and_the_receiver_lives_on(ops:
     receiver = await ops.receiver(WITHIN_S)
     vm1 = await host(ops)
     await is_heard(ops)
-    ops.api.plan_fault(SlackFault("error", 4, status=503))
+    ops.api.plan_fault(SlackFault("error", 2, status=503))
     vm1.kill()
     [silent] = await ops.until(bool)
     assert silent.text.startswith(SILENT)

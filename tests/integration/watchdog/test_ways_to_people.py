@@ -29,7 +29,7 @@ async def test_the_second_way_tells_the_same_as_the_first(ops: Ops) -> None:
 
 
 async def test_a_slack_that_is_away_keeps_nobody_else_from_telling(ops: Ops) -> None:
-    ops.api.plan_fault(SlackFault("error", 4, status=503))
+    ops.api.plan_fault(SlackFault("error", 3, status=503))
     await part_goes_down(ops)
     await eventually(lambda: ops.outside.told == [DOWN])
     assert ops.messages == []
