@@ -21,8 +21,8 @@ _CRASH_UNDER_WAY_S = 6.5
 _OVER_WITHIN_S = 40.0
 _REBALANCES = 3
 _SHARED_OUT = "the group gave us partitions"
-_JOINS_AFTER_S = (0.3, 1.5)
-"""From the start of a process, imports among it, to when the group knows it."""
+_SHARES_OUT_WITHIN_S = 1.0
+"""From a member's start to when the group, which asks the others to give up partitions first, gave it some."""
 
 
 async def killed(name: str, times: int, world: "World", random: Random) -> Struck:
@@ -137,12 +137,13 @@ async def killed_in_a_rebalance(name: str, world: "World", random: Random) -> St
     arguments = ("--group", _group(name, "rebalances"))
     await world.services.hold(name)
     told, killed = [], []
-    for _ in range(_REBALANCES):
+    for round_ in range(_REBALANCES):
         first = await world.services.copy(name, arguments=arguments)
         await first.until_said(_SHARED_OUT)
         joins = await world.services.copy(name, arguments=arguments)
-        await asyncio.sleep(random.uniform(*_JOINS_AFTER_S))
-        struck, spared = random.sample((first, joins), 2)
+        await joins.until_said("starting")
+        await asyncio.sleep(random.uniform(0.0, _SHARES_OUT_WITHIN_S))
+        struck, spared = (joins, first) if round_ % 2 else (first, joins)
         killed.append(await struck.stop(signal.SIGKILL))
         leaves = await world.services.copy(name, arguments=arguments)
         await leaves.until_said(_SHARED_OUT)

@@ -65,7 +65,7 @@ class Strikes:
         await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
         told = await world.gaps() - gaps  # in the pause an exchange is silent, and no producer can know why
         await world.market.pause()
-        before, late_s = self.total, await self._count()
+        before, late_s = self.total, await self._count(struck.unreadable)
         if late_s > _LATE_S and self.total.lost <= before.lost:
             struck.broken.append(f"something that was published was in the stores {late_s:.0f} s later")
         published_before, self.published = self.published, await world.market.published()
@@ -80,16 +80,18 @@ class Strikes:
         )
         return judge(outcome, struck, self.first_files, self.patience)
 
-    async def _count(self) -> float:
-        """Compare everything, again while something is missing: a producer may still hold what Kafka did not take.
+    async def _count(self, unreadable: int) -> float:
+        """Compare everything, again while something is missing: a producer may still hold what Kafka did not take. Of
+        a ticker or a book that is an older one, which is wrong, beside what is `unreadable` on purpose.
 
         Returns the seconds from the first comparison to the last.
         """
-        first_s, lost = monotonic(), self.total.lost
+        first_s, lost, wrong = monotonic(), self.total.lost, self.total.wrong + unreadable
         while True:
             await self.world.at_rest()
             counted_s, self.total = monotonic(), Totals.of(await self.world.count(self.away))
-            if self.total.lost <= lost or counted_s - first_s >= self.lost_after_s:
+            is_all_there = self.total.lost <= lost and self.total.wrong <= wrong
+            if is_all_there or counted_s - first_s >= self.lost_after_s:
                 return counted_s - first_s
 
 

@@ -31,7 +31,7 @@ class Link:
 @dataclass
 class Servers:
     """Servers that are not started yet. `kafka_link` says where the proxy before Kafka is to be, `logins` how services
-    on hosts of their own log in to it.
+    log in to it, `outside` where services on hosts of their own find the stores.
     """
 
     kafka: list[Server]
@@ -40,6 +40,7 @@ class Servers:
     settings: dict[str, str] = field(default_factory=dict)
     kafka_link: Link | None = None
     logins: KafkaWithLogins | None = None
+    outside: str | None = None
 
     @property
     def all(self) -> Sequence[Server]:
@@ -61,10 +62,10 @@ class Servers:
     @asynccontextmanager
     async def linked(self) -> AsyncIterator[Mapping[str, TcpProxy]]:
         """The proxies of a stage that has some, listening. Postgres and Redis have settled their ports by now."""
-        if self.kafka_link is None and self.logins is None:
+        if self.kafka_link is None and self.outside is None:
             yield {}
             return
-        host = ADDRESSES["stores"] if self.logins else "127.0.0.1"
+        host = self.outside or "127.0.0.1"
         links = {
             "postgres": TcpProxy(self.postgres.recipe.ports[0].number, host=host),
             "redis": TcpProxy(self.redis.recipe.ports[0].number, host=host),
@@ -89,8 +90,9 @@ def servers_of(stage: StageName, root: Path) -> Servers:
     if stage == "hosts":
         keystore, trusted = certificate(root)
         logins = KafkaWithLogins(root / "kafka", LoginListener(host=ADDRESSES["kafka"], keystore=keystore), trusted)
-        return Servers([logins.server()], postgres, redis, logins=logins)
-    return Servers([Server(Kafka(root / "kafka"))], postgres, redis)
+        return Servers([logins.server()], postgres, redis, logins=logins, outside=ADDRESSES["stores"])
+    logins = KafkaWithLogins(root / "kafka", LoginListener())
+    return Servers([logins.server()], postgres, redis, logins=logins)
 
 
 # A partition is led by the first of its replicas, a second after that can be.
