@@ -1,4 +1,4 @@
-"""Connections are given up when the other side has vanished without a word, whichever client made them.
+"""A service's connections are given up when the other side has vanished without a word, whichever client made them.
 
 A cable that was pulled tells nobody. Who only waits for an answer then waits until the other side tries again, and that
 tries ever more seldom (RFC 6298): after half a minute of silence the next attempt may be another half away.
@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 GIVEN_UP_AFTER_S = 10
 """No sign of life for so long, and a connection is broken (RFC 5482): of bytes that nobody acknowledged, of one that
-is being opened, and of a silent one, which is asked from the fourth second on."""
+is being opened, and of a silent one, which is asked from the fourth second on. Also of one that answers and takes
+nothing for so long: whoever is frozen while buffers are full finds its connection gone."""
 
 _ASKED_AFTER_S, _ASKED_EVERY_S = 4, 2
 _TIMES_ASKED = (GIVEN_UP_AFTER_S - _ASKED_AFTER_S) // _ASKED_EVERY_S
@@ -32,12 +33,19 @@ LIBPQ = {
     "keepalives_count": _TIMES_ASKED,
 }
 """The same for libpq, which opens connections by itself: parameters of a connection string."""
+POSTGRES = {
+    "tcp_user_timeout": f"{GIVEN_UP_AFTER_S}s",
+    "tcp_keepalives_idle": str(_ASKED_AFTER_S),
+    "tcp_keepalives_interval": str(_ASKED_EVERY_S),
+    "tcp_keepalives_count": str(_TIMES_ASKED),
+}
+"""The same for a session's other end: a host that vanished gives up its locks when it gives up its connections."""
 
 T = TypeVar("T")
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Every client opens its connections through the event loop; few let their sockets be set, and each otherwise."""
+    """Every client of a service opens its connections through the event loop; few let their sockets be set."""
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         if sock.family in (socket.AF_INET, socket.AF_INET6):

@@ -170,6 +170,7 @@ def _orderbook_fault(book: OrderBook) -> str | None:
 
 
 def _candle_fault(candle: Candle) -> str | None:
+    # A day of every market is millions of these, and none of the numbers may be absent.
     numbers = (candle.open, candle.high, candle.low, candle.close, candle.volume, candle.turnover)
     return None if all(map(is_plain, numbers)) else "a number is not a plain decimal"
 

@@ -7,6 +7,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from services.consumer.database_name import DSN_KEY, database_name
+from shared import connections
 from shared.errors import TapewatchError, Unreachable, WrongUse
 from shared.settings import PostgresSettings
 
@@ -22,11 +23,7 @@ _SETTINGS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "30s",
     "idle_session_timeout": "0",
-    # A host that vanished without a word gives up its locks when it gives up its connections (`shared.connections`).
-    "tcp_user_timeout": "10s",
-    "tcp_keepalives_idle": "4",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
+    **connections.POSTGRES,
 }
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
