@@ -10,10 +10,9 @@ from services.alert_worker.records import Market, Moment, alert_of, episode_id
 from services.alert_worker.rules.base import DOWN, UP, Finding
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
 from services.alert_worker.samples import LEGS
-from services.alert_worker.window import SPAN_S, Window
+from services.alert_worker.window import SILENCE_US, Window
 from shared.events import Alert, AlertState, Candle, Trade
 
-_HOLE_US = SPAN_S * 1_000_000
 CONFIRM_TICKS = 3
 """A move opens an episode only when it still stands this much later, so that one odd print or sweep does not."""
 
@@ -82,7 +81,7 @@ class Detector:
                 return None
             price = rescaled
         baseline, window = self.baseline, self.window
-        if traded_at_us - last_us >= _HOLE_US:
+        if traded_at_us - last_us >= SILENCE_US:
             self.older = self.newer = 0
         self.last_us, self.last_id, self.received_at_us = traded_at_us, trade_id, trade.received_at_us
         usual = window.last
@@ -161,7 +160,8 @@ class Detector:
         return None if self.episode is None else self._resolve(self.episode, self.last_tick)
 
     def _findings(self, direction: int = 0) -> list[Finding]:
-        return self.rules.findings(self.market.quote, self.window, self.baseline, direction)
+        opens = self.earlier(self.last_tick) is None
+        return self.rules.findings(self.market.quote, self.window, self.baseline, direction, opens=opens)
 
     def _suspect(self, tick: int, direction: int = 0) -> Alert | None:
         findings = self._findings(direction)
@@ -215,7 +215,7 @@ class Detector:
             step=step_of(depth),
             counted=depth,
         )
-        earlier = self._earlier(tick)
+        earlier = self.earlier(tick)
         if earlier is not None:
             episode.episode_id, episode.opened_tick = earlier.episode_id, earlier.opened_tick
             episode.rule_version, episode.words = earlier.rule_version, earlier.words
@@ -224,7 +224,7 @@ class Detector:
         self._end_drift()
         return self._record(episode, "open" if earlier is None else "escalate", tick)
 
-    def _earlier(self, tick: int) -> Episode | None:
+    def earlier(self, tick: int) -> Episode | None:
         """The episode that a move at `tick` belongs to, if any."""
         if self.episode is not None or self.over is None:
             return self.episode

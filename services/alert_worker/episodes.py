@@ -4,7 +4,7 @@ Percentages are distances from `before`, the price before the move.
 
 | severity | from |
 |---|---|
-| notice | the rule's own threshold |
+| notice | the rule's own threshold, where that is less |
 | warning | 2 % |
 | danger | 4 %; told again at 8, 16, 32 and 64 % |
 

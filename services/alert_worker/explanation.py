@@ -186,7 +186,8 @@ class _Noting(Detector):
     def _read(self, at_us: int) -> bool:
         """Take readings; say whether any rule fires."""
         found, baseline = self._found, self.baseline
-        sight = Sight(self.market.quote, self.window, baseline, 0, self.rules.tiers)
+        opens = self.earlier(at_us // GRID_US) is None
+        sight = Sight(self.market.quote, self.window, baseline, 0, self.rules.tiers, opens)
         found.tier, found.minutes, found.sigma_percent = sight.tier, baseline.minutes, 100 * baseline.sigma
         volume = baseline.volume_now()
         if volume is not None and (found.volume is None or volume.times > found.volume.times):

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 
 BUCKET_US = 5_000_000
 BUCKETS = 60
-SPAN_S = BUCKETS * BUCKET_US // 1_000_000
+SILENCE_US = 600_000_000
+"""So long the last price is taken to be the price: a thin market that is traded again after seven minutes and is five
+per cent away moved by that. As long as a step that counts as a minute's return, see `baseline`.
+"""
+_MOST_SILENT = SILENCE_US // BUCKET_US
 _EMPTY = array("H", [0]) * (2 * BUCKETS)
 _MOST = {"H": (1 << 16) - 1, "i": (1 << 31) - 1, "q": (1 << 63) - 1}
 """What two bytes hold, four and eight. Two do for nineteen of twenty markets: the digits of their prices are few."""
@@ -14,8 +18,8 @@ _MOST = {"H": (1 << 16) - 1, "i": (1 << 31) - 1, "q": (1 << 63) - 1}
 class Window:
     """Sliding extremes of a price. Prices are positive integers of one scale, times never go back.
 
-    A stretch without trades shorter than the window counts as the last price; after a longer one the window starts
-    anew, because what was the price meanwhile is not known.
+    A stretch without trades counts as the last price; after one of `SILENCE_US` the window starts anew, because what
+    was the price meanwhile is not known.
     """
 
     __slots__ = ("_bottom", "_buckets", "_ends_us", "_top", "high", "last", "low")
@@ -131,7 +135,7 @@ class Window:
 
     def _move_to(self, bucket: int, price: int) -> None:
         head = self.head
-        if bucket - head >= BUCKETS:
+        if bucket - head >= _MOST_SILENT:
             self._clear()
             self.high = self.low = self._top = self._bottom = price
         else:
@@ -144,7 +148,7 @@ class Window:
         self._store()
         buckets, last = self._buckets, self.last
         has_lost_an_extreme = False
-        for number in range(head + 1, bucket + 1):
+        for number in range(max(head, bucket - BUCKETS) + 1, bucket + 1):
             high = number % BUCKETS
             low = high + BUCKETS
             if buckets[high] == self.high or buckets[low] == self.low:

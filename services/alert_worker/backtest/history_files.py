@@ -72,7 +72,7 @@ def read_history(file: Path, market: Market | None = None) -> Iterator[Trade]:
     if kind == "records":
         return _records(file)
     traded = market or market_of(file)
-    return as_trades(_minutes(file), traded) if kind == "candles" else _trades(file, traded)
+    return as_trades(read_minutes(file), traded) if kind == "candles" else _trades(file, traded)
 
 
 def market_of(file: Path) -> Market:
@@ -99,7 +99,8 @@ def read_market(text: str) -> Market:
     return Market(exchange, symbol, symbol.removesuffix(quote) or symbol, quote)
 
 
-def _minutes(file: Path) -> Iterator[Minute]:
+def read_minutes(file: Path) -> Iterator[Minute]:
+    """The candles of a file that holds candles. Raises WrongUse as `read_history` does."""
     for row in _rows(file):
         try:
             opened, high, low, close = (plain(row.fields[name]) for name in ("open", "high", "low", "close"))

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from services.alert_worker.baseline import Baseline
-from services.alert_worker.rules.parameters import Tier
+from services.alert_worker.rules.parameters import Percents, Tier
 from services.alert_worker.rules.tiers import TIERS_BY_DEFAULT, Tiers
 from services.alert_worker.window import Window
 
 SMALLEST_FLOOR = 0.015
 """No rule fires below this fraction, unless the rules file says less."""
+
+OPENING_FLOOR = 0.02
+"""Nor opens a message below this one. It is what the fixed rule goes by: so no large move is told later, while of the
+moves of 1.5 % that calm months are full of nobody is told. Who was told of a market already is told of those as well.
+"""
 
 TIE = 1e-9
 """A threshold is met within this, so that rounding of the last bit cannot decide."""
@@ -19,13 +24,18 @@ UP, DOWN = 1, -1
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One symbol at one instant of event time. `direction`: look only for moves that way, 0 both."""
+    """One symbol at one instant of event time.
+
+    `direction`: look only for moves that way, 0 both. `opens`: what fires would be a message of its own, because no
+    episode goes on that it could belong to.
+    """
 
     quote: str
     window: Window
     baseline: Baseline
     direction: int = 0
     tiers: Tiers = TIERS_BY_DEFAULT
+    opens: bool = False
 
     @property
     def tier(self) -> Tier:
@@ -109,6 +119,13 @@ class ShowsReadings(Protocol):
     def readings(self, sight: Sight) -> list[Reading]:
         """One for each span that it looks at."""
         ...
+
+
+def floor_of(percent: Percents, opens_percent: Percents, sight: Sight) -> float:
+    """The least move (a fraction) that counts: `opens_percent`, if that is more, where it opens a message."""
+    tier = sight.tier
+    least = percent.of(tier)
+    return (max(least, opens_percent.of(tier)) if sight.opens else least) / 100
 
 
 def larger_move(price: int, high: int, low: int, direction: int = 0) -> tuple[int, float]:

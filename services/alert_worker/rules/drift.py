@@ -1,11 +1,14 @@
-"""Fires when the price goes one way for many minutes, each of them too small for the other rules: a slow fall."""
+"""Fires when the price goes one way for many minutes, each of them too small for the other rules: a slow fall.
+
+Slow as it is, a message of its own is due when it is as far as a move that nobody may miss: three per cent.
+"""
 
 import math
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from services.alert_worker.rules.base import TIE, Finding, Measure, Reading, Sight
+from services.alert_worker.rules.base import TIE, Finding, Measure, Reading, Sight, floor_of
 from services.alert_worker.rules.parameters import Parameters, Percents, percents
 
 MINUTE_US = 60_000_000
@@ -20,6 +23,7 @@ class Drift(Parameters):
         default=15.0, description="least sum of the minutes' volatilities, each less half of one"
     )
     percent: Percents = Field(default=percents(2, 3, 8, 3), description="least move over all these minutes")
+    opens_percent: Percents = Field(default=percents(3), description="least move that opens a message of its own")
 
     @property
     def floor(self) -> float:
@@ -33,7 +37,7 @@ class Drift(Parameters):
         if run.total < self.least_sum - TIE:
             return None
         change = sight.window.last / run.before - 1
-        if direction * change < self.percent.of(sight.tier) / 100 - TIE:
+        if direction * change < floor_of(self.percent, self.opens_percent, sight) - TIE:
             return None
         minutes = max(1, baseline.minute - run.began_minute)
         multiple = abs(change) / (baseline.sigma * math.sqrt(minutes))
@@ -47,6 +51,6 @@ class Drift(Parameters):
         change = direction * (sight.window.last / run.before - 1)
         measures = (
             Measure(run.total, self.least_sum, "summed σ"),
-            Measure(max(0.0, 100 * change), self.percent.of(sight.tier), "%"),
+            Measure(max(0.0, 100 * change), 100 * floor_of(self.percent, self.opens_percent, sight), "%"),
         )
         return [Reading("its run", direction, measures)]

@@ -4,7 +4,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Measure, Reading, Sight, larger_move
+from services.alert_worker.rules.base import (
+    OPENING_FLOOR,
+    SMALLEST_FLOOR,
+    TIE,
+    Finding,
+    Measure,
+    Reading,
+    Sight,
+    floor_of,
+    larger_move,
+)
 from services.alert_worker.rules.parameters import Multiples, Parameters, Percents, multiples, percents
 from services.alert_worker.rules.tiers import A_DOLLAR
 from services.alert_worker.window import BUCKET_US
@@ -21,6 +31,9 @@ class Jump(Parameters):
     name: ClassVar[str] = "jump"
     enabled: bool = Field(default=True, description="whether it is asked")
     floor_percent: Percents = Field(default=percents(100 * SMALLEST_FLOOR), description="least move that matters")
+    opens_percent: Percents = Field(
+        default=percents(100 * OPENING_FLOOR), description="least move that opens a message of its own"
+    )
     robust_sigmas: Multiples = Field(default=multiples(12), description="least multiple of the robust volatility")
     trades: Annotated[int, Field(ge=3, le=10_000)] = Field(
         default=10, description="least trades in this minute and the one before"
@@ -40,10 +53,10 @@ class Jump(Parameters):
             return None
         if baseline.recent_trades < self.trades or baseline.recent_money < self.dollars * A_DOLLAR[sight.quote]:
             return None
-        tier = sight.tier
+        floor = floor_of(self.floor_percent, self.opens_percent, sight)
         high, low = sight.window.extremes(_BUCKETS)
         before, change = larger_move(sight.window.last, high, low, sight.direction)
-        if abs(change) < max(self.floor_percent.of(tier) / 100, self.robust_sigmas.of(tier) * sigma) - TIE:
+        if abs(change) < max(floor, self.robust_sigmas.of(sight.tier) * sigma) - TIE:
             return None
         return Finding(self.name, before, change, abs(change) / sigma)
 
@@ -54,7 +67,7 @@ class Jump(Parameters):
             return [Reading("1 min", missing="what is usual is not known")]
         _, change = larger_move(sight.window.last, *sight.window.extremes(_BUCKETS), sight.direction)
         measures = (
-            Measure(100 * abs(change), self.floor_percent.of(tier), "%"),
+            Measure(100 * abs(change), 100 * floor_of(self.floor_percent, self.opens_percent, sight), "%"),
             Measure(abs(change) / baseline.robust_sigma, self.robust_sigmas.of(tier), "robust σ"),
             Measure(baseline.recent_trades, self.trades, "trades"),
             Measure(baseline.recent_money / A_DOLLAR[sight.quote], self.dollars, "dollars"),

@@ -6,7 +6,17 @@ from typing import ClassVar
 from pydantic import Field
 
 from services.alert_worker.baseline import WARM_MINUTES
-from services.alert_worker.rules.base import SMALLEST_FLOOR, TIE, Finding, Measure, Reading, Sight, larger_move
+from services.alert_worker.rules.base import (
+    OPENING_FLOOR,
+    SMALLEST_FLOOR,
+    TIE,
+    Finding,
+    Measure,
+    Reading,
+    Sight,
+    floor_of,
+    larger_move,
+)
 from services.alert_worker.rules.parameters import Multiples, Parameters, Percents, Tier, multiples, percents
 from services.alert_worker.window import BUCKET_US
 
@@ -17,6 +27,9 @@ class Move(Parameters):
     name: ClassVar[str] = "move"
     enabled: bool = Field(default=True, description="whether it is asked")
     floor_percent: Percents = Field(default=percents(100 * SMALLEST_FLOOR), description="least move that matters")
+    opens_percent: Percents = Field(
+        default=percents(100 * OPENING_FLOOR), description="least move that opens a message of its own"
+    )
     sigmas_1m: Multiples = Field(default=multiples(8), description="least multiple of the volatility within a minute")
     sigmas_5m: Multiples = Field(default=multiples(6), description="the same within five minutes")
 
@@ -31,7 +44,7 @@ class Move(Parameters):
         if not sight.baseline.is_warm or sigma <= 0:
             return None
         tier = sight.tier
-        floor = self.floor_percent.of(tier) / 100
+        floor = floor_of(self.floor_percent, self.opens_percent, sight)
         for span_s, least in self._spans(tier):
             before, change, multiple = _move_within(sight, span_s, sigma)
             if abs(change) >= floor - TIE and multiple >= least - TIE:
@@ -41,6 +54,7 @@ class Move(Parameters):
     def readings(self, sight: Sight) -> list[Reading]:
         """See `ShowsReadings`."""
         known, tier = sight.baseline.minutes, sight.tier
+        floor = floor_of(self.floor_percent, self.opens_percent, sight)
         found = []
         for span_s, least in self._spans(tier):
             span = f"{span_s // 60} min"
@@ -48,7 +62,7 @@ class Move(Parameters):
                 found.append(Reading(span, missing=f"{known} of {WARM_MINUTES} minutes known"))
                 continue
             _, change, multiple = _move_within(sight, span_s, sight.baseline.sigma)
-            measures = (Measure(100 * abs(change), self.floor_percent.of(tier), "%"), Measure(multiple, least, "σ"))
+            measures = (Measure(100 * abs(change), 100 * floor, "%"), Measure(multiple, least, "σ"))
             found.append(Reading(span, 1 if change > 0 else -1, measures))
         return found
 

@@ -2,7 +2,7 @@
 
 It is what makes that no move is told later than by the rule that one would write first: 2 % in five minutes. Where the
 smallest step of a price is a per cent or more, such a move is the step between two orders, so in markets where little
-is traded it has to be a few of the symbol's own minutes as well.
+is traded it has to be a few of the symbol's own minutes as well. Until those are known it is the only rule.
 """
 
 from typing import ClassVar
@@ -18,7 +18,7 @@ class MoveAbs(Parameters):
 
     name: ClassVar[str] = "move_abs"
     enabled: bool = Field(default=True, description="whether it is asked")
-    percent: Percents = Field(default=percents(2, 2, 2, 3), description="least move within five minutes")
+    percent: Percents = Field(default=percents(2), description="least move within five minutes")
     sigmas: Multiples = Field(
         default=multiples(1, 3, 3, 1), description="least multiple of the volatility of a minute, once it is known"
     )

@@ -68,7 +68,7 @@ class Ruleset:
     halt: Halt
     notice: Notice
     version: str
-    """``moves/6`` with the defaults; else ``moves/6+1a2b3c4d``, the same for the same numbers."""
+    """``moves/7`` with the defaults; else ``moves/7+1a2b3c4d``, the same for the same numbers."""
     floor: float
     """No rule fires for a smaller move (a fraction)."""
     quiet_fall: float
@@ -78,9 +78,9 @@ class Ruleset:
     least_drift: float
     """unless its trend sums up to this."""
 
-    def findings(self, quote: str, window: Window, baseline: Baseline, direction: int) -> list[Finding]:
-        """What the rules say of one symbol; `direction` 0 for both."""
-        sight = Sight(quote, window, baseline, direction, self.tiers)
+    def findings(self, quote: str, window: Window, baseline: Baseline, direction: int, *, opens: bool) -> list[Finding]:
+        """What the rules say of one symbol; `direction` 0 for both, `opens` as in `Sight`."""
+        sight = Sight(quote, window, baseline, direction, self.tiers, opens)
         return [finding for rule in self.rules if (finding := rule.judge(sight))]
 
 

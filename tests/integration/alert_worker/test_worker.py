@@ -210,16 +210,19 @@ async def test_a_fresh_worker_knows_from_candles_what_is_usual_and_killed_it_rep
     await eventually(lambda: any("RESOLVED" in message.text for message in slack.parents))
     records = await alerts()
     assert (records[0].state, records[0].kind) == ("open", "move")
-    assert float(records[0].change_pct or 0) > -3  # without a past: move_abs, from 3 % on
+    assert float(records[0].sigma or 0) > 6  # without a past: move_abs, and nothing of the volatility
     assert len({alert.episode_id for alert in records}) == 1
     assert len({alert.alert_id for alert in records}) == len(records)
     assert len(slack.parents) == 1
 
 
 async def test_killed_it_goes_on_with_what_it_told_though_it_knows_more_of_the_market_by_then(
-    worker, publish, publish_candles, crash, alerts, slack, eventually
+    worker, publish, publish_candles, crash, alerts, slack, eventually, tmp_path
 ) -> None:
     """With the past that comes too late the same fall would have been told earlier, as another one."""
+    file = tmp_path / "rules.toml"
+    file.write_text("[rules.move]\nopens_percent = 1.5\n[rules.move_abs]\npercent = 3\n", encoding="utf-8")
+    worker.environment["TAPEWATCH_ALERTS__RULES_FILE"] = str(file)
     began_us = now_us() - 4_000_000
     await worker.start()
     await publish(crash(began_us, until_s=4.0))

@@ -13,6 +13,10 @@ import pytest
 from services.alert_worker import snapshot
 from services.alert_worker.baseline import HALF_LIFE_MINUTES, Baseline
 from services.alert_worker.partition import MOST_CANDLES, Partition
+from services.alert_worker.rules.move import Move
+from services.alert_worker.rules.move_abs import MoveAbs
+from services.alert_worker.rules.parameters import percents
+from services.alert_worker.rules.ruleset import DEFAULTS, ruleset
 from services.alert_worker.watch import Watch
 from shared.events import Candle, DetectorSnapshot
 from shared.wire import decode, encode
@@ -80,8 +84,8 @@ def tell():
     `restart_at_s` saves and restores it.
     """
 
-    def run(trades, candles=(), restart_at_s=None, read_late_s=0.0):
-        watch, told = Watch(1), []
+    def run(trades, candles=(), restart_at_s=None, read_late_s=0.0, rules=DEFAULTS):
+        watch, told = Watch(1, rules), []
         late_us = int(read_late_s * 1_000_000)
         records = sorted([*trades, *candles], key=lambda one: one.received_at_us + late_us * isinstance(one, Candle))
         logs: dict[type, list] = {Candle: [], type(trades[0]): []}
@@ -96,7 +100,7 @@ def tell():
         for one in records:
             if restart_at_s is not None and one.received_at_us > START_US + restart_at_s * 1_000_000:
                 restart_at_s = None
-                watch, resume, candles_resume = _restarted(watch)
+                watch, resume, candles_resume = _restarted(watch, rules)
                 for offset, again in enumerate(logs[Candle][candles_resume:], candles_resume):
                     watch.partitions[0].hear(again, offset)
                 for offset, again in enumerate(tape[resume:], resume):
@@ -112,11 +116,11 @@ def tell():
     return run
 
 
-def _restarted(watch):
+def _restarted(watch, rules):
     before = watch.partitions[0]
     records = [decode(DetectorSnapshot, encode(record)) for _, record in snapshot.take(before, 0, 1)]
     kept = decode(DetectorSnapshot, encode(snapshot.take_watch(watch, 1)[1]))
-    after = Watch(1)
+    after = Watch(1, rules)
     snapshot.restore_watch(after, kept)
     resume = snapshot.restore(after.partitions[0], records) or 0
     return after, resume, after.partitions[0].candle_position
@@ -137,16 +141,16 @@ def test_a_calm_first_hour_raises_nothing(make_market, tell, seed):
         assert baseline.busy_share > 0.95
 
 
-def test_a_fall_in_minute_ten_is_told_by_the_volatility_and_long_before_the_fixed_rule_would(make_market, tell):
+def test_a_fall_in_minute_ten_is_told_with_its_volatility_and_no_later_than_by_the_fixed_rule_alone(make_market, tell):
     trades = trades_of(make_market, falls_in_minute_ten, minutes=16)
     alerts, _ = tell(trades, past())
     without, _ = tell(trades)
     first = alerts[0]
-    assert (first.kind, first.detectors, first.symbol, first.direction) == ("move", ["move"], "KRW-BTC", "down")
-    assert -1.8 < float(first.change_pct) <= -1.5
-    assert without[0].kind == "move_abs"
-    assert float(without[0].change_pct) < -2.6
-    assert without[0].started_at_us - first.started_at_us > 45_000_000
+    assert (first.kind, first.symbol, first.direction) == ("move", "KRW-BTC", "down")
+    assert -2.3 < float(first.change_pct) <= -2
+    assert float(first.sigma) > 6
+    assert (without[0].kind, without[0].sigma) == ("move_abs", None)
+    assert first.started_at_us <= without[0].started_at_us
     assert len({alert.episode_id for alert in alerts}) == 1
 
 
@@ -173,21 +177,22 @@ def test_a_fall_while_the_past_comes_gives_the_same_ids_read_sooner_or_later(
     candles = [
         msgspec.structs.replace(one, received_at_us=START_US + 4_900_000 + n * 400) for n, one in enumerate(past())
     ]
-    whole, _ = tell(trades, candles)
+    rules = ruleset((Move(opens_percent=percents(1.5)), MoveAbs(percent=percents(3))))
+    whole, _ = tell(trades, candles, rules=rules)
     assert [alert.kind for alert in whole][:1] == ["move"]
-    alerts, _ = tell(trades, candles, restart_at_s, read_late_s)
+    alerts, _ = tell(trades, candles, restart_at_s, read_late_s, rules)
     assert [alert.alert_id for alert in alerts] == [alert.alert_id for alert in whole]
 
 
-def test_a_market_listed_minutes_ago_has_its_wider_rule(make_market, tell):
-    """Twelve wild minutes are no past: it is of the tier `new`, told from three per cent on."""
+def test_a_market_listed_minutes_ago_has_the_fixed_rule_alone(make_market, tell):
+    """Twelve wild minutes are no past: it is of the tier `new`, told from two per cent on."""
     wild = [candle("NEW", back, PRICE * (1 + 0.04 * (back % 2))) for back in range(1, 13)]
 
     def rises(by):
         return lambda coin, at_s: by * min(1.0, max(0.0, (at_s - 120) / 60)) if coin == "NEW" else 0.0
 
-    below, _ = tell(trades_of(make_market, rises(0.028), 6, ("NEW", "BTC")), wild + past(("BTC",)))
-    beyond, partition = tell(trades_of(make_market, rises(0.036), 6, ("NEW", "BTC")), wild + past(("BTC",)))
+    below, _ = tell(trades_of(make_market, rises(0.016), 6, ("NEW", "BTC")), wild + past(("BTC",)))
+    beyond, partition = tell(trades_of(make_market, rises(0.022), 6, ("NEW", "BTC")), wild + past(("BTC",)))
     assert below == []
     assert (beyond[0].kind, beyond[0].symbol) == ("move_abs", "KRW-NEW")
     assert not baseline_of(partition, "NEW").is_warm

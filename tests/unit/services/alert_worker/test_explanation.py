@@ -36,7 +36,7 @@ def test_it_raises_the_alerts_that_the_watch_raises_and_says_who_fired(watch, fl
     assert fired.fired_at_us == found.alerts[0].started_at_us
     assert fired.reading.direction == -1
     assert fired.reading.measures[0].value == pytest.approx(5.0, abs=0.2)
-    assert fired.reading.measures[0].least == 3
+    assert fired.reading.measures[0].least == 2
     assert "suspected" in found.notes[0].text
 
 

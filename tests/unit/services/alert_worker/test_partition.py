@@ -26,7 +26,7 @@ def test_a_flash_crash_is_one_episode(watch, flash_crash, start_us) -> None:
     assert states([opened, escalated, resolved]) == STATES
     assert {alert.episode_id for alert in (opened, escalated, resolved)} == {opened.episode_id}
     assert (opened.direction, opened.severity, opened.kind) == ("down", "warning", "move_abs")
-    assert start_us + 6_000_000 < opened.started_at_us < start_us + 6_600_000
+    assert start_us + 5_400_000 < opened.started_at_us < start_us + 6_000_000
     assert opened.started_at_us % 100_000 == 0
     assert escalated.severity == "danger"
     assert resolved.event_at_us is not None
@@ -91,16 +91,44 @@ def test_a_jump_of_a_coin_that_jumps_now_and_then_is_told(watch, make_market) ->
         for number in range(120 * 30):
             minute, place = divmod(number, 30)
             if place == 0 and minute % 5 == 0:
-                level *= 1.013 if minute % 10 else 1 / 1.013
+                level *= 1.019 if minute % 10 else 1 / 1.019
             now = level * (1.0004 if minute % 2 else 1.0)
             trades.append(market.trade(number, number * 2.0, now * (fall if number >= 119 * 30 + 5 else 1.0)))
         return trades
 
-    (opened,) = watch(jumpy(0.981))
-    assert (opened.kind, opened.detectors, opened.change_pct) == ("jump", ["jump"], "-1.90")
+    (opened,) = watch(jumpy(0.976))
+    assert (opened.kind, opened.detectors, opened.change_pct) == ("jump", ["jump"], "-2.40")
     odd = jumpy(1.0)
     odd[119 * 30 + 5] = msgspec.structs.replace(odd[119 * 30 + 5], price="4900000")
     assert watch(odd) == []
+
+
+def steps(market, *levels, every_s=20.0):
+    """Trades at (seconds until, level), one after the other; None is a silence."""
+    at_s, trades = 0.0, []
+    for until_s, level in levels:
+        while (at_s := at_s + every_s) < until_s:
+            if level is not None:
+                trades.append(market.trade(len(trades), at_s, level * (1.0002 if len(trades) % 2 else 1.0)))
+    return trades
+
+
+def test_a_thin_market_that_is_traded_again_after_minutes_has_moved_by_what_it_is_away(watch, market) -> None:
+    calm, far = 5_000_000, 5_200_000
+    (opened,) = watch(steps(market, (3_600, calm), (3_600 + 9 * 60, None), (3_600 + 11 * 60, far)))
+    assert (opened.state, opened.direction, opened.detectors) == ("open", "up", ["move", "move_abs"])
+    assert 3.9 < float(opened.change_pct) < 4.1
+    assert watch(steps(market, (3_600, calm), (3_600 + 12 * 60, None), (3_600 + 14 * 60, far))) == []
+
+
+def test_who_was_told_of_a_market_hears_of_smaller_moves_too(watch, market) -> None:
+    calm, fallen, deeper = 5_000_000, 4_880_000, 4_795_000
+    alone = watch(steps(market, (7_200, fallen), (9_000, deeper)))
+    assert alone == []
+    alerts = watch(steps(market, (3_600, calm), (7_200, fallen), (9_000, deeper)))
+    assert states(alerts) == ["open", "resolve", "escalate"]
+    assert [alert.change_pct for alert in alerts if alert.state != "resolve"] == ["-2.40", "-1.76"]
+    assert len({alert.episode_id for alert in alerts}) == 1
 
 
 def test_prices_are_those_of_trades(watch, flash_crash) -> None:

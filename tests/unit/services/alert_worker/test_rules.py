@@ -1,6 +1,7 @@
 """Each rule at and beside its threshold."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -90,7 +91,26 @@ def test_what_the_fixed_rule_would_tell_is_told_in_every_market_that_is_known() 
         known = learnt(0.001, turnover=dollars)
         assert MoveAbs().judge(Sight("USDT", moved(-0.0201), known)) is not None
         assert MoveAbs().judge(Sight("USDT", moved(-0.0199), known)) is None
-    assert MoveAbs().judge(Sight("USDT", moved(-0.0201), Baseline())) is None
+
+
+def test_who_is_not_known_yet_is_judged_by_the_fixed_rule_alone() -> None:
+    found = DEFAULTS.findings("USDT", moved(-0.0201), Baseline(), 0, opens=True)
+    assert [finding.rule for finding in found] == ["move_abs"]
+    assert DEFAULTS.findings("USDT", moved(-0.0199), Baseline(), 0, opens=True) == []
+
+
+@pytest.mark.parametrize("rule", [Move(), Jump()])
+def test_what_opens_a_message_has_to_go_further_than_what_belongs_to_one(rule) -> None:
+    calm = jumping(-0.019, sigma=0.0005).baseline
+    assert rule.judge(Sight("USDT", moved(-0.019), calm)) is not None
+    assert rule.judge(Sight("USDT", moved(-0.019), calm, opens=True)) is None
+    assert rule.judge(Sight("USDT", moved(-0.021), calm, opens=True)) is not None
+
+
+def test_a_rule_that_always_asks_for_more_asks_no_less_of_what_opens() -> None:
+    rule = Move(floor_percent=percents(5))
+    assert rule.judge(Sight("USDT", moved(-0.04), learnt(0.0005), opens=True)) is None
+    assert rule.judge(Sight("USDT", moved(-0.051), learnt(0.0005), opens=True)) is not None
 
 
 def test_the_step_between_two_orders_is_no_move_of_a_thin_market() -> None:
@@ -137,11 +157,11 @@ def test_the_version_says_whether_the_numbers_are_others_than_the_products() -> 
 
 def test_a_rule_that_is_off_is_not_asked() -> None:
     sight = ("USDT", moved(0.05), learnt(0.001, turnover=100_000.0), 0)
-    assert [finding.rule for finding in DEFAULTS.findings(*sight)] == ["move", "move_abs"]
+    assert [finding.rule for finding in DEFAULTS.findings(*sight, opens=True)] == ["move", "move_abs"]
     some = ruleset((Move(enabled=False), MoveAbs()))
-    assert [finding.rule for finding in some.findings(*sight)] == ["move_abs"]
+    assert [finding.rule for finding in some.findings(*sight, opens=True)] == ["move_abs"]
     assert some.floor == pytest.approx(0.02)
-    assert ruleset((Move(enabled=False),)).findings(*sight) == []
+    assert ruleset((Move(enabled=False),)).findings(*sight, opens=True) == []
 
 
 def test_a_move_is_measured_in_the_symbols_own_volatility() -> None:
@@ -208,6 +228,13 @@ def test_a_drift_of_a_symbol_that_hardly_moves_matters_to_nobody() -> None:
 def test_a_drift_of_a_thin_market_has_to_go_further() -> None:
     assert Drift().judge(drifting(60, 1.2)) is not None
     assert Drift().judge(drifting(60, 1.2, turnover=1_000.0)) is None
+
+
+def test_a_drift_opens_a_message_where_it_is_as_far_as_a_move_that_nobody_may_miss() -> None:
+    two, three = drifting(40, 1.2, sigma=0.025 / 1.2 / 40), drifting(40, 1.2, sigma=0.032 / 1.2 / 40)
+    assert Drift().judge(two) is not None
+    assert Drift().judge(replace(two, opens=True)) is None
+    assert Drift().judge(replace(three, opens=True)) is not None
 
 
 def test_the_median_minute_is_not_raised_by_those_that_jump() -> None:

@@ -40,7 +40,7 @@ def test_a_threshold_is_one_number_or_one_a_tier() -> None:
     move, move_abs = policy.rules[:2]
     assert move.floor == 0.01
     assert isinstance(move_abs, MoveAbs)
-    assert move_abs.percent == percents(2, 2, 12, 3)
+    assert move_abs.percent == percents(2, 2, 12, 2)
     assert policy.ruleset.floor == 0.01
     assert policy.ruleset.version.startswith(f"{RULE_VERSION}+")
 

@@ -3,19 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alert_worker.window import BUCKET_US, BUCKETS, Window
+from services.alert_worker.window import BUCKET_US, BUCKETS, SILENCE_US, Window
 
 Prices = st.integers(1, 10**6) | st.integers(1, 10**12)
-Steps = st.lists(st.tuples(st.integers(0, 400_000_000), Prices), min_size=1, max_size=60)
+Steps = st.lists(st.tuples(st.integers(0, 800_000_000), Prices), min_size=1, max_size=60)
 
 
 def naive(path: list[tuple[int, int]], buckets: int) -> tuple[int, int]:
-    """Extremes of the prices that were in force during the newest `buckets`; what lies before a longer gap is gone."""
+    """Extremes of the prices that were in force during the newest `buckets`; what lies before a silence is gone."""
     head = path[-1][0] // BUCKET_US
     prices, last = [], None
     for at_us, price in path:
         bucket = at_us // BUCKET_US
-        if last is not None and bucket - last[0] >= BUCKETS:
+        if last is not None and bucket - last[0] >= SILENCE_US // BUCKET_US:
             prices, last = [], None
         if last is not None:
             prices += [(number, last[1]) for number in range(last[0] + 1, bucket + 1)]
@@ -85,3 +85,9 @@ def test_a_spike_that_stood_through_a_silence_is_taken_back_with_all_its_buckets
     window.disown(1_700_000_000_000_000 + 9_000_000, 1)
     assert (window.high, window.low) == (100, 99)
     assert window.extremes(12)[0] == 100
+
+
+def test_the_price_before_a_silence_is_the_price_until_it_lasts_too_long() -> None:
+    for silence_us, extremes in ((SILENCE_US - BUCKET_US, (105, 100)), (SILENCE_US, (105, 105))):
+        window, _ = walked([(0, 98), (BUCKET_US, 100), (silence_us, 105)])
+        assert (window.high, window.low) == extremes

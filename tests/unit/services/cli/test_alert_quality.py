@@ -9,6 +9,7 @@ from services.alert_worker.backtest.labels import Event
 from services.alert_worker.backtest.report import Result
 from services.alert_worker.backtest.scoring import OURS, Month, Score
 from services.cli.alert_quality import CHOSEN_ON, PICTURES, Found, document
+from services.cli.made_quality import Made
 
 HISTORIES = Path(os.environ.get("TAPEWATCH_RECORDINGS") or Path(__file__).parents[5] / "shared/recordings") / "history"
 FALL = Event(-1, 0, 1, 2, 3, -0.05)
@@ -63,3 +64,11 @@ def test_every_history_says_whether_it_was_chosen_on() -> None:
     assert row(text, CHOSEN_ON[0])[1:7] == ["chosen on", "20.0", "2 of 2", "40 s", "90 s", "0"]
     assert row(text, "binance_ETHUSDT_1m_2022-06")[1:4] == ["held out", "20.0", "1 of 2"]
     assert "Shocks of known size" not in text
+
+
+def test_a_kind_of_made_histories_is_one_row_of_all_of_them() -> None:
+    results = [one.result for one in (history("a", missed=1, episodes=3, calm=1) | history("b", later=1)).values()]
+    text = document(history(CHOSEN_ON[0]), None, [Made("thinner", results)])
+    assert row(text, "thinner")[1:] == [
+        "3 of 4", "40 s", "1", "3 in 20.0 days, 0.15", "1 in 20.0 days, 0.05"
+    ]  # fmt: skip
