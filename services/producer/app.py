@@ -108,7 +108,7 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
 
 async def _watch_symbols(rest: Rest, adapter: ExchangeAdapter, feeds: Sequence[Feed], shard: Shard) -> None:
     if adapter.exchange == adapter.trade_exchange:  # of aggregated trades the exchange's answer has no ids
-        await watch_symbols(rest, feeds, shard.count)
+        await watch_symbols(rest, feeds, shard.count, now_us)
 
 
 def _count_from_zero(adapter: ExchangeAdapter) -> None:

@@ -58,8 +58,12 @@ class Catalogue:
     """From the same answer: the mark of each symbol's last trade (see `stalls`)."""
     mark_of: Callable[[Trade], int]
     """The mark up to which a trade that we heard speaks for what came before it."""
-    mark_step: int
-    """How much higher the mark of a trade may be than the last known one with none between."""
+    mark_slack: int
+    """How much higher the mark of a trade may be than the last known one and still prove nothing missing between.
+
+    Of ids it is one. Of times it is how late trades may come: of what was missed within that time after the last known
+    trade nothing is told, where another trade from within it is heard first (Upbit's answer to a subscription is one).
+    """
     market_path: str | None = None
     """Where a market is asked for by its symbol, also one that the list leaves out; HTTP 400 says that there is none.
     None: the list leaves nothing out."""

@@ -1,7 +1,7 @@
 """Keeps one connection's streams flowing: reconnects, replaces before a planned cut, writes down what was missed."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -76,6 +76,11 @@ class Feed:
         if self._session is not None:
             unreadable += self._session.unreadable
         return {s: heard[s].received_at_us + unreadable if s in heard else unreadable for s in self.symbols}
+
+    @property
+    def stalled(self) -> Collection[str]:
+        """Those whose stall was told and is not over: what they miss meanwhile is told here, and by nobody else."""
+        return self._stalled_until_us.keys()
 
     def stall(self, symbols: Sequence[str]) -> None:
         """These are traded and do not come on a line that is up: tell, write down what may be missing, replace it.

@@ -166,7 +166,7 @@ class Session:
                 self._reject(frame, str(error), at_us)
                 continue
             if not isinstance(parsed, list):
-                self._notice(parsed)
+                self._notice(parsed, at_us)
             elif parsed:
                 self.data_frames += 1
                 self.last = parsed[-1]
@@ -176,7 +176,7 @@ class Session:
                 if self._unserved:
                     self._note_served(parsed)
                 if self._unacknowledged is None:
-                    self._confirm()
+                    self._confirm(at_us)
                 self._deliver(parsed)
 
     async def _speak(self, socket: ClientConnection) -> None:
@@ -222,18 +222,18 @@ class Session:
             if rotate_s is not None and age_s >= rotate_s:
                 self.leave.set()
 
-    def _notice(self, notice: Notice) -> None:
+    def _notice(self, notice: Notice, at_us: int) -> None:
         if isinstance(notice, ShuttingDown):
             log.info("the exchange will close this connection", connection=self.work.name)
             self.leave.set()
         elif isinstance(notice, Acknowledged) and self._unacknowledged:
             self._unacknowledged.discard(notice.request_id)
             if not self._unacknowledged:
-                self._confirm()
+                self._confirm(at_us)
 
-    def _confirm(self) -> None:
+    def _confirm(self, at_us: int) -> None:
         if self.confirmed_at_us is None:
-            self.confirmed_at_us = self._means.now_us()
+            self.confirmed_at_us = at_us  # that of the frame: a trade that confirms was heard on this connection
             self._on_confirmed(self)
 
     def _count_frames(self) -> int:

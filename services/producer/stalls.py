@@ -71,8 +71,10 @@ class Stalls:
             mark, since = theirs[symbol], since_us[symbol]
             settled_since, settled = self._settled.get(symbol, (since, -1))
             known = max(ours.get(symbol, -1), settled if settled_since == since else -1)
-            stalled += [symbol] if 0 <= known < mark else []
             self._settled[symbol] = since, max(mark, known)
+            if 0 <= known < mark:
+                stalled.append(symbol)
+                self._known.pop(symbol, None)  # whoever tells of the stall tells of it to its end
         return stalled
 
     @property
@@ -84,16 +86,16 @@ class Stalls:
         """Remember of those that fell silent for too long what was known then."""
         self._known = {**known, **self._known}
 
-    def heard_again(self, ours: Mapping[str, int], since_us: Mapping[str, int], step: int) -> dict[str, int]:
+    def heard_again(self, ours: Mapping[str, int], since_us: Mapping[str, int], slack: int) -> dict[str, int]:
         """Of those that were suspected on a connection before the one on which they are heard: from when on trades of
-        theirs may be missing, where any are. `step`: how much higher a mark may be with no trade between.
+        theirs may be missing, where any are. `slack`: see `Catalogue.mark_slack`.
         """
         missed = {}
         for symbol, known in list(self._known.items()):
             mark, since = ours.get(symbol), since_us.get(symbol)
             if mark is None or since is None:
                 continue
-            if since != known.since_us and mark > known.mark + step:
+            if since != known.since_us and mark > known.mark + slack:
                 missed[symbol] = known.until_us
             if mark > known.mark:
                 del self._known[symbol]
@@ -104,16 +106,21 @@ class Stalls:
     def answered(
         self, suspects: Sequence[str], theirs: Mapping[str, int], since_us: Mapping[str, int], asked_at_us: int
     ) -> dict[str, int]:
-        """The same of those that are still silent, by the exchange's answer."""
+        """The same of those that are still silent, by the exchange's answer.
+
+        A connection that was confirmed after the question is another one than that on which the answer is known:
+        what was traded between the two shows in the next trade or answer.
+        """
         missed = {}
         for symbol in suspects:
             if symbol not in theirs or symbol not in since_us:
                 continue
             mark, since = theirs[symbol], since_us[symbol]
-            known = self._known.get(symbol, Known(since, asked_at_us, mark))
+            known = self._known.get(symbol, Known(min(since, asked_at_us), asked_at_us, mark))
             if since != known.since_us and mark > known.mark:
                 missed[symbol] = known.until_us
-            self._known[symbol] = Known(since, asked_at_us, max(mark, known.mark))
+            known_since = since if since <= asked_at_us else known.since_us
+            self._known[symbol] = Known(known_since, asked_at_us, max(mark, known.mark))
         return missed
 
     def _new(self, symbol: str) -> Silence:

@@ -15,7 +15,7 @@ from services.producer.feed import Feed
 from services.producer.list_watch import pause_s
 from services.producer.rest import ListUnavailable, Rest
 from services.producer.stalls import Known, Stalls
-from shared.clock import now_us
+from shared.clock import NowMicros
 from shared.metrics import SILENT_SYMBOLS
 
 ASK_EVERY_S = 60.0
@@ -28,7 +28,7 @@ _NAMED = 20
 log = structlog.get_logger(__name__)
 
 
-async def watch_symbols(rest: Rest, feeds: Sequence[Feed], shards: int) -> None:
+async def watch_symbols(rest: Rest, feeds: Sequence[Feed], shards: int, now_us: NowMicros) -> None:
     """Go on until cancelled. `shards`: how many processes share what the exchange grants."""
     clock, stalls, ask_at_s, refusals = asyncio.get_running_loop().time, Stalls(), 0.0, 0
     while True:
@@ -39,14 +39,14 @@ async def watch_symbols(rest: Rest, feeds: Sequence[Feed], shards: int) -> None:
         suspects = stalls.look(_signs(lines))
         _tell_missed(lines, _missed(rest, stalls, lines))
         if suspects:
-            stalls.suspect(_known(rest, lines, suspects))
+            stalls.suspect(_known(rest, lines, _untold(lines, suspects)))
         if suspects and clock() >= ask_at_s and not rest.quiet_s:
             asked_at_s = clock()
-            refusals = 0 if await ask(rest, stalls, lines, suspects) else refusals + 1
+            refusals = 0 if await ask(rest, stalls, lines, suspects, now_us) else refusals + 1
             ask_at_s = asked_at_s + pause_s(ASK_EVERY_S * shards, refusals, random.random())
 
 
-async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Sequence[str]) -> bool:
+async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Sequence[str], now_us: NowMicros) -> bool:
     """Ask of the suspects, and tell the lines of what is stalled; False without an answer.
 
     A line that has a stalled symbol is replaced, which ends what is known of its others. So they are judged by the
@@ -66,7 +66,7 @@ async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Seque
     lines = [feed for feed in lines if feed.is_up]  # what a lost line misses is told when it stands again
     since_us = _since_us(lines)
     marks, now = _marks(rest, lines), _signs(lines)
-    _tell_missed(lines, stalls.answered(suspects, theirs, since_us, asked_at_us))
+    _tell_missed(lines, stalls.answered(_untold(lines, suspects), theirs, since_us, asked_at_us))
     stalled = set(stalls.judge(suspects, theirs, marks, since_us))
     SILENT_SYMBOLS.labels(rest.exchange, "quiet").inc(len(suspects) - len(stalled))
     for feed in lines:
@@ -82,14 +82,20 @@ async def ask(rest: Rest, stalls: Stalls, lines: Sequence[Feed], suspects: Seque
 def _missed(rest: Rest, stalls: Stalls, lines: Sequence[Feed]) -> Mapping[str, int]:
     if not stalls.suspected:
         return {}
-    step = CATALOGUES[rest.exchange].mark_step
-    return stalls.heard_again(_marks(rest, lines, stalls.suspected), _since_us(lines), step)
+    slack = CATALOGUES[rest.exchange].mark_slack
+    return stalls.heard_again(_marks(rest, lines, stalls.suspected), _since_us(lines), slack)
 
 
 def _tell_missed(lines: Sequence[Feed], missed: Mapping[str, int]) -> None:
     for feed in lines if missed else ():
         if mine := {symbol: missed[symbol] for symbol in feed.symbols if symbol in missed}:
             feed.miss(mine)
+
+
+def _untold(lines: Sequence[Feed], suspects: Sequence[str]) -> Sequence[str]:
+    """Those of whom no line tells a stall that goes on."""
+    told = {symbol for feed in lines for symbol in feed.stalled}
+    return [symbol for symbol in suspects if symbol not in told]
 
 
 def _known(rest: Rest, lines: Sequence[Feed], suspects: Collection[str]) -> Mapping[str, Known]:

@@ -7,13 +7,13 @@ import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.producer import backoff, gaps
+from services.producer import backoff, gaps, symbol_watch
 from services.producer import feed as feed_module
 from services.producer.backoff import FIRST_S, Uniform
 from services.producer.exchanges import ADAPTERS
@@ -22,7 +22,10 @@ from services.producer.feed import Feed
 from services.producer.lanes import Lanes
 from services.producer.plan import Connection
 from services.producer.publisher import Publisher
+from services.producer.rest import Rest
 from services.producer.session import Means
+from services.producer.stalls import Stalls
+from services.producer.symbol_watch import watch_symbols
 from services.producer.tokens import Budget
 from services.simulator.app import Simulator
 from services.simulator.binance.socket import BinanceLimits
@@ -304,3 +307,58 @@ async def test_a_stall_that_goes_on_when_we_are_told_to_stop_is_told_up_to_then(
     assert rest.from_us == told.to_us
     assert rest.to_us is not None
     assert rest.to_us >= stopped_us
+
+
+@dataclass
+class LastTrades:
+    """What the exchange's REST side says of how far its trading has come."""
+
+    marks: dict[str, int]
+    exchange: str = "binance"
+    quiet_s: float = 0.0
+
+    async def last_trades(self) -> dict[str, int]:
+        return self.marks
+
+
+async def test_a_stall_is_told_once_and_its_end_is_no_other_gap(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, looks_for, stalled_at = 0, Stalls.look, 0
+
+    def look(stalls: Stalls, heard: Mapping[str, int]) -> list[str]:
+        nonlocal looks
+        looks += 1
+        looks_for(stalls, heard)
+        return ["BTCUSDT"] if heard.get("BTCUSDT") == stalled_at else []
+
+    monkeypatch.setattr(symbol_watch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(symbol_watch, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(Stalls, "look", look)
+    scripted.says = [[CONFIRMED, trade_of("BTCUSDT", 1)], [CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: "BTCUSDT" in line.feed.heard)
+    stalled_at = line.feed.signs()["BTCUSDT"]
+    rest = cast("Rest", LastTrades({"BTCUSDT": 5}))
+    watching = asyncio.create_task(watch_symbols(rest, [line.feed], 1, now_us))
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    assert scripted.client is not None
+    await asyncio.sleep(0.02)
+    await scripted.client.send(trade_of("BTCUSDT", 9))
+    await line.until(lambda: not line.feed.stalled)
+    seen = looks
+    await line.until(lambda: looks >= seen + 3)
+    watching.cancel()
+    assert line.kinds().count("stalled") == 1
+    [gap] = (one for one in line.told(FeedEvent) if one.kind == "gap")
+    assert (gap.symbols, gap.reason) == (["BTCUSDT"], feed_module.STALLED)
+
+
+async def test_a_trade_that_confirms_its_connection_was_heard_on_it(scripted: Exchange, listen: Listen) -> None:
+    at_ms = now_us() // 1000
+    data = {"type": "trade", "code": "KRW-BTC", "trade_price": 1, "trade_volume": 1, "ask_bid": "BID"}
+    times = {"trade_timestamp": at_ms, "timestamp": at_ms, "sequential_id": 1, "stream_type": "SNAPSHOT"}
+    scripted.says = [[json.dumps(data | times)]]
+    line = listen(scripted.address, "upbit")
+    await line.until(lambda: line.feed.is_up and "KRW-BTC" in line.feed.heard)
+    assert line.feed.confirmed_at_us == line.feed.heard["KRW-BTC"].received_at_us

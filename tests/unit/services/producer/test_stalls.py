@@ -67,7 +67,7 @@ def test_a_symbol_that_proved_quiet_is_asked_about_after_twice_the_silence_until
     assert _silent_for(stalls, 40, {"A": 9_999})[0] <= first + 1
 
 
-OLD, NEW, ID_STEP = {"A": 1_000}, {"A": 9_000}, 1
+OLD, NEW, ID_SLACK = {"A": 1_000}, {"A": 9_000}, 1
 
 
 @pytest.fixture
@@ -80,44 +80,57 @@ def suspicious():
 
 
 def test_what_was_traded_between_a_suspicion_and_another_connection_is_missed_from_when_it_was_heard_last(suspicious):
-    assert suspicious.heard_again({"A": 103}, NEW, ID_STEP) == {"A": 5_000}
-    assert suspicious.heard_again({"A": 109}, NEW, ID_STEP) == {}, "once"
+    assert suspicious.heard_again({"A": 103}, NEW, ID_SLACK) == {"A": 5_000}
+    assert suspicious.heard_again({"A": 109}, NEW, ID_SLACK) == {}, "once"
     assert not suspicious.suspected
 
 
 @pytest.mark.parametrize(("ours", "since"), [({"A": 101}, NEW), ({"A": 120}, OLD)], ids=["the next id", "the same one"])
 def test_one_that_was_only_quiet_missed_nothing(suspicious, ours, since):
-    assert suspicious.heard_again(ours, since, ID_STEP) == {}
+    assert suspicious.heard_again(ours, since, ID_SLACK) == {}
     assert not suspicious.suspected
 
 
 def test_a_suspicion_waits_while_there_is_no_connection_and_while_nothing_is_heard(suspicious):
-    assert suspicious.heard_again({"A": 103}, {}, ID_STEP) == {}
-    assert suspicious.heard_again({}, NEW, ID_STEP) == {}
-    assert suspicious.heard_again({"A": 103}, NEW, ID_STEP) == {"A": 5_000}
+    assert suspicious.heard_again({"A": 103}, {}, ID_SLACK) == {}
+    assert suspicious.heard_again({}, NEW, ID_SLACK) == {}
+    assert suspicious.heard_again({"A": 103}, NEW, ID_SLACK) == {"A": 5_000}
 
 
 def test_a_second_suspicion_does_not_forget_since_when_the_first_one_is(suspicious):
     suspicious.suspect({"A": Known(9_000, 9_000, 100)})
-    assert suspicious.heard_again({"A": 103}, {"A": 9_500}, ID_STEP) == {"A": 5_000}
+    assert suspicious.heard_again({"A": 103}, {"A": 9_500}, ID_SLACK) == {"A": 5_000}
 
 
 def test_the_last_trade_with_which_an_exchange_answers_a_subscription_proves_that_there_was_none_after_it(suspicious):
-    assert suspicious.heard_again({"A": 100}, NEW, ID_STEP) == {}
-    assert suspicious.heard_again({"A": 103}, {"A": 20_000}, ID_STEP) == {"A": 9_000}
+    assert suspicious.heard_again({"A": 100}, NEW, ID_SLACK) == {}
+    assert suspicious.heard_again({"A": 103}, {"A": 20_000}, ID_SLACK) == {"A": 9_000}
 
 
 def test_one_that_is_still_silent_on_another_connection_is_judged_by_the_answer(suspicious):
     assert suspicious.answered(["A"], {"A": 102}, NEW, 9_500) == {"A": 5_000}
     assert suspicious.answered(["A"], {"A": 102}, NEW, 9_900) == {}
-    assert suspicious.heard_again({"A": 104}, {"A": 20_000}, ID_STEP) == {"A": 9_900}
+    assert suspicious.heard_again({"A": 104}, {"A": 20_000}, ID_SLACK) == {"A": 9_900}
 
 
 def test_what_proved_quiet_is_known_up_to_the_answer(suspicious):
     assert suspicious.answered(["A"], {"A": 100}, OLD, 7_000) == {}
-    assert suspicious.heard_again({"A": 103}, NEW, ID_STEP) == {"A": 7_000}
+    assert suspicious.heard_again({"A": 103}, NEW, ID_SLACK) == {"A": 7_000}
 
 
 def test_an_answer_says_nothing_of_a_symbol_that_it_lacks_or_that_has_no_connection(suspicious):
     assert suspicious.answered(["A", "B"], {"B": 5}, {"A": 9_000}, 9_500) == {}
-    assert suspicious.heard_again({"A": 103}, NEW, ID_STEP) == {"A": 5_000}
+    assert suspicious.heard_again({"A": 103}, NEW, ID_SLACK) == {"A": 5_000}
+
+
+@pytest.mark.parametrize("suspected", [True, False], ids=["suspected", "never heard"])
+def test_what_was_traded_between_the_answer_and_a_connection_confirmed_after_it_is_missed(suspicious, suspected):
+    stalls = suspicious if suspected else Stalls()
+    assert stalls.answered(["A"], {"A": 100}, NEW, 8_000) == {}
+    assert stalls.heard_again({"A": 105}, NEW, ID_SLACK) == {"A": 8_000}
+
+
+def test_what_is_told_as_stalled_is_no_suspicion_any_more(suspicious):
+    suspicious.answered(["A"], {"A": 103}, OLD, 7_000)
+    assert suspicious.judge(["A"], {"A": 103}, {"A": 100}, OLD) == ["A"]
+    assert not suspicious.suspected

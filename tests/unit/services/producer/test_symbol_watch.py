@@ -10,11 +10,11 @@ import pytest
 from services.producer import symbol_watch
 from services.producer.feed import Feed
 from services.producer.rest import ListUnavailable, Rest
-from services.producer.stalls import Stalls
+from services.producer.stalls import Known, Stalls
 from services.producer.symbol_watch import ask, watch_symbols
 from shared.events import Trade
 
-CONFIRMED_US = 1_000
+CONFIRMED_US, ASKED_US = 1_000, 1_500
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Line:
     heard_at_us: int = CONFIRMED_US + 1
     told: list[list[str]] = field(default_factory=list)
     missed: dict[str, int] = field(default_factory=dict)
+    stalled: list[str] = field(default_factory=list)
 
     @property
     def symbols(self) -> list[str]:
@@ -88,7 +89,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def _asked(exchange: Exchange, lines: list[Line], suspects: list[str]) -> bool:
     stalls = Stalls()
     stalls.look({symbol: sign for line in lines for symbol, sign in line.signs().items()})
-    return await ask(cast("Rest", exchange), stalls, cast("list[Feed]", lines), suspects)
+    return await ask(cast("Rest", exchange), stalls, cast("list[Feed]", lines), suspects, lambda: ASKED_US)
 
 
 async def test_a_line_that_was_lost_while_the_exchange_answered_is_told_nothing() -> None:
@@ -135,7 +136,9 @@ async def test_each_refusal_makes_the_pause_longer(monkeypatch: pytest.MonkeyPat
         exchange.ids = {"A": 5} if exchange.asked == 3 else None
 
     exchange.meanwhile = answers_the_third
-    watching = asyncio.create_task(watch_symbols(cast("Rest", exchange), cast("list[Feed]", [Line({"A": 5})]), 2))
+    watching = asyncio.create_task(
+        watch_symbols(cast("Rest", exchange), cast("list[Feed]", [Line({"A": 5})]), 2, lambda: ASKED_US)
+    )
     while len(refusals) < 4:  # noqa: ASYNC110  # no event says so
         await asyncio.sleep(0)
     watching.cancel()
@@ -156,7 +159,9 @@ async def test_a_suspicion_outlives_a_connection_that_is_replaced_before_the_exc
     monkeypatch.setattr(Stalls, "look", look)
     line = Line({"A": 5, "B": 5})
     exchange = Exchange({}, quiet_s=60.0)
-    watching = asyncio.create_task(watch_symbols(cast("Rest", exchange), cast("list[Feed]", [line]), 1))
+    watching = asyncio.create_task(
+        watch_symbols(cast("Rest", exchange), cast("list[Feed]", [line]), 1, lambda: ASKED_US)
+    )
     while looks < 2:  # noqa: ASYNC110  # no event says so
         await asyncio.sleep(0)
     line.is_up = False
@@ -168,3 +173,23 @@ async def test_a_suspicion_outlives_a_connection_that_is_replaced_before_the_exc
     watching.cancel()
     assert line.missed == missed
     assert exchange.asked == 0
+
+
+async def test_what_is_traded_after_the_answer_and_before_the_next_connection_is_missed_since_it_was_asked() -> None:
+    line, stalls = Line({"A": 100}), Stalls()
+    stalls.look(line.signs())
+    stalls.suspect({"A": Known(CONFIRMED_US, CONFIRMED_US + 1, 100)})
+
+    def replaced() -> None:
+        line.confirmed_at_us = 2 * CONFIRMED_US
+
+    exchange, lines = cast("Rest", Exchange({"A": 100}, replaced)), cast("list[Feed]", [line])
+    assert await ask(exchange, stalls, lines, ["A"], lambda: ASKED_US)
+    assert stalls.heard_again({"A": 105}, {"A": line.confirmed_at_us}, 1) == {"A": ASKED_US}
+
+
+async def test_a_stall_that_goes_on_is_no_suspicion_beside() -> None:
+    line, stalls = Line({"A": 5}, stalled=["A"]), Stalls()
+    stalls.look(line.signs())
+    await ask(cast("Rest", Exchange({"A": 5})), stalls, cast("list[Feed]", [line]), ["A"], lambda: ASKED_US)
+    assert not stalls.suspected
