@@ -12,7 +12,7 @@ import aiohttp
 
 from services.producer.catalogue import CATALOGUES, InvalidList, Market
 from services.producer.endings import retry_after_s
-from services.producer.kept_wish import Wish, keep_wish, read_wish
+from services.producer.kept_wish import Wish, forget_wish, keep_wish, read_wish
 from shared.clock import NowMicros, now_us
 
 MAX_BODY_BYTES = 64 << 20
@@ -65,6 +65,9 @@ class Rest:
         self._now = now
         self._quiet_until_s = 0.0
         self._refusal = ""
+        self._wish: Wish | None = None
+        self._may_be_kept = self._path is not None
+        self._writing = asyncio.Lock()
         if self._path is not None and (kept := read_wish(self._path)) is not None and (left_s := kept.left_s(now())):
             self._quiet_until_s = asyncio.get_running_loop().time() + left_s
             self._refusal = kept.refusal
@@ -85,21 +88,36 @@ class Rest:
         if left_s := self.quiet_s:
             raise NoAnswer(self.wish, wait_s=left_s)  # no status: that was the answer to another question
         try:
-            return await fetch(session, self.url, path, most_bytes)
+            body = await fetch(session, self.url, path, most_bytes)
         except NoAnswer as error:
             wait_s = error.wait_s or (BANNED_S if error.status == _BANNED else 0.0)
             if wait_s:
                 await self._leave_alone(wait_s + _ROUNDED_S, str(error))
             raise
+        if self._may_be_kept and not self.quiet_s:  # else it is the answer to a question from before the wish
+            self._may_be_kept, self._wish = False, None
+            await self._write()
+        return body
 
     async def _leave_alone(self, for_s: float, refusal: str) -> None:
         until_s = asyncio.get_running_loop().time() + for_s
         if until_s <= self._quiet_until_s:
             return
         self._quiet_until_s, self._refusal = until_s, refusal
-        if self._path is not None:
-            asked_us = self._now()
-            await asyncio.to_thread(keep_wish, self._path, Wish(asked_us, asked_us + int(for_s * 1e6), refusal))
+        asked_us = self._now()
+        self._may_be_kept, self._wish = True, Wish(asked_us, asked_us + int(for_s * 1e6), refusal)
+        await self._write()
+
+    async def _write(self) -> None:
+        """One after the other, and each what holds by then: the last one writes the last wish, whoever comes first."""
+        if self._path is None:
+            return
+        async with self._writing:
+            wish = self._wish
+            if wish is None:
+                await asyncio.to_thread(forget_wish, self._path)
+            else:
+                await asyncio.to_thread(keep_wish, self._path, wish)
 
     async def markets(self, known: Iterable[Market] = ()) -> list[Market]:
         """Everything that the exchange lists. Raises ListUnavailable.

@@ -1,7 +1,10 @@
 """Binance's list leaves out what has nothing but a spot side that is switched off; asked by name it tells of it."""
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -11,8 +14,10 @@ from tenacity import RetryCallState
 from services.producer import rest
 from services.producer.catalogue import Market
 from services.producer.endings import LONGEST_WAIT_S
+from services.producer.kept_wish import Wish, keep_wish, read_wish
 from services.producer.rest import ListUnavailable, NoAnswer, Rest, make_session
 from services.producer.selection import no_wish_and_after
+from shared.clock import now_us
 
 BTC, ETH, LUNA = (Market(f"{base}USDT", base, "USDT") for base in ("BTC", "ETH", "LUNA"))
 
@@ -105,3 +110,66 @@ def test_how_long_a_start_waits_is_without_the_time_that_the_exchange_wished_for
         state.start_time, state.outcome_timestamp = 0.0, float(at_s)
         told.append(stop(state))
     assert told == stops
+
+
+async def test_the_first_answer_after_a_wish_removes_what_was_kept_of_it(binance, tmp_path: Path):
+    path = tmp_path / "quiet-binance.json"
+    keep_wish(path, Wish(now_us() - 2_000_000, now_us() - 1_000_000, "HTTP 418"))
+    asked = Rest("binance", binance.url, tmp_path)
+    assert path.exists()
+    await asked.markets()
+    assert not path.exists()
+    binance.status, binance.says = 429, {"Retry-After": "60"}
+    await asked.markets([ETH])
+    assert read_wish(path).refusal.endswith("HTTP 429")
+
+
+async def test_the_answer_to_a_question_from_before_a_wish_does_not_remove_it(binance, tmp_path: Path, monkeypatch):
+    refused, asked = asyncio.Event(), Rest("binance", binance.url, tmp_path)
+
+    async def answers(_session: object, _url: str, path: str, _most_bytes: int) -> bytes:
+        if path == "banned":
+            raise NoAnswer("HTTP 418", 418, 60.0)
+        await refused.wait()
+        return b"{}"
+
+    monkeypatch.setattr(rest, "fetch", answers)
+    before = asyncio.create_task(asked.fetch(None, "late", 1_000))
+    await asyncio.sleep(0)
+    with pytest.raises(NoAnswer):
+        await asked.fetch(None, "banned", 1_000)
+    refused.set()
+    assert await before == b"{}"
+    assert read_wish(tmp_path / "quiet-binance.json").refusal == "HTTP 418"
+
+
+async def test_of_two_refusals_at_once_the_longer_wish_is_kept_however_slow_the_disk(tmp_path: Path, monkeypatch):
+    is_writing, may_write = asyncio.Event(), threading.Event()
+    loop, asked = asyncio.get_running_loop(), Rest("binance", "http://127.0.0.1:1", tmp_path)
+
+    async def refuses(_session: object, _url: str, path: str, _most_bytes: int) -> bytes:
+        raise NoAnswer(path, 429, float(path))
+
+    def slow(path: Path, wish: Wish) -> None:
+        if wish.refusal == "10":
+            loop.call_soon_threadsafe(is_writing.set)
+            assert may_write.wait(5)
+        keep_wish(path, wish)
+        if wish.refusal == "60":
+            may_write.set()
+
+    async def ask(path: str) -> None:
+        with pytest.raises(NoAnswer):
+            await asked.fetch(None, path, 1_000)
+
+    monkeypatch.setattr(rest, "fetch", refuses)
+    monkeypatch.setattr(rest, "keep_wish", slow)
+    first = asyncio.create_task(ask("10"))
+    await is_writing.wait()
+    asked._quiet_until_s, at_s = 0.0, asked._quiet_until_s  # the second question was on its way by then
+    second = asyncio.create_task(ask("60"))
+    await asyncio.sleep(0.05)
+    assert asked._quiet_until_s > at_s
+    may_write.set()
+    await asyncio.gather(first, second)
+    assert read_wish(tmp_path / "quiet-binance.json").refusal == "60"
