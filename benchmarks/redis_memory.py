@@ -22,7 +22,7 @@ from shared.events import Event, OrderBook, Ticker, Trade
 from shared.settings import RedisSettings, Settings
 from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
 
-UPBIT_MARKETS, BINANCE_MARKETS = 700, 1500
+UPBIT_MARKETS, BINANCE_MARKETS = 855, 1500
 BATCH_TRADES = 1000
 NOW_US = 1_790_000_000_000_000
 

@@ -16,6 +16,9 @@ from shared.errors import TapewatchError, Unreachable
 
 LIST = Path(__file__).with_name("kafka_jars.sha256")
 INSTEAD = "set TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS to a running Kafka instead"
+_NOT_TRUSTED = (
+    "the certificate is not trusted; where a proxy has its own, set REQUESTS_CA_BUNDLE to the file that has it"
+)
 
 _PARALLEL = 4
 _STAMP = "checked.json"
@@ -138,10 +141,13 @@ def _download_all(scratch: Path, directory: Path, missing: Sequence[Jar], progre
 
 def _download(scratch: Path, jar: Jar) -> Path:
     from jgo.maven import MavenContext
+    from requests.exceptions import SSLError
 
     artifact = MavenContext(repo_cache=scratch, timeout=20).project(jar.group, jar.artifact)
     try:
         path = Path(artifact.at_version(jar.version).artifact().resolve())
+    except SSLError as error:
+        raise Unreachable(f"cannot download {jar.file_name} for Kafka: {_NOT_TRUSTED}, or {INSTEAD}") from error
     except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo's own "not found" is a RuntimeError
         reason = type(error).__name__ if isinstance(error, OSError) else "not found"
         raise Unreachable(f"cannot download {jar.file_name} for Kafka ({reason}): {INSTEAD}") from error

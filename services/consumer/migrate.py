@@ -27,7 +27,7 @@ _LOCK_TIMEOUT_S = 60
 
 
 class _Away(Exception):
-    """PostgreSQL does not answer, or not yet."""
+    """PostgreSQL does not answer, or not yet; its text is the client's reason, in one line."""
 
 
 def run(*, as_json: bool = False) -> int:
@@ -78,7 +78,9 @@ def connect_when_there(settings: PostgresSettings, wait_s: int) -> psycopg.Conne
     name = database_name(settings)
 
     def say(state: RetryCallState) -> None:
-        log.warning("waiting for PostgreSQL", database=name, waited_s=round(state.seconds_since_start or 0))
+        cause = str(state.outcome.exception()) if state.outcome else None
+        waited_s = round(state.seconds_since_start or 0)
+        log.warning("waiting for PostgreSQL", database=name, cause=cause, waited_s=waited_s)
 
     attempts = Retrying(
         retry=retry_if_exception_type(_Away),
@@ -89,8 +91,9 @@ def connect_when_there(settings: PostgresSettings, wait_s: int) -> psycopg.Conne
     )
     try:
         return attempts(_connect, settings)
-    except _Away:
-        raise Unreachable(f"{name} did not answer within {wait_s} s: is it running, and is {DSN_KEY} right?") from None
+    except _Away as away:
+        told = f"{name} did not answer within {wait_s} s: {away}. Is it running, and is {DSN_KEY} right?"
+        raise Unreachable(told) from None
 
 
 def _connect(settings: PostgresSettings) -> psycopg.Connection[tuple[object, ...]]:
@@ -116,7 +119,7 @@ def _connect(settings: PostgresSettings) -> psycopg.Connection[tuple[object, ...
 def _raise_if_away(conninfo: str, error: psycopg.OperationalError) -> None:
     # The server's text may be in any language; a ping tells "away" from "refuses this user" in all of them.
     if psycopg.pq.PGconn.ping(conninfo.encode()) in {Ping.NO_RESPONSE, Ping.REJECT}:
-        raise _Away from error
+        raise _Away(str(error).strip().splitlines()[0]) from error
 
 
 def _told(error: DBAPIError, settings: PostgresSettings) -> Exception:

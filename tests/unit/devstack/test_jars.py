@@ -3,12 +3,16 @@
 import hashlib
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from jgo.maven import MavenContext
+from requests.exceptions import SSLError
 
 from devstack import jars
 from devstack.jars import ChangedJar, Jar, class_path, read_list
 from devstack.server import silent
+from shared.errors import Unreachable
 
 
 def make_jar(cache: Path, name: str = "a", content: bytes = b"as published") -> Jar:
@@ -82,3 +86,14 @@ def test_a_broken_stamp_means_hashing_again(tmp_path: Path) -> None:
     class_path(tmp_path, silent, [jar])
     (tmp_path / "kafka" / "checked.json").write_bytes(b"{")
     assert len(class_path(tmp_path, silent, [jar])) == 1
+
+
+def test_a_proxy_whose_certificate_nobody_knows_is_told_with_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise SSLError("self-signed certificate in certificate chain")
+
+    monkeypatch.setattr(MavenContext, "project", lambda *_: SimpleNamespace(at_version=refuse))
+    with pytest.raises(Unreachable, match=r"cannot download a-1\.0\.jar .*REQUESTS_CA_BUNDLE.*BOOTSTRAP_SERVERS"):
+        class_path(tmp_path, silent, [Jar("org.example", "a", "1.0", "0" * 64)])
