@@ -121,7 +121,12 @@ class Telling:
 
     async def _recall(self, resume: int) -> None:
         """Know again what the messages of episodes that may go on say."""
-        async for record in read_partitions(self._settings, [_ALERTS], now_us() // 1000 - _GOES_ON_MS, _MOST_RECALLED):
+        since_ms = now_us() // 1000 - _GOES_ON_MS
+        first = (await self._reader.offsets_since([_ALERTS], since_ms))[_ALERTS]
+        last = (await self._reader.log_ends([_ALERTS]))[_ALERTS]
+        if last - first > _MOST_RECALLED:
+            log.warning("too many alerts to know all again", oldest_left_out=last - first - _MOST_RECALLED)
+        async for record in read_partitions(self._settings, [_ALERTS], since_ms, _MOST_RECALLED):
             alert = read_event(Alert, record) if record.offset < resume else None
             if alert is not None:
                 self._outbox.recall(alert)

@@ -1,9 +1,15 @@
-"""Pauses between tries, and the pace of a channel."""
+"""Pauses between tries, the pace of a channel, and what a start leaves out."""
+
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
+from structlog.testing import capture_logs
 
+from services.alert_worker import telling
 from services.alert_worker.notifiers.pace import Pace
-from services.alert_worker.telling import pause_s
+from services.alert_worker.outbox import Outbox
+from services.alert_worker.telling import Telling, pause_s
+from shared.settings import KafkaSettings
 
 
 def test_pauses_grow_up_to_half_a_minute() -> None:
@@ -33,3 +39,20 @@ def test_asking_how_long_takes_nothing() -> None:
     for _ in range(3):
         pace.take(10.0)
     assert [pace.delay_s(10.0), pace.delay_s(10.25), pace.delay_s(11.0)] == [1.0, 0.75, 0.0]
+
+
+@pytest.mark.parametrize(("alerts", "left_out"), [(50_000, []), (50_007, [7])])
+async def test_alerts_that_are_too_many_to_know_again_are_left_out_with_a_word(monkeypatch, alerts, left_out) -> None:
+    async def nothing(*_: object):
+        for record in ():
+            yield record
+
+    first, reader = 1_000, MagicMock()
+    reader.offsets_since = AsyncMock(side_effect=lambda partitions, _: dict.fromkeys(partitions, first))
+    reader.log_ends = AsyncMock(side_effect=lambda partitions: dict.fromkeys(partitions, first + alerts))
+    monkeypatch.setattr(telling, "PartitionReader", lambda *_: reader)
+    monkeypatch.setattr(telling, "read_partitions", nothing)
+    one = Telling(KafkaSettings(), MagicMock(), MagicMock(), MagicMock(), Outbox(), MagicMock())
+    with capture_logs() as logs:
+        await one._recall(first + alerts)
+    assert [line["oldest_left_out"] for line in logs] == left_out
