@@ -163,6 +163,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     whatever episode, needed nothing more when this was written. One message may tell of many episodes: then
     `episode_id` names the message and `episodes` are those. `file_id` is the chart that it shows. `heard_at_us`:
     when all of the channel heard of it last (answers in a thread call only who follows it); `heard_severity`: of what.
+    `posted_at_us`: when a message of one episode, no answer, was posted last.
     One that tells of many takes in others of its `direction` from `begun_at_us` until `open_until_us`, our clock; it is
     `messages` by then.
     """
@@ -185,6 +186,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     begun_at_us: Micros | None = None
     open_until_us: Micros | None = None
     messages: Count = 0
+    posted_at_us: Micros | None = None
 
 
 class Instrument(Struct, frozen=True, kw_only=True):

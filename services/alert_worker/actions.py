@@ -1,5 +1,6 @@
 """What is to be told next: of one episode, of several together, or of none. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -8,6 +9,9 @@ from shared.events import Alert, Direction, Severity
 
 Reason = Literal["storm", "notices", "late", "morning"]
 REASONS: tuple[Reason, ...] = ("storm", "notices", "late", "morning")
+
+RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
+GRAVEST: Severity = "danger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Place:
     ts: str | None = None
 
 
-class Open(NamedTuple):
+class Intake(NamedTuple):
     """How long a message of several episodes takes in others, our clock."""
 
     direction: Direction | None
@@ -52,11 +56,18 @@ class Action:
     picture: Picture | None = None
     heard: Heard | None = None
     is_for_all: bool = False
+    posted_at_us: int | None = None
+    """When a message of its own, no answer, was posted last."""
 
     @property
     def newest(self) -> Alert:
         """The state that the message shows."""
         return self.alerts[-1]
+
+    @property
+    def gravest(self) -> Alert:
+        """What an answer in the thread says."""
+        return gravest_of(self.alerts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class Together:
     heard: Heard | None = None
     is_for_all: bool = False
     """See `Action`."""
-    open: Open | None = None
+    intake: Intake | None = None
 
     @property
     def newest(self) -> Alert:
@@ -103,7 +114,33 @@ class Bulletin:
     """Whether it is about tapewatch itself."""
 
 
+def gravest_of(alerts: Sequence[Alert]) -> Alert:
+    """What people have to hear of an episode's alerts, oldest first: the newest of the gravest, or that it is over.
+
+    What followed it, be it a milder leg, does not take back that it was so grave.
+    """
+    if alerts[-1].state == "resolve":
+        return alerts[-1]
+    return max((one for one in reversed(alerts) if one.state != "resolve"), key=lambda one: RANKS[one.severity])
+
+
+def is_posted(action: Action | Together, place: Place | None) -> bool:
+    """Whether what was told at `place` is a message of its own there, which no thread hides."""
+    return action.parent is None or action.parent.ts is None or place != action.parent
+
+
 def heard_after(action: Action | Together, place: Place | None, at_us: int) -> Heard | None:
     """What all of the channel heard last, once the action was told at `place`."""
-    is_heard = action.parent is None or action.is_for_all or place != action.parent
-    return Heard(at_us, action.newest.severity) if is_heard else action.heard
+    if is_posted(action, place):
+        return Heard(at_us, _headline(action).severity)
+    if action.is_for_all:
+        return Heard(at_us, (action.gravest if isinstance(action, Action) else action.newest).severity)
+    return action.heard
+
+
+def _headline(action: Action | Together) -> Alert:
+    """Whose severity a message that is posted bears; what its thread is yet to tell may be graver."""
+    if isinstance(action, Action) or action.parent is not None:
+        return action.newest
+    shown = (*action.members, *([action.lead] if action.lead else []))
+    return max(shown, key=lambda alert: RANKS[alert.severity], default=action.newest)

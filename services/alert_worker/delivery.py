@@ -51,7 +51,9 @@ class Delivery:
         try:
             await self._edit_or_bare(action, parent)
             if alert.state == "escalate":
-                await self._post(action, lambda doubt: self._scribe.step(action, doubt), alert.alert_id, parent)
+                await self._post(
+                    action, lambda doubt: self._scribe.step(action, doubt), action.gravest.alert_id, parent
+                )
         except Gone:
             return await self._post(action, whole, alert.episode_id)
         return parent

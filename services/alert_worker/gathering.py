@@ -23,7 +23,7 @@ class Gathering:
         self.groups: dict[str, ToldGroup] = {}
         """By their ids, oldest first."""
         self.told_alone: deque[tuple[int, str]] = deque(maxlen=TOLD_KEPT)
-        """When, and of which direction, single episodes were told in messages of their own."""
+        """When, and of which direction, single episodes were told in messages of their own: no answers in threads."""
 
     def gather(self, waiting: list[ToldEpisode], now_us: int) -> None:
         """Put new episodes together where there are many."""
@@ -59,7 +59,7 @@ class Gathering:
             (
                 group
                 for group in self.groups.values()
-                if group.direction == direction and now_us < group.until_us and len(group.members) < MOST_MEMBERS
+                if group.direction == direction and group.takes_in(now_us) and len(group.members) < MOST_MEMBERS
             ),
             None,
         )
@@ -67,7 +67,7 @@ class Gathering:
     def _group(self, reason: Reason, name: str, direction: Direction | None, now_us: int) -> ToldGroup:
         group_id = f"{reason}-{name}"[:64]
         if group_id not in self.groups:
-            lately = sum(of == direction and now_us - at_us < GROUP_OPEN_US for at_us, of in self.told_alone)
+            lately = sum(of == direction and 0 <= now_us - at_us < GROUP_OPEN_US for at_us, of in self.told_alone)
             group = ToldGroup(group_id, reason, direction, now_us, now_us + GROUP_OPEN_US, messages=lately)
             self.groups[group_id] = group
         return self.groups[group_id]

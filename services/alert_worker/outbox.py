@@ -16,12 +16,23 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
 
-from services.alert_worker.actions import REASONS, Action, Heard, Place, Reason, Together, heard_after
+from services.alert_worker.actions import (
+    GRAVEST,
+    RANKS,
+    REASONS,
+    Action,
+    Heard,
+    Place,
+    Reason,
+    Together,
+    heard_after,
+    is_posted,
+)
 from services.alert_worker.gathering import Gathering
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours
-from services.alert_worker.told import GRAVEST, GROUP_OPEN_US, RANKS, ToldEpisode, ToldGroup, is_last
+from services.alert_worker.told import ToldEpisode, ToldGroup, graver, is_last
 from shared.events import Alert, Notification
 
 EPISODES_KEPT = 3_000
@@ -39,9 +50,7 @@ class Outbox:
     """Episodes and what is known of each. Bounded by its reader, who stops at `is_full`."""
 
     def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
-        self._quiet = quiet or QuietHours()
-        self._gathering = Gathering(self._quiet)
-        self._groups = self._gathering.groups
+        self._gathering = Gathering(quiet or QuietHours())
         self._most_untold = most_untold
         self._episodes: dict[str, ToldEpisode] = {}
         self._waiting: dict[str, ToldEpisode] = {}
@@ -60,7 +69,7 @@ class Outbox:
 
     def obey(self, quiet: QuietHours, storm_of: int) -> None:
         """Other quiet hours, and so many episodes of a direction that are told together, from now on."""
-        self._quiet = self._gathering.quiet = quiet
+        self._gathering.quiet = quiet
         self._gathering.storm_of = storm_of
 
     def restore(self, notifications: Iterable[Notification]) -> int | None:
@@ -77,8 +86,9 @@ class Outbox:
             episode.is_in_doubt = record.stage == "intent"
             episode.told_at_us = record.at_us if record.stage == "sent" else 0
             episode.heard = _heard(record) if record.alert_ids else None
-            if record.heard_at_us is not None and record.direction is not None:
-                lately.append((record.heard_at_us, record.direction))
+            episode.posted_at_us = record.posted_at_us
+            if record.posted_at_us is not None and record.direction is not None:
+                lately.append((record.posted_at_us, record.direction))
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
             episode.is_over = is_last(record.alert_id) and record.stage != "intent"
@@ -96,7 +106,10 @@ class Outbox:
         if record.stage != "intent" or record.alert_ids or record.ts:
             group.parent = Place(record.channel, record.ts)
             group.heard = _heard(record)
-        self._groups[group.group_id] = group
+            group.told_rank = -1 if record.heard_severity is None else RANKS[record.heard_severity]
+        if record.alert_id in record.alert_ids:  # else it goes on at once with what its last step began
+            group.pause_answers(record.at_us, _BETWEEN_ANSWERS_US)
+        self._gathering.groups[group.group_id] = group
         for episode_id in record.episodes:
             group.members[episode_id] = None
             self._episode(episode_id).group = group
@@ -140,7 +153,7 @@ class Outbox:
         waiting = [e for e in self._waiting.values() if not self._holds(e, now_us, gathers=gathers)]
         self._gathering.gather(waiting, now_us)
         due: list[tuple[int, int, ToldEpisode | ToldGroup]] = [
-            (-RANKS[e.now.severity], e.untold[0][0], e) for e in waiting if e.group is None
+            (-e.rank, e.untold[0][0], e) for e in waiting if e.group is None
         ]
         groups = {e.group.group_id: e.group for e in waiting if e.group is not None}
         ranked = ((self._due(group, now_us), group) for group in groups.values())
@@ -156,7 +169,9 @@ class Outbox:
         """The action is done, at `place` when it made the first message; or it was refused for good."""
         if isinstance(action, Together):
             self._settle_group(action, place, now_us)
-            self._groups[action.group_id].heard = heard_after(action, place, now_us) if is_told else action.heard
+            self._gathering.groups[action.group_id].heard = (
+                heard_after(action, place, now_us) if is_told else action.heard
+            )
         else:
             episode = self._episode(action.newest.episode_id)
             episode.heard = heard_after(action, place, now_us) if is_told else action.heard
@@ -165,14 +180,15 @@ class Outbox:
             episode.is_in_doubt = False
             if is_told:
                 episode.told_at_us, episode.shows = now_us, action.newest
-                if action.parent is None or action.newest.state == "escalate":
+                if is_posted(action, place):
+                    episode.posted_at_us = now_us
                     self._gathering.told_alone.append((now_us, action.newest.direction))
         self._forget_some()
 
     def doubt(self, action: Action | Together) -> None:
         """Whether the action is done is not known."""
         if isinstance(action, Together):
-            self._groups[action.group_id].is_in_doubt = True
+            self._gathering.groups[action.group_id].is_in_doubt = True
         else:
             self._episode(action.newest.episode_id).is_in_doubt = True
 
@@ -186,7 +202,15 @@ class Outbox:
         if episode is None or episode.parent is None or episode.newest is None:
             return None
         episode.picture = picture
-        return Action((episode.newest,), episode.parent, tuple(episode.told), False, picture, episode.heard)
+        return Action(
+            (episode.newest,),
+            episode.parent,
+            tuple(episode.told),
+            False,
+            picture,
+            episode.heard,
+            posted_at_us=episode.posted_at_us,
+        )
 
     def take_down(self, episode_id: str) -> None:
         """The episode's picture cannot be shown."""
@@ -198,22 +222,22 @@ class Outbox:
             return True
         if gathers and episode.is_new and episode.now.kind == NOTICE:
             return True
-        if not episode.is_new or not self._quiet.hold(episode.now.severity, now_us):
+        if not episode.is_new or not self._gathering.quiet.hold(episode.gravest.severity, now_us):
             return False
-        episode.held_as = episode.now.severity
+        episode.held_as = episode.gravest.severity
         return True
 
     def _gathers(self, now_us: int) -> bool:
         """Whether the first of what exchanges say still waits for others; when it has waited, all go with it."""
         return all(
-            now_us - one.now.decided_at_us < GATHER_US
+            abs(now_us - one.now.decided_at_us) < GATHER_US
             for one in self._waiting.values()
             if one.is_new and one.now.kind == NOTICE
         )
 
     def _due(self, group: ToldGroup, now_us: int) -> int | None:
         """The rank of what a group has to tell now, None when it may wait."""
-        rank = max((RANKS[e.now.severity] for e in self._fresh(group)), default=None)
+        rank = max((e.rank for e in self._fresh(group)), default=None)
         return None if rank is None or (group.parent is not None and group.may_wait(rank, now_us)) else rank
 
     def _fresh(self, group: ToldGroup) -> list[ToldEpisode]:
@@ -223,18 +247,20 @@ class Outbox:
         return min(e.untold[0][0] for e in self._fresh(group))
 
     def _is_for_all(self, fresh: Iterable[ToldEpisode], heard: Heard | None, now_us: int) -> bool:
-        return not self._quiet.hold(GRAVEST, now_us) and any(one.is_for_all(heard, now_us) for one in fresh)
+        return not self._gathering.quiet.hold(GRAVEST, now_us) and any(
+            one.is_for_all(graver(heard, one.heard), now_us) for one in fresh
+        )
 
     def _together(self, group: ToldGroup, now_us: int) -> Together:
         episodes = [self._episodes[name] for name in group.members]
-        fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.now))[:MOST_DETAILS]
+        fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.gravest))[:MOST_DETAILS]
         known = [e.newest for e in episodes if e.newest is not None]
         lead = next((alert for alert in known if alert.scope == "market"), None)
         return Together(
             group.group_id,
             group.reason,
             members=tuple(sorted((alert for alert in known if alert.scope == "symbol"), key=_weight)),
-            fresh=tuple(e.now for e in fresh),
+            fresh=tuple(e.gravest for e in fresh),
             covered=tuple(alert for e in fresh for _, alert in e.untold),
             told=tuple(alert_id for e in episodes for alert_id in e.told),
             episodes=tuple(group.members),
@@ -243,13 +269,13 @@ class Outbox:
             may_repeat=group.is_in_doubt or any(e.is_in_doubt for e in fresh),
             is_whole=len(known) == len(episodes),
             own=tuple(e.action() for e in fresh if e.parent is not None),
-            open=group.open,
+            intake=group.intake,
             heard=group.heard,
             is_for_all=group.parent is not None and self._is_for_all(fresh, group.heard, now_us),
         )
 
     def _settle_group(self, action: Together, place: Place | None, now_us: int) -> None:
-        group = self._groups[action.group_id]
+        group = self._gathering.groups[action.group_id]
         group.is_in_doubt = False
         group.messages += 1
         group.told_rank = max([group.told_rank, *(RANKS[alert.severity] for alert in action.fresh)])
@@ -261,8 +287,7 @@ class Outbox:
             self._tick_off(self._episodes[name], [a for a in action.covered if a.episode_id == name])
         more = len(self._fresh(group))
         pause_us = _BETWEEN_FULL_ANSWERS_US if more >= MOST_DETAILS else _BETWEEN_ANSWERS_US
-        first_us = group.begun_us + GROUP_OPEN_US if group.reason == "storm" else 0
-        group.next_answer_us = max(now_us + pause_us, first_us)
+        group.pause_answers(now_us, pause_us)
 
     def _tick_off(self, episode: ToldEpisode, alerts: Sequence[Alert]) -> None:
         done = {alert.alert_id: is_last(alert.alert_id) for alert in alerts}
@@ -279,9 +304,11 @@ class Outbox:
 
     def _forget_some(self) -> None:
         """What is over and told, oldest first, where there is too much of it."""
-        if len(self._groups) > GROUPS_KEPT:
-            over = (name for name, g in self._groups.items() if all(self._episodes[m].is_over for m in g.members))
-            self._groups.pop(next(over, ""), None)
+        if len(self._gathering.groups) > GROUPS_KEPT:
+            over = (
+                name for name, g in self._gathering.groups.items() if all(self._episodes[m].is_over for m in g.members)
+            )
+            self._gathering.groups.pop(next(over, ""), None)
         surplus = len(self._episodes) - EPISODES_KEPT
         if surplus > 0:
             done = (
@@ -291,7 +318,7 @@ class Outbox:
                 del self._episodes[name]
 
     def _is_grouped(self, episode: ToldEpisode) -> bool:
-        return episode.group is not None and episode.group.group_id in self._groups
+        return episode.group is not None and episode.group.group_id in self._gathering.groups
 
 
 def _heard(record: Notification) -> Heard:

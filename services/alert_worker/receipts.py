@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from services.alert_worker.actions import Action, Bulletin, Heard, Open, Place, Together, heard_after
+from services.alert_worker.actions import Action, Bulletin, Heard, Intake, Place, Together, heard_after, is_posted
 from services.alert_worker.told import TOLD_KEPT
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, Event, Notification
@@ -68,6 +68,7 @@ class Receipts:
             ts=action.parent.ts if action.parent else None,
             file_id=action.picture.file_id if action.picture else None,
             direction=action.newest.direction,
+            posted_at_us=action.posted_at_us,
             **_fields_of(action.heard),
         )
         await self._send(NOTIFICATIONS, record, record.episode_id.encode())
@@ -119,7 +120,11 @@ def _data_of(action: Action | Together | Bulletin) -> dict[str, object]:
 def _heard(action: Action | Together | Bulletin, stage: Stage, place: Place | None, at_us: int) -> dict[str, Any]:
     if isinstance(action, Bulletin):
         return {}
-    return _fields_of(heard_after(action, place, at_us) if stage == "sent" else action.heard)
+    fields = _fields_of(heard_after(action, place, at_us) if stage == "sent" else action.heard)
+    if isinstance(action, Action):
+        is_new = stage == "sent" and is_posted(action, place)
+        fields["posted_at_us"] = at_us if is_new else action.posted_at_us
+    return fields
 
 
 def _fields_of(heard: Heard | None) -> dict[str, Any]:
@@ -138,7 +143,7 @@ def _who(action: Action | Together | Bulletin, stage: Stage, place: Place | None
             "alert_id": action.newest.alert_id,
             "alert_ids": [*action.told, *fresh][-_MOST_IDS:],
             "episodes": list(action.episodes),
-            **_fields_of_open(action.open, 1 if stage == "sent" else 0),
+            **_fields_of_intake(action.intake, 1 if stage == "sent" else 0),
         }
     told_ids = list(action.told)
     if stage != "intent":
@@ -152,12 +157,12 @@ def _who(action: Action | Together | Bulletin, stage: Stage, place: Place | None
     }
 
 
-def _fields_of_open(state: Open | None, more: int) -> dict[str, Any]:
-    if state is None:
+def _fields_of_intake(intake: Intake | None, more: int) -> dict[str, Any]:
+    if intake is None:
         return {}
     return {
-        "direction": state.direction,
-        "begun_at_us": state.begun_us,
-        "open_until_us": state.until_us,
-        "messages": state.messages + more,
+        "direction": intake.direction,
+        "begun_at_us": intake.begun_us,
+        "open_until_us": intake.until_us,
+        "messages": intake.messages + more,
     }

@@ -32,7 +32,7 @@ class Scribe:
     def step(self, action: Action, may_repeat: bool) -> Message:
         """An escalation, for the thread."""
         return alert_message.render_step(
-            action.newest, self.wording, may_repeat=may_repeat, is_for_all=action.is_for_all
+            action.gravest, self.wording, may_repeat=may_repeat, is_for_all=action.is_for_all
         )
 
     def group(self, group: Together, may_repeat: bool, *, with_details: bool) -> Message:

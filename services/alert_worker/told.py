@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from services.alert_worker.actions import Action, Heard, Open, Place, Reason
+from services.alert_worker.actions import GRAVEST, RANKS, Action, Heard, Intake, Place, Reason, gravest_of
 from services.alert_worker.episodes import GOES_ON_TICKS, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Picture
@@ -25,9 +25,6 @@ MOST_AT_FIRST = 5
 """So many messages of a storm in its first minute, with those that began it one by one: of them one is kept for each
 severity that may still come."""
 
-RANKS: dict[Severity, int] = {"notice": 0, "warning": 1, "danger": 2}
-GRAVEST: Severity = "danger"
-
 
 @dataclass(slots=True)
 class ToldGroup:
@@ -44,21 +41,30 @@ class ToldGroup:
     next_answer_us: int = 0
     told_rank: int = -1
     messages: int = 0
-    """See `Open`."""
+    """See `Intake`."""
     heard: Heard | None = None
 
     @property
-    def open(self) -> Open:
+    def intake(self) -> Intake:
         """What a process after this one has to know to go on with it."""
-        return Open(self.direction, self.begun_us, self.until_us, self.messages)
+        return Intake(self.direction, self.begun_us, self.until_us, self.messages)
+
+    def takes_in(self, now_us: int) -> bool:
+        """Whether a new episode of its direction joins it: not for longer than usual where the clock was set back."""
+        return 0 < self.until_us - now_us <= GROUP_OPEN_US
+
+    def pause_answers(self, now_us: int, pause_us: int) -> None:
+        """An answer was told: the next one waits, unless it is graver; a storm's until its first minute is over."""
+        first_us = self.begun_us + GROUP_OPEN_US if self.reason == "storm" else 0
+        self.next_answer_us = max(now_us + pause_us, first_us)
 
     def may_wait(self, rank: int, now_us: int) -> bool:
-        """Whether an answer with news of this rank waits for others."""
+        """Whether an answer with news of this rank waits for others; see `takes_in` for a clock set back."""
         more = max(RANKS.values()) - rank
-        is_young = self.reason == "storm" and now_us < self.begun_us + GROUP_OPEN_US
+        is_young = self.reason == "storm" and 0 <= now_us - self.begun_us < GROUP_OPEN_US
         if is_young and self.messages + more >= MOST_AT_FIRST:
             return True
-        return now_us < self.next_answer_us and rank <= self.told_rank
+        return 0 < self.next_answer_us - now_us <= GROUP_OPEN_US and rank <= self.told_rank
 
 
 @dataclass(slots=True)
@@ -77,12 +83,14 @@ class ToldEpisode:
     told_at_us: int = 0
     """When a message of its own arrived last, and"""
     shows: Alert | None = None
-    """what that said; None when a process before this one told it."""
+    """what that said; None where that is not known any more."""
     heard: Heard | None = None
+    posted_at_us: int | None = None
+    """When a message of its own, no answer, was posted last."""
 
     @property
     def newest(self) -> Alert | None:
-        """The newest alert since this process began, told or not."""
+        """The newest alert that is known, told or not; None where a process before this one told it too long ago."""
         return self.history[-1] if self.history else None
 
     @property
@@ -107,9 +115,21 @@ class ToldEpisode:
         """Its newest alert, which is untold."""
         return self.untold[-1][1]
 
+    @property
+    def gravest(self) -> Alert:
+        """What people have to hear of what is untold."""
+        if len(self.untold) == 1:  # as good as always, and asked of all that wait before each message
+            return self.untold[0][1]
+        return gravest_of([alert for _, alert in self.untold])
+
+    @property
+    def rank(self) -> int:
+        """How grave that is."""
+        return RANKS[self.gravest.severity]
+
     def is_for_all(self, heard: Heard | None, now_us: int) -> bool:
-        """Whether all of the channel, who `heard` of it or of those beside it, are to hear of its newest alert."""
-        if heard is None or self.now.state == "resolve" or self.now.severity != GRAVEST:
+        """Whether all of the channel, who `heard` of it or of those beside it, are to hear of what is untold."""
+        if heard is None or self.now.state == "resolve" or self.gravest.severity != GRAVEST:
             return False
         if heard.severity not in {None, GRAVEST}:
             return True
@@ -117,13 +137,21 @@ class ToldEpisode:
 
     def _goes_further(self) -> bool:
         """Whether it is a leg, or a step of one, that was not told: what only goes on is none."""
-        now, told = self.now, [alert for alert in self.history if alert.alert_id in self.told]
+        now, told = self.gravest, [alert for alert in self.history if alert.alert_id in self.told]
         return all(now.started_at_us != alert.started_at_us or _step(now) > _step(alert) for alert in told)
 
     def action(self, *, is_for_all: bool = False) -> Action:
         """Tell what is untold in a message of its own."""
         alerts = tuple(alert for _, alert in self.untold)
-        return Action(alerts, self.parent, tuple(self.told), self.is_in_doubt, self.picture, self.heard, is_for_all)
+        told, posted_at_us = tuple(self.told), self.posted_at_us
+        return Action(alerts, self.parent, told, self.is_in_doubt, self.picture, self.heard, is_for_all, posted_at_us)
+
+
+def graver(one: Heard | None, other: Heard | None) -> Heard | None:
+    """Which of two things that all of the channel heard is the graver, or the later; what is not known may be both."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda heard: (RANKS[heard.severity or GRAVEST], heard.at_us))
 
 
 def is_last(alert_id: str) -> bool:

@@ -175,6 +175,8 @@ class Notification(Published):
     """Until when a message that tells of many takes in others of its direction, from begun_at_us on."""
     messages: Count = 0
     """How many it has sent by then."""
+    posted_at_us: Micros | None = None
+    """When a message of one episode, no answer in its thread, was posted last."""
 
 
 class Instrument(OfSymbol):

@@ -3,18 +3,21 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from unittest.mock import AsyncMock
 
 import pytest
 from msgspec.structs import replace
 
 from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.gathering import MANY
+from services.alert_worker.messages.message import Picture
 from services.alert_worker.outbox import GATHER_US, MOST_DETAILS, Outbox
 from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
+from services.alert_worker.receipts import Receipts, _who
 from services.alert_worker.receipts import _heard as receipts_heard
-from services.alert_worker.receipts import _who
 from services.alert_worker.told import GROUP_OPEN_US
 from shared.events import Alert, Notification
+from shared.wire import decode
 
 NOW = 1_700_000_007_000_000  # 07:13 in Korea
 NIGHT = NOW - 7 * 3_600_000_000
@@ -206,6 +209,111 @@ def test_a_restart_in_the_middle_of_a_storm_goes_on_with_it(world, fall, killed)
     assert {name for name, _ in world.posts} == parents
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("back_s", [300, 3_600])
+def test_a_clock_set_back_ends_a_storm_and_freezes_none_of_its_answers(world, fall, restarts, back_s) -> None:
+    world.add(*fall(4))
+    for _ in range(100):  # one after another joins for hours, so that it began long before what the clock says then
+        world.drain()
+        world.now += 50 * S
+        world.add(*fall(1, first=len(world.log), decided_at_us=world.now))
+    world.now += 10 * S
+    world.drain()
+    world.now -= back_s * S
+    if restarts:
+        world.restart()
+    world.add(*fall(1, "escalate", first=1, decided_at_us=world.now))
+    (answer,) = world.drain()
+    assert isinstance(answer, Together)
+    world.add(*fall(1, first=500, decided_at_us=world.now))
+    (alone,) = world.drain()
+    assert isinstance(alone, Action)
+
+
+def test_a_clock_set_back_before_a_storm_began_lets_the_gravest_go_at_once(world, fall) -> None:
+    world.add(*fall(4))
+    world.drain()
+    for word, severity in enumerate(("danger", "danger", "danger")):
+        world.add(*(replace(one, alert_id=f"e0-{word}-escalate") for one in fall(1, "escalate", severity=severity)))
+        world.drain()
+        world.now += 61 * S
+    world.now = NOW - 3_600 * S
+    world.add(*(replace(one, alert_id="e1-9-escalate") for one in fall(1, "escalate", first=1, severity="danger")))
+    (answer,) = world.drain()
+    assert isinstance(answer, Together)
+
+
+def test_messages_told_alone_in_the_future_of_a_clock_set_back_count_into_no_storm(world, fall) -> None:
+    world.add(*fall(3))
+    world.drain()
+    world.now -= 3_600 * S
+    world.add(*fall(4, first=3, decided_at_us=world.now))
+    first = world.step()
+    assert isinstance(first, Together)
+    assert first.intake.messages == 0
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_before_a_storm_messages_count_and_answers_in_threads_do_not(world, fall, restarts) -> None:
+    """Also those that all of the channel saw: they are no messages more in the channel's own order."""
+    world.add(*fall(3))
+    world.drain()
+    world.now += 50 * S
+    world.add(*fall(1, "escalate", severity="danger", decided_at_us=world.now))
+    (answer,) = world.drain()
+    assert answer.is_for_all
+    world.add(*fall(1, first=3, decided_at_us=world.now))
+    world.drain()
+    world.now += 20 * S
+    if restarts:
+        world.restart()
+    world.add(*fall(4, first=4, decided_at_us=world.now))
+    first = world.step()
+    assert isinstance(first, Together)
+    assert first.intake.messages == 1
+
+
+async def test_a_chart_that_follows_a_message_leaves_known_when_that_was_posted(world, fall) -> None:
+    world.add(*fall(1))
+    world.drain()
+    world.now += 5 * S
+    shown = world.outbox.show("e0", Picture("F1", ""))
+    assert shown is not None
+    producer = AsyncMock()
+    await Receipts(producer, "x", lambda: 1).note_picture(shown)
+    record = decode(Notification, producer.send_and_wait.call_args.args[1])
+    assert (record.file_id, record.posted_at_us) == ("F1", NOW)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_storm_s_next_answer_is_no_sooner_after_a_restart(world, fall, restarts) -> None:
+    world.add(*fall(4))
+    world.drain()
+    world.now += 20 * S
+    if restarts:
+        world.restart()
+    world.add(*fall(1, first=4, decided_at_us=world.now))
+    assert world.drain() == [], "the first minute is not over"
+    world.now += 41 * S
+    assert len(world.drain()) == 1
+    world.now += 15 * S
+    if restarts:
+        world.restart()
+    world.add(*fall(1, first=5, decided_at_us=world.now))
+    assert world.drain() == [], "the last answer is less than half a minute old"
+    world.add(*fall(1, "escalate", severity="danger", decided_at_us=world.now))
+    assert len(world.drain()) == 1, "what is graver waits for none of it"
+
+
+def test_a_restart_between_a_storm_s_message_and_its_details_keeps_nobody_waiting(world, fall) -> None:
+    world.add(*fall(4))
+    world.step()
+    world.restart()
+    (details,) = world.drain()
+    assert isinstance(details, Together)
+    assert len(details.fresh) == 4
+
+
 def test_after_a_restart_a_storm_s_message_still_counts_those_that_were_told_before(world, fall) -> None:
     world.add(*fall(4))
     world.drain()
@@ -308,6 +416,14 @@ def test_what_gets_worse_at_night_is_told_at_night(fall) -> None:
     assert len(action.alerts) == 2
 
 
+def test_what_was_grave_waits_for_no_morning_because_a_milder_leg_followed(fall) -> None:
+    world = World(Outbox(QuietHours({"warning": read_hours("22:00-08:00")})))
+    world.now = NIGHT
+    world.add(*fall(1, severity="danger"), *fall(1, "escalate", severity="warning"))
+    (action,) = world.drain()
+    assert isinstance(action, Action)
+
+
 def test_muted_alerts_are_not_told_but_the_end_of_a_told_one_is(world, fall) -> None:
     world.add(*fall(1, suppressed_by="mute"), *fall(1, first=1))
     world.drain()
@@ -317,8 +433,6 @@ def test_muted_alerts_are_not_told_but_the_end_of_a_told_one_is(world, fall) -> 
 
 
 def test_pictures_are_shown_only_in_messages_of_one_episode(world, fall) -> None:
-    from services.alert_worker.messages.message import Picture
-
     world.add(*fall(1))
     world.drain()
     world.add(*fall(4, first=1))
@@ -440,6 +554,13 @@ def test_what_an_exchange_says_of_many_is_one_message_and_of_few_one_each(make_a
     few.add(*(said(f"N{n}", make_alert) for n in range(MANY - 1)))
     few.now += GATHER_US
     assert [type(few.step()) for _ in range(MANY)] == [Action] * (MANY - 1) + [type(None)]
+
+
+def test_what_an_exchange_says_waits_for_no_others_once_the_clock_is_set_back(make_alert) -> None:
+    world = World()
+    world.add(said("N", make_alert))
+    world.now -= 3_600 * S
+    assert isinstance(world.step(), Action)
 
 
 def test_all_go_with_the_first_when_it_has_waited(make_alert) -> None:

@@ -124,7 +124,57 @@ def test_a_restart_knows_what_was_heard(fall, heard, is_shown) -> None:
     assert channel.is_shown_to_all(fall(3, "danger", "-5.00", leg=1), after_us=LONG)
 
 
+def test_that_it_became_grave_is_told_first_and_to_all_whatever_milder_leg_followed_unheard(
+    channel, fall, make_alert
+) -> None:
+    channel.hear(fall(1, "notice", "-1.20"))
+    offset, at_us = channel.offset, channel.now
+    grave, milder = fall(2, "danger", "-4.10"), fall(4, "notice", "1.30", leg=1, direction="up")
+    over = make_alert("resolve", alert_id="e1-3-resolve", severity="danger")
+    other = fall(1, "warning", "-2.00", episode_id="e2", symbol="KRW-ETH")
+    for number, alert in enumerate((other, grave, over, milder)):
+        channel.outbox.add(offset + number, alert)
+    first, second = channel.hear()
+    assert (first.alerts, first.gravest, first.is_for_all) == ((grave, over, milder), grave, True)
+    assert second.newest.episode_id == "e2"
+    assert channel.outbox._episodes["e1"].heard == Heard(at_us, "danger")
+    channel.offset += 4
+    assert not channel.is_shown_to_all(fall(5, "danger", "-4.20", leg=2), after_us=1), "they heard that it is grave"
+
+
+def test_in_a_storm_s_thread_too_what_became_grave_is_told_before_a_milder_leg(channel, fall) -> None:
+    names = [f"e{number}" for number in range(4)]
+    channel.hear(*(fall(1, "warning", "-2.00", episode_id=name, symbol=f"KRW-{name}") for name in names))
+    grave = fall(2, "danger", "-4.10", episode_id="e3", symbol="KRW-e3")
+    (told,) = channel.hear(grave, fall(3, "notice", "-1.30", leg=1, episode_id="e3", symbol="KRW-e3"))
+    assert (told.newest.alert_id, told.is_for_all) == (grave.alert_id, True)
+
+
+def test_who_heard_of_a_coin_that_it_is_grave_is_not_called_again_from_the_storm_that_it_joins(channel, fall) -> None:
+    channel.hear(fall(1, "danger", "-5.00"))
+    names = [f"e{number}" for number in range(2, 6)]
+    channel.hear(*(fall(1, "warning", "-2.00", episode_id=name, symbol=f"KRW-{name}") for name in names))
+    (further,) = channel.hear(fall(2, "danger", "-8.10"), after_us=30_000_000)
+    assert (type(further), further.is_for_all) == (Together, False)
+    assert channel.is_shown_to_all(fall(2, "danger", "-4.10", episode_id="e2", symbol="KRW-e2"), after_us=61_000_000)
+
+
 def test_a_message_that_is_posted_anew_is_heard(fall) -> None:
     answer = Action((fall(2, "danger", "-4.10"),), PLACE, (), False, heard=Heard(1, "warning"))
     assert heard_after(answer, PLACE, NOW) == Heard(1, "warning")
     assert heard_after(answer, Place("C1", "2.000000"), NOW) == Heard(NOW, "danger")
+
+
+def test_where_there_are_no_threads_everything_is_heard(fall) -> None:
+    following = Action((fall(2, "danger", "-4.10"),), Place(), (), False, heard=Heard(1, "warning"))
+    assert heard_after(following, Place(), NOW) == Heard(NOW, "danger")
+
+
+def test_a_storm_s_message_bears_what_its_members_are_now(channel, fall) -> None:
+    """What one of them was before, its thread is yet to tell, and to all."""
+    fields = [{"episode_id": f"e{number}", "symbol": f"KRW-e{number}"} for number in range(4)]
+    opened = [fall(1, "danger", "-5.00", **one) for one in fields]
+    milder = [fall(2, "notice", "1.30", leg=1, **one) for one in fields]
+    first, second = channel.hear(*opened, *milder)
+    assert (first.parent, second.is_for_all) == (None, True)
+    assert [alert.severity for alert in second.fresh] == ["danger"] * 4
