@@ -67,7 +67,10 @@ async def connections_reset(world: "World", random: Random) -> Struck:
 
 
 async def symbol_stalled(world: "World", random: Random) -> Struck:
-    """One symbol of an exchange is traded on and comes no more, while the others of its line flow."""
+    """One symbol of an exchange is traded on and comes no more, while the others of its line flow.
+
+    Its trades alone: nobody watches a ticker or a book, and what is told of them after the gap would count as lost.
+    """
     exchange = random.choice(_EXCHANGES)
     before, began_s = await world.gaps(), monotonic()
     await world.market.play("stall_symbol", exchange=exchange, symbol=_BUSY[exchange], channel="trade")
