@@ -27,6 +27,7 @@ from services.reconcile.report import Report
 from shared.kafka import create_topics
 from shared.rights import Role
 from shared.settings import Settings, load_settings
+from shared.topics import CANDLES
 from tests.faults.fault import StageName
 from tests.faults.hosts import ADDRESSES, PASSWORD, ROLES, Hosts, hosts
 from tests.faults.limits import within
@@ -76,13 +77,17 @@ class World:
         return await reconcile(self.settings, self.market.truth, gaps_within=gaps_within)
 
     async def at_rest(self) -> None:
-        """Wait until Kafka has not grown for a moment and the stores hold all of it; or for a minute: counts tell."""
+        """Wait until Kafka has not grown for a moment and the stores hold all of it; or for a minute: counts tell.
+
+        Candles of the past, which producers ask for whatever the market does, are no part of it.
+        """
         last: Positions = {}
         since_s = began_s = monotonic()
         while monotonic() - began_s < _AT_REST_WITHIN_S and monotonic() - since_s < _AT_REST_FOR_S:
             progress = await self.stores.progress()
-            if progress.ends != last or behind(progress, progress.ends):
-                last, since_s = progress.ends, monotonic()
+            ends = {place: end for place, end in progress.ends.items() if place[0] != CANDLES.name}
+            if ends != last or behind(progress, ends):
+                last, since_s = ends, monotonic()
             await asyncio.sleep(_POLL_S)
 
     async def gaps(self) -> int:

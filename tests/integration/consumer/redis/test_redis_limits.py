@@ -81,5 +81,5 @@ async def test_a_redis_that_is_away_is_waited_for_up_to_the_limit(unused_tcp_por
 async def test_every_market_of_both_exchanges_fits_into_400_mb(each_redis: RedisSettings) -> None:
     used_bytes, symbols = await measure(each_redis.url.get_secret_value(), share=0.01)
 
-    assert symbols == 22
+    assert symbols == 24
     assert used_bytes / symbols * (UPBIT_MARKETS + BINANCE_MARKETS) < 400e6
