@@ -1,7 +1,7 @@
 """Which calls an action takes: post, edit, answer in the thread; each at the notifier's pace."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -14,8 +14,10 @@ from services.alert_worker.scribe import Scribe
 class Delivery:
     """Carries messages to the notifier. What it raises is the notifier's: Later, Unanswered, Refused."""
 
-    def __init__(self, notifier: Notifier, scribe: Scribe) -> None:
+    def __init__(self, notifier: Notifier, scribe: Scribe, confirm: Callable[[], Awaitable[None]]) -> None:
         self.notifier, self._scribe = notifier, scribe
+        self.confirm = confirm
+        """Returns when it is sure that nobody else tells, and raises what ends us when somebody does."""
 
     def delay_s(self) -> float:
         """How long until the notifier may be called."""
@@ -111,6 +113,7 @@ class Delivery:
 
     async def _turn(self) -> None:
         await asyncio.sleep(self.notifier.pace.take(monotonic()))
+        await self.confirm()
 
 
 def _message_at(place: Place | None) -> Place | None:

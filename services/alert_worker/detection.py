@@ -17,6 +17,8 @@ from services.alert_worker.feed_reader import FeedReader
 from services.alert_worker.feeds import SUPPRESSED
 from services.alert_worker.hearing import heard
 from services.alert_worker.judged import Judged
+from services.alert_worker.lease_keeper import KEY as LEASE_KEY
+from services.alert_worker.lease_keeper import LeaseKeeper
 from services.alert_worker.mutes import MUTE, Mutes
 from services.alert_worker.notices import Notices
 from services.alert_worker.on_the_way import OnTheWay
@@ -65,11 +67,11 @@ class Detection:
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it reads, writes to, goes by, and says
         self, settings: KafkaSettings, producer: AIOKafkaProducer, liveness: Liveness, mutes: Mutes, rules: Ruleset,
-        says: Callable[[str], str],
+        says: Callable[[str], str], lease: LeaseKeeper,
     ) -> None:  # fmt: skip
         self._settings, self._producer, self._liveness = settings, producer, liveness
         self._now: NowMicros = now_us
-        self._mutes, self._says = mutes, says
+        self._mutes, self._says, self._lease = mutes, says, lease
         self._canary = CanaryWatch()
         self._proved_at_s = 0.0
         self._kafka_is_silent = False
@@ -95,6 +97,7 @@ class Detection:
         try:
             await self._start()
             await self._go_on(stop)
+            await self._lease.confirm()
             await self._saving.save_all()
             await self._saving.save_notices()
         finally:
@@ -157,7 +160,7 @@ class Detection:
     async def _snapshots(self) -> Mapping[TopicPartition, list[DetectorSnapshot]]:
         newest: dict[TopicPartition, dict[bytes, DetectorSnapshot]] = {partition: {} for partition in self._partitions}
         async for record in read_topic(self._settings, DETECTOR_STATE):
-            saved = read_event(DetectorSnapshot, record)
+            saved = read_event(DetectorSnapshot, record) if record.key != LEASE_KEY else None
             if saved is not None and snapshot.is_of_watch(saved):
                 snapshot.restore_watch(self._watch, saved)
             elif saved is not None and snapshot.is_of_notices(saved):
@@ -192,7 +195,8 @@ class Detection:
             await self._publish(decided)
             await self._let_the_canary_on(batch)
             await self._tell_progress(bool(batch))
-            await self._saving.save_what_is_due()
+            if self._lease.is_sure:  # one that was frozen would lay old state over that of its successor
+                await self._saving.save_what_is_due()
 
     async def _tell_progress(self, moved: bool) -> None:
         """Trades were judged; or now and then, Kafka says that there are none to judge.
@@ -275,6 +279,7 @@ class Detection:
         fresh = [one for one in decided if one.alert.alert_id not in self._published]
         if fresh:
             self._liveness.waits(next_within_s=KAFKA_GETS_S)
+            await self._lease.confirm()
             await self._feed_reader.catch_up()
         # In a storm hundreds at once: sent in their order, and waited for together.
         sent = [(record, await self._send_alert(record)) for record in map(self._record_of, fresh)]

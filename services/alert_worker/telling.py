@@ -149,6 +149,7 @@ class Telling:
 
     async def _carry_out(self, action: Action | Together | Bulletin) -> None:
         parent = None if isinstance(action, Bulletin) else action.parent
+        await self._delivery.confirm()
         await self._receipts.note(action, "intent", parent)
         failpoints.reach("alert-intended")
         try:

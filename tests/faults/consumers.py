@@ -78,13 +78,17 @@ async def alert_worker_frozen(symbol: str, seconds: float, world: "World", rando
     return Struck(broken=struck.broken, check=check)
 
 
-async def alert_worker_doubled(symbol: str, world: "World", _random: Random) -> Struck:
-    """A market falls while two of them watch."""
+async def alert_worker_doubled(symbol: str, world: "World", random: Random) -> Struck:
+    """A market falls; who watches is killed meanwhile, and who stood by tells the rest; the first comes back to it."""
     copy = await world.services.copy("alert-worker")
-    await copy.until_said("telling")
+    await copy.until_said("standby: another alert worker watches")
     check = await falls(world, symbol)
+    await asyncio.sleep(random.uniform(2.0, _CRASH_UNDER_WAY_S))
+    await world.services.hold("alert-worker")
+    await copy.until_said("took over from the other alert worker")
 
-    async def both_told(world: "World") -> Sequence[str]:
+    async def told_by_both(world: "World") -> Sequence[str]:
+        await world.services.let_go("alert-worker")
         complaints = await check(world)
         status = await copy.stop()
         return [
@@ -92,7 +96,7 @@ async def alert_worker_doubled(symbol: str, world: "World", _random: Random) -> 
             *([] if status == 0 else [f"the second copy was told to end and ended with {status}"]),
         ]
 
-    return Struck(check=both_told)
+    return Struck(check=told_by_both)
 
 
 async def consumer_doubled(name: str, world: "World", random: Random) -> Struck:
@@ -320,7 +324,7 @@ FAULTS = [
     Fault(
         "F7",
         "alert-worker-doubled",
-        "a second copy works beside the first while a market falls",
+        "a second copy stands by and takes over while a market falls",
         partial(alert_worker_doubled, "KRW-ETH"),
         bound_s=1,
     ),

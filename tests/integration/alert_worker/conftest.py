@@ -62,16 +62,17 @@ async def slack() -> AsyncIterator[Slack]:
 
 @dataclass
 class Worker:
-    """The alert worker's process; `start` again after it ended."""
+    """The alert worker's process; `start` again after it ended. `before` is what runs before it, a line of Python."""
 
     environment: dict[str, str]
+    before: str = ""
     process: asyncio.subprocess.Process | None = None
     log: list[bytes] = field(default_factory=list)
     _watching: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        command = "import sys; from services.alert_worker.app import run; sys.exit(run())"
+        command = f"{self.before}\nimport sys; from services.alert_worker.app import run; sys.exit(run())"
         environment = {**os.environ, **self.environment}
         self._watching.clear()
         self.process = await asyncio.create_subprocess_exec(
@@ -82,6 +83,10 @@ class Worker:
     async def watching(self) -> None:
         """Wait until it says that it reads trades."""
         await self._watching.wait()
+
+    def said(self, text: str) -> bool:
+        """Whether its log has this by now."""
+        return any(text.encode() in line for line in self.log)
 
     async def kill(self) -> None:
         """kill -9."""

@@ -110,7 +110,7 @@ def tell_the_day(fresh_topics, slack, producer, monkeypatch):
     async def run(clock: Clock, until) -> None:
         notifier, board, stop = notifiers.choose(settings), Board(), asyncio.Event()
         telling = Telling(
-            settings.kafka, producer, Delivery(notifier, Scribe(ENGLISH, board, now_us)),
+            settings.kafka, producer, Delivery(notifier, Scribe(ENGLISH, board, now_us), lambda: asyncio.sleep(0)),
             Charting(notifier, ENGLISH, None, korean_colours=False), Outbox(), Proving(0, producer, ENGLISH, now_us),
         )  # fmt: skip
         herald = Herald(settings.alerts, telling, board, ENGLISH, RulesKeeper(settings.alerts), clock.now_us)

@@ -6,8 +6,10 @@ from time import monotonic
 from typing import Any
 
 from services.alert_worker.detection import Detection
+from services.alert_worker.lease_keeper import LeaseKeeper
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.rules.ruleset import DEFAULTS
+from services.alert_worker.this_worker import this_worker
 from shared.clock import now_us
 from shared.liveness import Liveness
 
@@ -33,7 +35,11 @@ async def test_it_is_ready_after_it_has_learnt_what_is_usual_and_says_how_it_get
 ) -> None:
     await publish_candles(now_us())
     liveness, stop = Told(monotonic, within_s=30, start_within_s=60), asyncio.Event()
-    detection = Detection(fresh_topics, producer, liveness, Mutes(), DEFAULTS, lambda status: f"{status}, a canary")
+    lease = LeaseKeeper(fresh_topics, producer, liveness, this_worker())
+    await lease.take()
+    detection = Detection(
+        fresh_topics, producer, liveness, Mutes(), DEFAULTS, lambda status: f"{status}, a canary", lease
+    )
     running = asyncio.create_task(detection.run(stop))
     await eventually(lambda: liveness.is_ready)
     assert {ready for ready, status in liveness.said if status == "learning what is usual"} == {False}
@@ -44,3 +50,4 @@ async def test_it_is_ready_after_it_has_learnt_what_is_usual_and_says_how_it_get
     await eventually(lambda: re.fullmatch(line, liveness.status) is not None)
     stop.set()
     await running
+    await lease.close()

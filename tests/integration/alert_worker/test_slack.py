@@ -1,5 +1,6 @@
 """The notifiers of Slack over HTTP, against the simulated Slack and what can go wrong there."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +39,7 @@ def webhook(slack) -> SlackWebhook:
 
 
 def delivering(notifier: SlackBot | SlackWebhook) -> Delivery:
-    return Delivery(notifier, Scribe(ENGLISH, Board(), lambda: NOW_US))
+    return Delivery(notifier, Scribe(ENGLISH, Board(), lambda: NOW_US), lambda: asyncio.sleep(0))
 
 
 @pytest.fixture(params=["bot", "webhook"])
