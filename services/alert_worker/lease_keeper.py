@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from services.alert_worker.lease import RENEW_EVERY_S, SURE_S, Claim, Lease, Owner, Silence
+from services.alert_worker.lease import RENEW_EVERY_S, SILENT_S, SURE_S, Claim, Lease, Owner, Silence
 from services.alert_worker.snapshot import MARK
 from services.alert_worker.this_worker import is_running
 from services.alert_worker.topic_reader import read_event
@@ -73,7 +73,7 @@ class LeaseKeeper:
                     break
                 silence.broken(monotonic())
             if not was_standby:
-                log.warning("standby: another alert worker watches", host=self._holder, after_s=SURE_S)
+                log.warning("standby: another alert worker watches", host=self._holder, takes_over_after_s=SILENT_S)
             was_standby = True
             self._standby.set(1)
             asked_at_s = await self._look_later(silence)
