@@ -261,7 +261,8 @@ class Control(Struct, frozen=True, kw_only=True):
 class DetectorSnapshot(Struct, frozen=True, kw_only=True):
     """A symbol's detector state after the record at `next_offset` - 1 of its trades partition.
 
-    One with the exchange ``-`` is the mark of a whole partition: reading its trades resumes at `next_offset`.
+    One with the exchange ``-`` is the mark of a whole partition: reading its trades resumes at `next_offset`; or it is
+    no market's but of all: ``watch``, ``notices``, and ``lease``, by which a worker claims to be in charge.
     `state` is opaque to everybody but the detectors of the same `rule_version`.
     """
 

@@ -239,7 +239,9 @@ class Control(Published):
 
 
 class DetectorSnapshot(Published):
-    """A symbol's detector state after the record at next_offset - 1 of its trades partition."""
+    """A symbol's detector state after the record at next_offset - 1 of its trades partition; with the exchange "-" a
+    partition's mark, or what is no market's: "watch", "notices", "lease" (which worker claims to be in charge).
+    """
 
     exchange: Name
     symbol: Name
