@@ -4,12 +4,21 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from time import monotonic
 
 import pytest
+from msgspec import structs
 
+from services.alert_worker import lease, lease_keeper
+from services.alert_worker.lease_keeper import LeaseKeeper, Superseded
+from services.alert_worker.this_worker import this_worker
 from shared.clock import now_us
+from shared.liveness import Liveness
 from tests.integration.alert_worker.conftest import Worker
 
+_DOES_NOT_RENEW = (
+    "from services.alert_worker.lease_keeper import LeaseKeeper as K; K.keep = lambda _, stop: stop.wait()"
+)
 _NEVER_TAKES_OVER = "from services.alert_worker import lease; lease.SILENT_S = 1e9"
 
 
@@ -67,6 +76,28 @@ async def test_one_that_was_killed_and_starts_again_waits_for_nobody(worker) -> 
     assert not worker.said("standby")
 
 
+async def test_who_has_lost_it_finds_out_before_it_tells(fresh_topics, producer, monkeypatch) -> None:
+    liveness = Liveness(monotonic, within_s=30, start_within_s=60)
+    first, second = (
+        LeaseKeeper(fresh_topics, producer, liveness, structs.replace(this_worker(), host=host, nonce=host))
+        for host in ("first", "second")
+    )
+    try:
+        await first.take()
+        await first.confirm()
+        assert first.is_sure
+        monkeypatch.setattr(lease, "SILENT_S", 0.0)  # as if ten seconds of silence had passed,
+        await second.take()
+        monkeypatch.setattr(lease_keeper, "SURE_S", -1.0)  # and eight since the first last knew
+        with pytest.raises(Superseded, match="on second, watches"):
+            await first.confirm()
+        monkeypatch.undo()
+        await second.confirm()
+    finally:
+        await first.close()
+        await second.close()
+
+
 async def test_of_two_that_start_together_one_watches(worker, second, eventually) -> None:
     await asyncio.gather(worker.start(), second.start())
     both = worker, second
@@ -76,9 +107,11 @@ async def test_of_two_that_start_together_one_watches(worker, second, eventually
     assert [await one.stop() for one in both] == [0, 0]
 
 
+@pytest.mark.parametrize("slow", ["", _DOES_NOT_RENEW], ids=["as it is", "work comes before renewing"])
 async def test_one_that_was_frozen_while_another_took_over_tells_nothing_and_ends(
-    worker, second, slack, publish, crash, eventually
+    worker, second, slack, publish, crash, eventually, slow
 ) -> None:
+    worker.before += f"\n{slow}"
     await worker.start()
     await worker.watching()
     worker.process.send_signal(signal.SIGSTOP)

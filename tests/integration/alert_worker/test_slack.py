@@ -13,6 +13,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from services.alert_worker.actions import Action, Place, Together
 from services.alert_worker.board import Board
 from services.alert_worker.delivery import Delivery
+from services.alert_worker.lease_keeper import Superseded
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.notifiers.base import Errand, Gone, Later, NotReady, Refused, Unanswered
@@ -120,6 +121,16 @@ async def test_an_answer_that_the_channel_shows_is_not_taken_for_the_message(by_
     again = await by_bot.deliver(act("resolve", place, may_repeat=True))
     assert again.ts == slack.messages[-1].ts
     assert slack.messages[-1].thread_ts is None
+
+
+async def test_a_worker_that_is_not_in_charge_any_more_calls_nobody(bot, act, slack) -> None:
+    async def is_lost() -> None:
+        raise Superseded("another one tells")
+
+    delivery = Delivery(bot, Scribe(ENGLISH, Board(), lambda: NOW_US), is_lost)
+    with pytest.raises(Superseded):
+        await delivery.deliver(act("open"))
+    assert slack.messages == []
 
 
 async def test_a_webhook_posts_each_state(webhook, act, slack) -> None:
