@@ -10,9 +10,10 @@ import pytest
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
 (PURE,) = (one for one in PYPROJECT["tool"]["importlinter"]["contracts"] if one["name"].startswith("Pure modules"))
-# Read or write files, with nothing but the standard library.
+# Read or write files, or ask the system who they are, with nothing but the standard library.
 FILES = {
     "services.alert_worker.backtest.history_files",
+    "services.alert_worker.this_worker",
     "services.consumer.journal",
     "services.consumer.sinks.owner",
     "services.simulator.recordings.files",
