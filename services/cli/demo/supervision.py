@@ -20,6 +20,8 @@ STOP_LIMIT_S = 10
 _START_LIMIT_S = 15.0
 _LEAVE_LIMIT_S = 3.0
 _WAKE_EVERY_S = 0.2
+_POLL_S = 0.05
+_GONE = "stopped"
 _LOG_BYTES = 20 << 20
 _MAX_SOCKET_PATH = 100  # the kernel's limit is 108 bytes
 _SPAWNED = re.compile(r"spawned: '([^']+)' with pid \d+")
@@ -164,11 +166,15 @@ class Supervisor:
         ]
 
     async def stop(self, names: Sequence[str]) -> None:
-        """Ask services to stop, all at once, and return when they are gone."""
-        for name in names:
-            await self._call("stopProcess", name, False)
-        while any(process.pid for process in await self.processes() if process.name in names):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)  # supervisor has no call that waits for several
+        """Ask services to stop, all at once, and return when they are gone for good.
+
+        One that ended by itself a moment before cannot be asked, and is being started again: it is asked after that.
+        """
+        while staying := [one for one in await self.processes() if one.name in names and one.state != _GONE]:
+            for one in staying:
+                if one.pid:
+                    await self._call("stopProcess", one.name, False)
+            await asyncio.sleep(_POLL_S)  # supervisor has no call that waits for several
 
     def said(self) -> str:
         """Supervisor's own log."""

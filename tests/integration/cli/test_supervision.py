@@ -10,7 +10,7 @@ from time import monotonic
 import pytest
 
 from services.cli.demo.services import Service
-from services.cli.demo.supervision import Supervisor, count_restarts, cpu_seconds, resident_mb
+from services.cli.demo.supervision import Supervisor, count_restarts, cpu_seconds, ends, resident_mb
 
 
 @pytest.fixture
@@ -48,6 +48,18 @@ async def test_a_killed_service_is_started_again_and_counted(supervisor: Supervi
     assert [process.pid for process in await supervisor.processes()] == [0]
     assert resident_mb(second) is None
     assert cpu_seconds(second) is None
+
+
+async def test_a_service_that_ends_while_it_is_told_to_stop_stays_away(supervisor: Supervisor) -> None:
+    """Supervisor knows that it ended, and has not started it again: it then refuses to stop it."""
+    for already_ended in range(4):
+        os.kill(await pid_of(supervisor), signal.SIGKILL)
+        while len(ends(supervisor.said())) <= already_ended:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        await supervisor.stop(supervisor.names)
+        await asyncio.sleep(0.5)  # two of its looks at what is to be started
+        assert [process.state for process in await supervisor.processes()] == ["stopped"]
+        await supervisor._call("startProcess", "simulator", False)
 
 
 async def test_services_die_with_a_supervisor_that_is_killed(supervisor: Supervisor, tmp_path: Path) -> None:
