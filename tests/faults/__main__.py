@@ -44,7 +44,7 @@ def main() -> int:
             console.print(f"{fault.code:4} {fault.name:32} {fault.says} ({fault.stage})", soft_wrap=True)
         return 0
     logging.basicConfig(level=logging.CRITICAL)  # our own clients complain while their servers are away
-    known = load(arguments.state) if arguments.resume else {}
+    known = load(arguments.state, FAULTS) if arguments.resume else {}
     held = [row for fault in faults if (row := known.get(fault.name)) and not row.broken]
     faults = [fault for fault in faults if fault.name not in {row.name for row in held}]
     seed = random.randrange(1 << 31) if arguments.seed is None else arguments.seed
@@ -55,7 +55,7 @@ def main() -> int:
     finally:
         console.print(draw(rows))  # whatever ends a run, what it found is shown
     if arguments.document:
-        _DOCUMENT.write_text(page(FAULTS, load(arguments.state)), encoding="utf-8")
+        _DOCUMENT.write_text(page(FAULTS, load(arguments.state, FAULTS)), encoding="utf-8")
         console.print(f"written: {_DOCUMENT}")
     return 1 if any(row.broken for row in rows) else 0
 

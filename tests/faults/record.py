@@ -76,14 +76,18 @@ def not_struck(faults: Sequence[Fault], seed: int, error: Exception) -> list[Row
     ]
 
 
-def load(path: Path) -> dict[str, Row]:
-    """The last row of each fault by its name; none when there is no record yet."""
+def load(path: Path, faults: Iterable[Fault]) -> dict[str, Row]:
+    """The last row of each fault by its name; none when there is no record yet.
+
+    What a fault was before it came to do something else is no result of it.
+    """
     if not path.exists():
         return {}
     whole = path.read_bytes()
     whole = whole[: whole.rfind(b"\n") + 1]  # who was killed may have left part of a line
     rows = msgspec.json.Decoder(Row).decode_lines(whole)
-    return {row.name: row for row in rows}
+    says = {fault.name: (fault.code, fault.says, fault.stage) for fault in faults}
+    return {row.name: row for row in rows if says.get(row.name) == (row.code, row.says, row.stage)}
 
 
 def append(path: Path, rows: Iterable[Row]) -> None:

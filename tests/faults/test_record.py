@@ -24,15 +24,22 @@ def _outcome(**changes: object) -> Outcome:
 
 def test_the_last_result_of_a_fault_counts(tmp_path: Path) -> None:
     record = tmp_path / "record"
-    assert load(record) == {}
+    assert load(record, FAULTS) == {}
 
     append(record, [Row.of(_outcome(broken=["1 lost"]), 7), Row.of(_outcome(fault=_FROZEN), 7)])
     append(record, [Row.of(_outcome(), 8)])
 
-    assert {name: (row.seed, row.broken) for name, row in load(record).items()} == {
+    assert {name: (row.seed, row.broken) for name, row in load(record, FAULTS).items()} == {
         _KILLED.name: (8, []),
         _FROZEN.name: (7, []),
     }
+
+
+def test_what_a_fault_was_before_it_came_to_do_something_else_is_no_result_of_it(tmp_path: Path) -> None:
+    append(tmp_path / "record", [Row.of(_outcome(), 7), Row.of(_outcome(fault=_FROZEN), 7)])
+
+    changed = replace(_KILLED, says="and the market falls")
+    assert list(load(tmp_path / "record", [changed, _FROZEN])) == [_FROZEN.name]
 
 
 def test_the_page_shows_each_result_and_names_what_has_none() -> None:

@@ -52,7 +52,7 @@ def test_a_world_that_cannot_be_made_is_a_row_and_so_is_what_others_met(ended_wi
     assert "elsewhere: has no outcome, WrongUse: hosts of their own need root" in said
     assert said.count("TimeoutError: waited 30 s for consumer-redis to run") == 2
     assert said.count("was not struck, its world had ended") == 1
-    assert len(load(state)) == 1  # the others keep the last result that they had
+    assert len(load(state, faults)) == 1  # the others keep the last result that they had
 
 
 def test_what_nobody_foresaw_ends_the_run_with_what_it_found(
