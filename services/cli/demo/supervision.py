@@ -169,11 +169,14 @@ class Supervisor:
         """Ask services to stop, all at once, and return when they are gone for good.
 
         One that ended by itself a moment before cannot be asked, and is being started again: it is asked after that.
+        And not at once, for a signal to what is not yet a program of its own reaches supervisor's handler in it.
         """
+        seen: set[int] = set()
         while staying := [one for one in await self.processes() if one.name in names and one.state != _GONE]:
             for one in staying:
-                if one.pid:
+                if one.pid in seen:
                     await self._call("stopProcess", one.name, False)
+            seen = {one.pid for one in staying} - {0}
             await asyncio.sleep(_POLL_S)  # supervisor has no call that waits for several
 
     def said(self) -> str:
