@@ -1,4 +1,4 @@
-"""What a sink must supply. A new one is a file beside this and a row in SINKS."""
+"""What a sink must supply. ADDING.md says what else a new one takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -88,6 +88,7 @@ class Sink(Protocol):
 
         `topic_ids` gives Kafka's id of each partition's topic: a position that was stored under another id belongs
         to a topic that is no more, and counts as None (the generation is raised). None means: from the log's start.
+        Raises Unreachable when the store is away for too long, WrongUse when it refuses us.
         """
         ...
 
