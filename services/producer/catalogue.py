@@ -65,8 +65,8 @@ class Catalogue:
     trade nothing is told, where another trade from within it is heard first (Upbit's answer to a subscription is one).
     """
     market_path: str | None = None
-    """Where a market is asked for by its symbol, also one that the list leaves out; HTTP 400 says that there is none.
-    None: the list leaves nothing out."""
+    """Where a market is asked for by its symbol, also one that the list leaves out; HTTP 400 with Binance's
+    code for that says that there is none (see `rest`). None: the list leaves nothing out."""
 
 
 def instrument(market: Market, exchange: str, at_us: int, *, is_gone: bool = False) -> Instrument:
