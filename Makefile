@@ -38,7 +38,7 @@ test-long: $(VENV)/.dev  ## the long tests: more kills, whole recordings, each e
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "long$(if $(filter 0,$(shell id -u)),, and not root)" $(ARGS)
 
 unit: $(VENV)/.dev  ## the tests that need no server, in seconds
-	$(BIN)/pytest -n 2 tests/unit $(ARGS)
+	$(BIN)/pytest -n 2 tests/unit tests/contract $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import rule
 	@$(CHECK)
