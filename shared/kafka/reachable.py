@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -67,7 +67,7 @@ def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
     return sleep
 
 
-async def _touch(options: Mapping[str, Any], reasons: Sequence[str]) -> None:
+async def _touch(options: Mapping[str, Any], reasons: deque[str]) -> None:
     admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
@@ -79,6 +79,10 @@ async def _touch(options: Mapping[str, Any], reasons: Sequence[str]) -> None:
                 "`tapewatch topics grant --help` says how a user gets a password"
             ) from None
         raise
+    else:
+        if admin._client.get_random_node() is None:  # it has no public way; a broker that has just begun knows none
+            reasons.append("it knows no broker yet, itself included")
+            raise KafkaConnectionError
     finally:
         await admin.close()
 

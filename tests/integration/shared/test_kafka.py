@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
@@ -166,6 +167,22 @@ async def test_what_a_start_waits_for_is_told_at_each_attempt(unused_tcp_port: i
 async def test_kafka_that_runs_is_reachable_at_the_second_address_too(kafka: KafkaSettings) -> None:
     servers = f"127.0.0.1:1, {kafka.bootstrap_servers}"
     await wait_until_reachable(kafka.model_copy(update={"bootstrap_servers": servers}), 0)
+
+
+async def test_a_broker_that_has_just_begun_and_knows_none_is_waited_for(
+    kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, update = iter((True, True, False)), ClusterMetadata.update_metadata
+
+    def just_begun(self: ClusterMetadata, metadata: Any) -> None:
+        if next(answers, False):
+            metadata.brokers = []
+        update(self, metadata)
+
+    monkeypatch.setattr(ClusterMetadata, "update_metadata", just_begun)
+    told: list[str] = []
+    await wait_until_reachable(kafka, 30, tell=told.append)
+    assert [text.partition(": ")[2] for text in told] == ["it knows no broker yet, itself included"] * 2
 
 
 async def test_certificates_that_cannot_be_read_are_named(kafka: KafkaSettings) -> None:
