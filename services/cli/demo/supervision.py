@@ -168,15 +168,15 @@ class Supervisor:
     async def stop(self, names: Sequence[str]) -> None:
         """Ask services to stop, all at once, and return when they are gone for good.
 
-        One that ended by itself a moment before cannot be asked, and is being started again: it is asked after that.
-        And not at once, for a signal to what is not yet a program of its own reaches supervisor's handler in it.
+        Each is asked once it has been as it is for a moment: one that has just ended cannot be asked before it is
+        started again, and a signal to one that was just started reaches supervisor's own handler, in its copy.
         """
-        seen: set[int] = set()
+        before: list[Process] = []
         while staying := [one for one in await self.processes() if one.name in names and one.state != _GONE]:
             for one in staying:
-                if one.pid in seen:
+                if one in before:
                     await self._call("stopProcess", one.name, False)
-            seen = {one.pid for one in staying} - {0}
+            before = staying
             await asyncio.sleep(_POLL_S)  # supervisor has no call that waits for several
 
     def said(self) -> str:

@@ -3,14 +3,23 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from services.cli.demo import supervision
 from services.cli.demo.services import Service
-from services.cli.demo.supervision import Supervisor, count_restarts, cpu_seconds, ends, resident_mb
+from services.cli.demo.supervision import (
+    Supervisor,
+    configuration,
+    count_restarts,
+    cpu_seconds,
+    ends,
+    resident_mb,
+)
 
 
 @pytest.fixture
@@ -60,6 +69,21 @@ async def test_a_service_that_ends_while_it_is_told_to_stop_stays_away(superviso
         await asyncio.sleep(0.5)  # two of its looks at what is to be started
         assert [process.state for process in await supervisor.processes()] == ["stopped"]
         await supervisor._call("startProcess", "simulator", False)
+
+
+async def test_a_service_that_cannot_be_started_is_stopped_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_python(directory: Path, services: Sequence[Service]) -> str:
+        return configuration(directory, services).replace(f'"{sys.executable}"', '"/nowhere/python"')
+
+    monkeypatch.setattr(supervision, "configuration", without_python)
+    found = Supervisor(tmp_path, [Service("simulator", ("simulator",), {})], dict(os.environ))
+    await found.start()
+    assert [process.state for process in await found.processes()] == ["backoff"]
+    await found.stop(found.names)
+    assert [process.state for process in await found.processes()] == ["stopped"]
+    await found.close()
 
 
 async def test_services_die_with_a_supervisor_that_is_killed(supervisor: Supervisor, tmp_path: Path) -> None:
