@@ -37,7 +37,7 @@ test: $(VENV)/.dev  ## every check, and every test but the long ones: minutes
 test-long: $(VENV)/.dev  ## the long tests: more kills, whole recordings, each extra installed alone
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "long$(if $(filter 0,$(shell id -u)),, and not root)" $(ARGS)
 
-unit: $(VENV)/.dev  ## the tests that need no server, in seconds
+unit: $(VENV)/.dev  ## the tests that need no server, in about a minute
 	$(BIN)/pytest -n 2 tests/unit tests/contract $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import rule
