@@ -25,7 +25,7 @@ from services.producer.session import Means
 from services.producer.tokens import Budget
 from shared import metrics
 from shared.clock import now_us
-from shared.kafka import create_topics, make_producer
+from shared.kafka import create_topics, make_producer, wait_until_reachable
 from shared.settings import KafkaSettings
 from shared.topics import TRADES
 
@@ -88,6 +88,7 @@ def main() -> int:
     runs = [Run("flooded", 600_000, 0, 9.0), Run("5,000/s", 40_000, 5000, 45.0), Run("500/s", 4_000, 500, 200.0)]
     with Stack(given=ServerAddresses(postgres="-", redis="-")) as stack:
         kafka = KafkaSettings(bootstrap_servers=stack.kafka_bootstrap_servers)
+        asyncio.run(wait_until_reachable(kafka, 60))
         asyncio.run(create_topics(kafka))
         for run in runs:
             asyncio.run(_measure(run, kafka))

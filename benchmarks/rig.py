@@ -13,7 +13,7 @@ from services.cli.demo.database import bring_up_to_date
 from services.cli.demo.services import Service, journal
 from services.cli.demo.supervision import Supervisor, cpu_seconds
 from services.reconcile.latency import JournalLine, Partition, WrittenAt, read_journal
-from shared.kafka import create_topics
+from shared.kafka import create_topics, wait_until_reachable
 from shared.settings import Settings, load_settings
 
 SINKS = ("redis", "postgres")
@@ -93,6 +93,7 @@ async def rig(
         own = {name: value for name, value in os.environ.items() if not name.startswith("TAPEWATCH_")}
         environment = own | stack.environment() | told
         settings = load_settings(environment)
+        await wait_until_reachable(settings.kafka, 60)
         await create_topics(settings.kafka)
         await asyncio.to_thread(bring_up_to_date, settings.postgres)
         journaled = [_with_journal(service, directory) for service in services]

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import hypothesis
 import pytest
+import pytest_asyncio
 import structlog
 from hypothesis import HealthCheck
 from pydantic import SecretStr
@@ -147,10 +148,14 @@ def kafka_listed(kafka: KafkaSettings) -> Callable[[], Awaitable[None]]:
     return until_listed
 
 
-@pytest.fixture(scope="session")
-def kafka(stack: Stack) -> KafkaSettings:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kafka(stack: Stack) -> KafkaSettings:
     """Settings that lead to the Kafka of this run, topics as other tests left them."""
-    return KafkaSettings(bootstrap_servers=stack.kafka_bootstrap_servers)
+    from shared.kafka import wait_until_reachable
+
+    settings = KafkaSettings(bootstrap_servers=stack.kafka_bootstrap_servers)
+    await wait_until_reachable(settings, 60)
+    return settings
 
 
 @pytest.fixture

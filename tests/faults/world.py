@@ -24,7 +24,7 @@ from services.reconcile.episodes import Episode, episodes
 from services.reconcile.gaps import Span
 from services.reconcile.kafka_reader import read_alerts
 from services.reconcile.report import Report
-from shared.kafka import create_topics
+from shared.kafka import create_topics, wait_until_reachable
 from shared.rights import Role
 from shared.settings import Settings, load_settings
 from shared.topics import CANDLES
@@ -154,6 +154,7 @@ async def _services(
     told = {"TAPEWATCH_REDIS__STREAM_CAP": str(STREAM_CAP), **servers.settings}
     settings = load_settings({**own, **servers.environment(), **told})
     linked = servers.environment(links)
+    await wait_until_reachable(settings.kafka, 60)
     async with AsyncExitStack() as at_end:
         market = SimulatedMarket(directory)
         at_end.push_async_callback(market.close)

@@ -25,6 +25,7 @@ async def users(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Users
     async with Stack(given=given, options=Options(kafka_logins=True)) as stack:
         assert stack.kafka_logins is not None
         administrator = KafkaSettings(bootstrap_servers=stack.kafka_bootstrap_servers)
+        await wait_until_reachable(administrator, 60)
         await create_topics(administrator)
         yield await create_kafka_users(administrator, stack.kafka_logins, tmp_path_factory.mktemp("users"))
 

@@ -111,6 +111,7 @@ def version_for_redpanda(request: Any) -> int | None:
 
 
 async def everything_that_services_and_commands_do(logins: KafkaWithLogins, administrator: KafkaSettings) -> None:
+    await wait_until_reachable(administrator, 60)
     for role in RIGHTS:
         await give_rights(administrator, role, role, PASSWORD)
     await create_topics(logins.as_user("setup", PASSWORD))

@@ -57,6 +57,7 @@ async def guarded() -> AsyncIterator[Guarded]:
     server: Server = kafka.server()
     await asyncio.to_thread(server.start)
     one = Guarded(kafka, KafkaSettings(bootstrap_servers=server.address))
+    await wait_until_reachable(one.administrator, 60)
     for role in RIGHTS:
         await give_rights(one.administrator, role, f"a-{role}", PASSWORD)
     await create_topics(one.login("setup"))
