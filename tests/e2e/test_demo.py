@@ -45,6 +45,18 @@ def test_a_flash_crash_is_told_and_nothing_is_lost(start_demo: StartDemo) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("scenario", ["market-crash", "upbit-crash"])
+def test_a_fall_of_many_markets_is_told_in_a_handful_of_messages(start_demo: StartDemo, scenario: str) -> None:
+    demo = start_demo("--seconds", "20", "--scenario", scenario)
+    assert demo.wait() == 0, demo.output
+    report = demo.report()
+    assert_nothing_amiss(report)
+    assert len(report["alerts"]) >= 10
+    assert 1 <= report["slack"]["messages"] <= 5
+    assert report["slack"]["rejected"] == 0
+
+
+@pytest.mark.long
 def test_a_calm_market_says_nothing_and_control_c_reckons(start_demo: StartDemo) -> None:
     demo = start_demo("--scenario", "calm", "--seed", "7")
     demo.until(lambda: demo.output.count(" market open: ") >= 2, "open market")

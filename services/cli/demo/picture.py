@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from services.alert_worker.outbox import UNTOLD_QUALITIES
 from services.reconcile.latency import Percentiles
 from shared.events import Alert, Notification
 
@@ -97,16 +98,25 @@ class AlertRow:
     severity: str
     worst_pct: float | None = None
     is_over: bool = False
+    is_for_people: bool = False
+    """Whether anybody is to hear of it: some are records alone, such as of a coin that another exchange's story tells."""
+    told_at_us: int | None = None
 
     def add(self, alert: Alert) -> None:
         """The episode went on."""
         self.newest = alert
         self.severity = max(self.severity, alert.severity, key=_SEVERITIES.index)
         self.is_over = alert.state == "resolve"
-        if alert.change_pct is not None:
-            self.worst_pct = max(self.worst_pct or 0.0, float(alert.change_pct), key=abs)
+        self.is_for_people |= alert.suppressed_by is None and alert.data_quality not in UNTOLD_QUALITIES
+        if (change_pct := _at_worst_pct(alert)) is not None:
+            self.worst_pct = max(self.worst_pct or 0.0, change_pct, key=abs)
 
-    told_at_us: int | None = None
+
+def _at_worst_pct(alert: Alert) -> float | None:
+    """How far the price was from where it came from, at the episode's extreme; for the eye only."""
+    if alert.price_extreme is not None and alert.price_before is not None:
+        return float((Decimal(alert.price_extreme) / Decimal(alert.price_before) - 1) * 100)
+    return None if alert.change_pct is None else float(alert.change_pct)
 
 
 @dataclass
@@ -141,16 +151,17 @@ class Picture:
         return news
 
     def add_receipts(self, receipts: Iterable[Notification]) -> None:
-        """Take in what Slack acknowledged."""
+        """Take in what Slack acknowledged; one message may tell of many episodes."""
         for receipt in receipts:
-            row = self.alerts.get(receipt.episode_id)
-            if row is not None and receipt.stage == "sent" and row.told_at_us is None:
-                row.told_at_us = receipt.at_us
+            if receipt.stage != "sent":
+                continue
+            for row in filter(None, map(self.alerts.get, [receipt.episode_id, *receipt.episodes])):
+                row.told_at_us = row.told_at_us or receipt.at_us
 
     @property
     def is_told(self) -> bool:
-        """Whether every episode has its message."""
-        return all(row.told_at_us is not None for row in self.alerts.values())
+        """Whether every episode that people are to hear of has its message."""
+        return all(row.told_at_us is not None for row in self.alerts.values() if row.is_for_people)
 
     def behind(self, sink: str) -> int:
         """Records that a store is behind Kafka."""

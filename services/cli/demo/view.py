@@ -143,8 +143,14 @@ def _alert(row: AlertRow) -> list[Text]:
         Text(clock(row.opened_at_us), style="dim"),
         Text(" resolved " if row.is_over else f" {row.severity} ", style=f"{style} reverse"),
         Text(headline(row)),
-        Text("in Slack" if row.told_at_us else "being told", style="dim", justify="right"),
+        Text(_whereabouts(row), style="dim", justify="right"),
     ]
+
+
+def _whereabouts(row: AlertRow) -> str:
+    if row.told_at_us is not None:
+        return "in Slack"
+    return "being told" if row.is_for_people else "no message of its own"
 
 
 def headline(row: AlertRow) -> str:

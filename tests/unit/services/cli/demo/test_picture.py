@@ -55,6 +55,36 @@ def test_an_episode_goes_through_its_states_and_a_repeat_is_no_news() -> None:
     assert (row.is_over, row.severity, row.worst_pct) == (True, "danger", -4.98)
 
 
+def test_one_message_tells_of_every_episode_that_it_names() -> None:
+    picture = Picture()
+    falls = [msgspec.structs.replace(OPEN, alert_id=f"{name}-open", episode_id=name) for name in "abc"]
+    picture.add_alerts(falls)
+    sent = {"notifier": "slack", "stage": "sent", "alert_id": "c-open", "alert_ids": [], "at_us": 5}
+    picture.add_receipts([msgspec.convert({**sent, "episode_id": "storm-1", "episodes": ["a", "b"]}, Notification)])
+    assert not picture.is_told
+    picture.add_receipts([msgspec.convert({**sent, "episode_id": "c"}, Notification)])
+    assert picture.is_told
+
+
+@pytest.mark.parametrize("why", [{"suppressed_by": "joined"}, {"data_quality": "stale"}])
+def test_nobody_waits_for_a_message_of_what_is_a_record_alone(why: dict[str, str]) -> None:
+    picture = Picture()
+    picture.add_alerts([msgspec.structs.replace(OPEN, **why)])
+    assert picture.is_told
+    out = StringIO()
+    Console(file=out, width=124).print(draw(picture, 124))
+    assert "no message of its own" in out.getvalue()
+
+
+def test_at_worst_is_as_far_as_the_price_went_and_not_where_it_was_when_it_was_told() -> None:
+    picture = Picture()
+    picture.add_alerts(
+        [msgspec.structs.replace(OPEN, price_before="100", price_extreme="95", price_now="96.19", change_pct="-3.81")]
+    )
+    [row] = picture.alerts.values()
+    assert row.worst_pct == pytest.approx(-5)
+
+
 @pytest.mark.parametrize("width", [80, 124])
 def test_the_screen_says_what_is_going_on(width: int) -> None:
     picture = Picture(title="flash-crash", phase="market open", slack_page="http://127.0.0.1:1/slack")
