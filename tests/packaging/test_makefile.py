@@ -49,7 +49,7 @@ def stub(directory: Path, script: str) -> str:
 def test_no_python(make: Make) -> None:
     status, said = make("demo", "python3.99")
     assert status == 2
-    assert "There is no python3.99. Type: sudo apt-get install python3 python3-venv\n" in said
+    assert "There is no python3.99. Type: sudo apt-get install python3.99 python3.99-venv\n" in said
 
 
 def test_python_is_too_old(make: Make, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_no_venv_module(make: Make, tmp_path: Path) -> None:
     python = stub(tmp_path, WITHOUT_VENV)
     status, said = make("test", python)
     assert status == 2
-    assert f"{python} has no venv module. Type: sudo apt-get install python3-venv\n" in said
+    assert f"{python} has no venv module. Type: sudo apt-get install python3.9-venv\n" in said
 
 
 @pytest.mark.timeout(120)

@@ -99,7 +99,7 @@ class AlertRow:
     worst_pct: float | None = None
     is_over: bool = False
     is_for_people: bool = False
-    """Whether anybody is to hear of it: some are records alone, such as of a coin that another exchange's story tells."""
+    """Whether anybody is to hear of it: some are records alone, as when another exchange's story tells of the coin."""
     told_at_us: int | None = None
 
     def add(self, alert: Alert) -> None:

@@ -70,7 +70,7 @@ async def ask_all(loaded: Loaded, environ: Mapping[str, str]) -> dict[Source, ob
 
 
 async def _within(ask: Callable[[], Awaitable[object]]) -> object:
-    from services.cli.main import missing_extra, to_install
+    from services.cli.extras import missing_extra, to_install
 
     try:
         async with asyncio.timeout(_SOURCE_WITHIN_S):

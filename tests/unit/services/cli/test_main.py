@@ -7,7 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.main import app, missing_extra
+from services.cli.main import app
 
 COMMANDS = [
     ["demo"],
@@ -75,14 +75,6 @@ def test_an_unknown_setting_is_named_in_one_line() -> None:
 def test_wrong_use_ends_with_2() -> None:
     for arguments in (["nope"], ["consumer", "nope"], ["demo", "--seconds", "0"], ["tail", "candles"]):
         assert CliRunner().invoke(app, arguments).exit_code == 2, arguments
-
-
-def test_a_missing_package_names_the_extra_that_brings_it() -> None:
-    assert missing_extra("websockets.asyncio", "producer") == "producer"
-    assert missing_extra("aiohttp", "alert-worker") == "alert-worker"
-    assert missing_extra("alembic", "db") == "migrate"
-    assert missing_extra("redis", "status") == "consumer"
-    assert missing_extra("services.nothing", "producer") is None
 
 
 def test_a_demo_that_cannot_be_is_refused_before_anything_starts() -> None:

@@ -12,7 +12,7 @@ from services.cli.doctor import asking
 from services.cli.doctor.asking import ask_all, told_version
 from services.cli.doctor.checks import Away, judge
 from services.cli.doctor.facts import RedisMemory, SettingsFacts
-from services.cli.main import to_install
+from services.cli.extras import to_install
 from shared.settings import Settings, load_with_origins
 
 
