@@ -16,7 +16,7 @@ from shared.kafka import make_producer
 from shared.settings import KafkaSettings, PostgresSettings, RedisSettings
 from shared.topics import TRADES
 from shared.wire import HEADERS_OF_EVENT, encode
-from tests.integration.cli.terminal import Terminal
+from tests.terminal import Terminal
 
 
 def trade(number: int, symbol: str = "KRW-BTC") -> Trade:

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 _ROWS, _COLUMNS = 60, 140
-_SEEN_WITHIN_S = 30.0
-_PIECE = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|\r|\n|[^\x1b\r\n]+|\x1b.?")
+_PIECE = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|\x1b\]8;[^\x1b]*\x1b\\|\r|\n|[^\x1b\r\n]+|\x1b.?")
+_HYPERLINK = "\x1b]8;"
 
 
 class Screen:
@@ -43,6 +43,8 @@ class Screen:
                 self._lines[self._row] = ""
             case (("h" | "l"), _) if number == "?25":
                 self.has_cursor = letter == "h"
+            case None, _ if piece.startswith(_HYPERLINK):
+                pass
             case None, "\r":
                 self._column = 0
             case None, "\n":
@@ -62,8 +64,9 @@ class Screen:
 class Terminal:
     """Runs a program on a terminal. ``async with Terminal() as terminal: await terminal.run(…)``"""
 
-    def __init__(self) -> None:
+    def __init__(self, seen_within_s: float = 30.0) -> None:
         self.screen = Screen()
+        self._seen_within_s = seen_within_s
         self._ours, self._theirs = os.openpty()
         self._unread = b""
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
@@ -97,7 +100,7 @@ class Terminal:
     async def until(self, holds: Callable[[list[str]], bool]) -> list[str]:
         """What stands on the screen once it is as wanted. Raises TimeoutError with what stands there instead."""
         try:
-            async with asyncio.timeout(_SEEN_WITHIN_S):
+            async with asyncio.timeout(self._seen_within_s):
                 while not holds(self.look()):  # noqa: ASYNC110  a program that draws tells nobody
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -113,7 +116,7 @@ class Terminal:
             pass
         # A sequence may have been cut in two by the read.
         whole, escape, rest = self._unread.rpartition(b"\x1b")
-        cut = escape and not re.match(rb"\[[?\d;]*[A-Za-z]", rest)
+        cut = escape and not re.match(rb"\[[?\d;]*[A-Za-z]|\\", rest)
         text, self._unread = (whole, escape + rest) if cut else (self._unread, b"")
         self.screen.feed(text.decode())
         return self.screen.lines
