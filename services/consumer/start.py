@@ -82,13 +82,13 @@ async def find_starts(
 ) -> dict[TopicPartition, int]:
     """Offset to start at by partition, `since` for those without a stored one.
 
-    What Kafka no longer has is told as a gap before the position passes it.
+    What Kafka no longer has is told before the position passes it.
     """
     partitions = list(stored)
     first, last = await reader.log_starts(partitions), await reader.log_ends(partitions)
     bounds = {p: Bounds(first[p], last[p]) for p in partitions}
     found = starts(stored, bounds, since)
-    await gaps.tell(producer, found.outside, f"consumer-{sink.name}", now_us())
+    await gaps.tell(producer, found.outside, sink, now_us())
     for one in found.outside:
         await sink.write(gaps.jump(one))
     return {TopicPartition(*key): offset for key, offset in found.offsets.items()}

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.structs import TopicPartition
 
 from services.consumer.refill import LIVE_S
@@ -132,7 +132,9 @@ async def test_a_newer_schema_stops_it_with_one_line(tape: Any, cache: Any, star
     assert await positions(cache) == {}
 
 
-async def test_a_position_that_the_log_left_behind_is_a_gap(tape: Any, cache: Any, start_consumer: Start) -> None:
+async def test_a_position_that_the_log_left_behind_is_told_and_no_gap_of_trades(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
     await tape.trades(120)
     first = start_consumer()
     await cache.until_holding(tape.published)
@@ -140,31 +142,22 @@ async def test_a_position_that_the_log_left_behind_is_a_gap(tape: Any, cache: An
     await first.ended()
     before, position = await cache.held(), (await positions(cache))[0]
     await tape.trades(240)
-    await delete_before(tape, TopicPartition(TRADES.name, 0), position + 10)
+    await tape.delete_before({TopicPartition(TRADES.name, 0): position + 10})
     await tape.trades(240)
 
     start_consumer()
     while sum(map(len, (await cache.held()).values())) < 590:
         pass
 
-    (gap,) = await tape.read(FEED)
-    assert (gap.kind, gap.exchange) == ("gap", "*")
-    assert gap.reason == (
+    (loss,) = await tape.read(FEED)
+    assert (loss.kind, loss.exchange, loss.connection) == ("degraded", "*", f"{TRADES.name}/0@{position}")
+    assert loss.reason == (
         f"consumer-redis: {TRADES.name} partition 0: "
         f"offsets {position} to {position + 9} were deleted before they were read"
     )
     held = await cache.held()
     for key, published in tape.published.items():
         assert held[key] == before[key] + published[len(before[key]) + len(published) - len(held[key]) :]
-
-
-async def delete_before(tape: Any, partition: TopicPartition, offset: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.delete_records({partition: RecordsToDelete(offset)})
-    finally:
-        await admin.close()
 
 
 async def test_a_redis_that_lost_everything_is_filled_again(tape: Any, cache: Any, start_consumer: Start) -> None:
