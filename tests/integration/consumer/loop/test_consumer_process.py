@@ -51,8 +51,9 @@ def journalled(path: Path) -> dict[int, int]:
 
 
 async def positions(cache: Any) -> dict[int, int]:
+    """Where each partition of trades stands that is beyond its log's start."""
     stored = await cache.client.hgetall(f"position:{TRADES.name}")
-    return {int(partition): int(text.split()[0]) for partition, text in stored.items() if text.split()[0] != b"-"}
+    return {int(number): int(text.split()[0]) for number, text in stored.items() if text.split()[0] not in (b"-", b"0")}
 
 
 async def test_a_thousand_messages_are_a_few_lines_and_what_is_about_a_batch_names_it(
@@ -180,6 +181,43 @@ async def test_an_empty_redis_is_live_first(tape: Any, cache: Any, start_consume
     await process.until_said("consuming")
     before = {key: len(ids) for key, ids in tape.published.items()}
     await tape.trades(120)
+
+    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
+    await cache.until_holding(fresh)
+    assert await cache.held() == fresh
+
+
+@pytest.mark.parametrize("arguments", [(), ("--group", "sharers")], ids=["alone", "in a group"])
+async def test_killed_after_its_first_batch_it_goes_on_where_every_partition_began(
+    tape: Any, cache: Any, start_consumer: Start, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    await tape.trades(120)
+    before = {key: len(ids) for key, ids in tape.published.items()}
+    monkeypatch.setenv("FAILPOINT", "stored")
+    killed = start_consumer(*arguments, REDIS__REFILL="0")
+    await killed.until_said("consuming")
+    await tape.trades(1)
+    assert await killed.ended() == -signal.SIGKILL
+    monkeypatch.delenv("FAILPOINT")
+    await tape.trades(240)
+    start_consumer(*arguments, REDIS__REFILL="0")
+
+    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
+    await cache.until_holding(fresh)
+    assert await cache.held() == fresh
+
+
+async def test_members_that_share_an_empty_redis_out_anew_go_on_where_every_partition_began(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    await tape.trades(120)
+    before = {key: len(ids) for key, ids in tape.published.items()}
+    first = start_consumer("--group", "sharers", REDIS__REFILL="0")
+    await first.until_said("consuming")
+    await tape.trades(1)
+    second = start_consumer("--group", "sharers", REDIS__REFILL="0")
+    await second.until_said("consuming")
+    await tape.trades(240)
 
     fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
     await cache.until_holding(fresh)
