@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.refill import LIVE_S
 from shared.events import Ticker
-from shared.partitioning import partition_of
+from shared.partitioning import partition_of, symbol_key
 from shared.topics import DEAD_LETTERS, FEED, TICKERS, TRADES
 from tests.faults.tcp_proxy import TcpProxy, Weather
 
@@ -222,6 +222,28 @@ async def test_members_that_share_an_empty_redis_out_anew_go_on_where_every_part
     fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
     await cache.until_holding(fresh)
     assert await cache.held() == fresh
+
+
+async def test_a_partition_that_an_emptied_redis_was_not_given_yet_is_not_read_from_the_logs_start(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    """As when it was given some by another member of a group, and the one who was to begin the rest is gone."""
+    await tape.trades(120)
+    first = start_consumer()
+    await cache.until_holding(tape.published)
+    first.kill(signal.SIGTERM)
+    assert await first.ended() == 0
+    number = min(await positions(cache))
+    forgotten = [key for key in tape.published if partition_of(symbol_key(*key), TRADES.partitions) == number]
+    await cache.client.hdel(f"position:{TRADES.name}", str(number))
+    await cache.client.delete(*("trades:{}:{}".format(*key) for key in forgotten))
+    second = start_consumer(REDIS__REFILL="0")
+    await second.until_said("consuming")
+    await tape.trades(120)
+
+    expected = {key: ids[10 if key in forgotten else 0 :] for key, ids in tape.published.items()}
+    await cache.until_holding(expected)
+    assert await cache.held() == expected
 
 
 def ticker(symbol: str, event_at_us: int) -> Ticker:
