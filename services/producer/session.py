@@ -261,7 +261,7 @@ class Session:
             self._unserved.discard((type(event), event.symbol))
 
     def _report_unserved(self, within_s: int) -> None:
-        if self.confirmed_at_us is None:
+        if self._unacknowledged:
             return
         unserved = sorted({symbol for _, symbol in self._unserved})
         self._unserved.clear()

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.producer import backoff, gaps, standing, symbol_watch
+from services.producer import backoff, gaps, session, standing, symbol_watch
 from services.producer import feed as feed_module
 from services.producer.backoff import FIRST_S, Uniform
 from services.producer.exchanges import ADAPTERS
@@ -395,3 +395,25 @@ async def test_a_line_that_stands_says_so_again_once_kafka_holds_what_came_on_it
     assert again.reason == gaps.STANDS
     assert again.to_us == line.feed.complete_us
     assert sorted(again.symbols or ()) == sorted(SYMBOLS["binance"])
+
+
+async def test_a_line_on_which_nothing_at_all_is_served_is_told(simulated: Simulate, listen: Listen) -> None:
+    simulator = await simulated(upbit_limits=UpbitLimits(snapshot_after_s=(3600, 3600)))
+    simulator.player.pause()
+    line = listen(simulator, "upbit", first_data_s=1)
+    await line.until(lambda: bool(line.kinds()))
+    [event] = line.told(FeedEvent)
+    assert (event.kind, event.reason) == ("degraded", "nothing within 1 s of subscribing")
+    assert event.symbols == sorted(SYMBOLS["upbit"])
+    assert not line.feed.is_up
+
+
+async def test_of_a_line_that_is_not_acknowledged_yet_nobody_knows_what_is_served(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CONFIRM_WITHIN_S", 2)
+    scripted.says = [[], []]
+    line = listen(scripted.address, "binance", first_data_s=1)
+    await line.until(lambda: bool(line.feed.last_ending))
+    assert line.feed.last_ending == "the subscription is not confirmed after 2 s"
+    assert line.kinds() == []
