@@ -16,7 +16,7 @@ from devstack.places import DataDirectory
 from devstack.ports import Port
 from devstack.postgres_server import Postgres
 from devstack.server import Progress, Server, silent
-from devstack.valkey_server import Valkey
+from devstack.valkey_server import MAXMEMORY, Valkey
 from shared.errors import Unreachable
 from shared.settings import load_with_origins
 
@@ -58,7 +58,7 @@ class Options:
     kafka_logins: bool = False
     kafka_heap_mb: int = 320
     lives_long: bool = False
-    redis_maxmemory: str = "256mb"
+    redis_maxmemory: str = MAXMEMORY
 
 
 class Stack:

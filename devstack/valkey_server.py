@@ -13,6 +13,8 @@ from devstack.server import Progress
 from shared.errors import Unreachable
 
 ACL_FILE = "users.acl"
+MAXMEMORY = "512mb"
+"""Every market of both exchanges takes less at the stream cap (docs/BENCHMARKS.md), and beyond it Valkey refuses."""
 INSTEAD = "set TAPEWATCH_REDIS__URL to a running Redis instead"
 
 
@@ -59,7 +61,7 @@ class Valkey:
     root: Path
     port: Port = field(default_factory=Port)
     program: Path | None = None
-    maxmemory: str = "256mb"
+    maxmemory: str = MAXMEMORY
     password: str | None = field(default=None, repr=False)
     extra: Mapping[str, str] = field(default_factory=dict)
 

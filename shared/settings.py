@@ -12,9 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
-from shared import redaction, settings_sources
+from shared import addresses, redaction, settings_sources
 from shared.errors import WrongUse
 from shared.events import CHANNELS, Channel
 
@@ -39,6 +48,18 @@ def _split_pairs(value: object) -> object:
 Probes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_split_pairs)]
 
 
+def _checked_secret(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None:
+        addresses.http_url(secret.get_secret_value())
+    return secret
+
+
+HttpUrl = Annotated[str, AfterValidator(addresses.http_url)]
+SecretHttpUrl = Annotated[SecretStr | None, AfterValidator(_checked_secret)]  # outermost, or it hides that it is secret
+WebSocketUrl = Annotated[str, AfterValidator(addresses.websocket_url)]
+Servers = Annotated[str, AfterValidator(addresses.server_list)]
+
+
 _HOUR = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 HoursText = Annotated[str, Field(pattern=f"^{_HOUR}-{_HOUR}$")]
 
@@ -52,7 +73,7 @@ class Section(BaseModel):
 class KafkaSettings(Section):
     """How to reach Kafka or Redpanda."""
 
-    bootstrap_servers: str = "127.0.0.1:9092"
+    bootstrap_servers: Servers = "127.0.0.1:9092"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str | None = None
@@ -82,8 +103,8 @@ class RedisSettings(Section):
 class ExchangeSettings(Section):
     """An exchange's addresses and what to read there."""
 
-    websocket_url: str
-    rest_url: str
+    websocket_url: WebSocketUrl
+    rest_url: HttpUrl
     symbols: Codes
     channels: Channels = CHANNELS
     orderbook_symbols: Codes
@@ -93,8 +114,8 @@ class ExchangeSettings(Section):
 class UpbitSettings(ExchangeSettings):
     """Upbit's addresses and what to read there."""
 
-    websocket_url: str = "wss://api.upbit.com/websocket/v1"
-    rest_url: str = "https://api.upbit.com/v1"
+    websocket_url: WebSocketUrl = "wss://api.upbit.com/websocket/v1"
+    rest_url: HttpUrl = "https://api.upbit.com/v1"
     symbols: Codes = ("quote:KRW",)
     orderbook_symbols: Codes = ("top:20:KRW",)
 
@@ -102,8 +123,8 @@ class UpbitSettings(ExchangeSettings):
 class BinanceSettings(ExchangeSettings):
     """Binance's addresses and what to read there."""
 
-    websocket_url: str = "wss://stream.binance.com:9443"
-    rest_url: str = "https://api.binance.com"
+    websocket_url: WebSocketUrl = "wss://stream.binance.com:9443"
+    rest_url: HttpUrl = "https://api.binance.com"
     symbols: Codes = ("top:50:USDT", "paired:USDT")
     orderbook_symbols: Codes = ("top:20:USDT",)
     trade_stream: Literal["trade", "aggTrade"] = "trade"
@@ -121,14 +142,14 @@ class SlackSettings(Section):
     bot_token: SecretStr | None = None
     channel: str = "#tapewatch"
     ops_channel: str | None = Field(default=None, description="where tapewatch tells of itself; absent: the same")
-    webhook_url: SecretStr | None = None
-    api_url: str = "https://slack.com/api/"
+    webhook_url: SecretHttpUrl = None
+    api_url: HttpUrl = "https://slack.com/api/"
 
 
 class WebhookSettings(Section):
     """A webhook of one's own instead of Slack: every message as JSON, signed with the secret."""
 
-    url: SecretStr | None = None
+    url: SecretHttpUrl = None
     secret: SecretStr | None = None
 
 
@@ -169,8 +190,8 @@ class WatchdogSettings(Section):
     target: str = "tapewatch.target"
     probes: Probes = ()
     host: str | None = Field(default=None, description="what people call this machine; absent: its own name")
-    webhook_url: SecretStr | None = Field(default=None, description="a second way to people, any that takes JSON")
-    heartbeat_url: SecretStr | None = Field(default=None, description="called all the time; its silence is an alarm")
+    webhook_url: SecretHttpUrl = Field(default=None, description="a second way to people, any that takes JSON")
+    heartbeat_url: SecretHttpUrl = Field(default=None, description="called all the time; its silence is an alarm")
     heartbeat_every_s: int = Field(default=20, ge=1, le=3600)
 
 
@@ -272,5 +293,6 @@ def _validated(values: dict[str, dict[str, Any]], origins: Mapping[str, str]) ->
         first = error.errors(include_url=False, include_input=False)[0]
         section, key = map(str, first["loc"][:2])
         origin = origins[f"{section}.{key}"]
+        fault = first["msg"].removeprefix("Value error, ")
         where = "" if origin == "environment" else f" (from {origin})"
-        raise WrongUse(f"{settings_sources.env_name(section, key)}{where}: {first['msg']}") from None
+        raise WrongUse(f"{settings_sources.env_name(section, key)}{where}: {fault}") from None

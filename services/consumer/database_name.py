@@ -17,5 +17,7 @@ def database_name(settings: PostgresSettings) -> str:
         parts = urlsplit("")
         place = ""
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise WrongUse(f"{DSN_KEY} is not an address: write postgresql://user@host:5432/database")
+        raise WrongUse(
+            f"{DSN_KEY} is not an address: write postgresql://host:5432/database, with user:password@ before the host"
+        )
     return f"PostgreSQL {place}/{parts.path.removeprefix('/')}"

@@ -25,6 +25,7 @@ from services.producer.reading import Reading
 from services.producer.rest import Rest
 from services.producer.selection import Selection, select
 from services.producer.session import Means
+from services.producer.standing import tell_standing
 from services.producer.symbol_watch import watch_symbols
 from services.producer.tail import read_tail, unheard
 from services.producer.tokens import Budget
@@ -64,10 +65,10 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
     publisher = _publisher(settings, f"producer-{exchange}-{shard.index}", adapter.trade_exchange)
     _publish_instruments(publisher, selection, plan)
     await lifecycle.unless_stopped(stop, wait_for_topic_ids(settings.kafka, TOPICS_WRITTEN, settings.start.wait_s))
-    tail = await lifecycle.unless_stopped(stop, _tail(settings, adapter, shard))
+    tail = await lifecycle.unless_stopped(stop, _tail(settings, adapter, shard, plan))
     means = _means(adapter, publisher, shard)
     filling = CandleFilling(rest, adapter.trade_exchange, shard, publisher, now_us)
-    traded = {symbol for work in plan if work.carries_trades for symbol in work.symbols}
+    traded = _traded(plan)
 
     def cover(markets: Sequence[Market]) -> None:
         if "trade" in own.channels:
@@ -87,17 +88,20 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         )
         candles = group.create_task(filling.run(settings.kafka), name="candles")
         reading.begin(
-            Feed(work, means, unheard(tail, work.exchange, work.symbols), tail.clock_offset_us()) for work in plan
+            Feed(work, means, unheard(tail, work.exchange, work.symbols), tail.clock_offset_us(), tail.why)
+            for work in plan
         )
         await news.take(selection.news)
         asking = group.create_task(
             watch_list(rest, selection.known, own.list_every_s, now_us, news.take), name="list of markets"
         )
+        standing = group.create_task(tell_standing(publisher, reading.feeds), name="standing")
         watching = group.create_task(_watch_symbols(rest, adapter, reading.feeds, shard), name="silent symbols")
         await stop.wait()
         # Hang up first, then bring home what was received.
         asking.cancel()
         watching.cancel()
+        standing.cancel()
         candles.cancel()
         await reading.end()
         if not await publisher.drain(DRAIN_WITHIN_S):
@@ -195,8 +199,13 @@ def _owns(shard: Shard, trade_exchange: str, symbol: str) -> bool:
     return bool(owned([symbol], trade_exchange, shard))
 
 
-async def _tail(settings: Settings, adapter: ExchangeAdapter, shard: Shard) -> Tail:
-    return await read_tail(settings.kafka, adapter.trade_exchange, shard.partitions(TRADES.partitions))
+async def _tail(settings: Settings, adapter: ExchangeAdapter, shard: Shard, plan: Sequence[Connection]) -> Tail:
+    partitions, traded = shard.partitions(TRADES.partitions), _traded(plan)
+    return await read_tail(settings.kafka, adapter.trade_exchange, partitions, traded, now_us())
+
+
+def _traded(plan: Sequence[Connection]) -> set[str]:
+    return {symbol for work in plan if work.carries_trades for symbol in work.symbols}
 
 
 def _means(adapter: ExchangeAdapter, publisher: Publisher, shard: Shard) -> Means:

@@ -1,5 +1,6 @@
 """Why a connection ended, in words that people and metrics can use, and whether trying again soon makes sense."""
 
+import re
 from typing import Literal, NamedTuple
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -8,7 +9,9 @@ from websockets.frames import CloseCode
 from services.producer.exchanges.base import TOO_LARGE, ExchangeError, readable
 
 _NOT_THERE_OR_NOT_FOR_US = frozenset({400, 401, 403, 404})
-_SLOW_DOWN = frozenset({418, 429})
+BANNED = 418
+_SLOW_DOWN = frozenset({BANNED, 429})
+_SECONDS = re.compile(r"([0-9]{1,9})\s*(?:s\b|secs?\b|seconds?\b|초)")
 LONGEST_WAIT_S = 600.0
 """A maintenance page may ask for any time; whoever asks for more than this is not believed."""
 LONGEST_BAN_S = 7 * 86_400.0
@@ -41,7 +44,7 @@ def classify(error: BaseException) -> Ending | None:
         return _closed(error)
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
-        wait_s = retry_after_s(error.response.headers.get("Retry-After", ""), status)
+        wait_s = wished_s(status, error.response.headers.get("Retry-After", ""), bytes(error.response.body or b""))
         if status in _SLOW_DOWN:
             return Ending("limited", f"HTTP {status} to the handshake", wait_at_least_s=max(wait_s, 1.0))
         return Ending("handshake", f"HTTP {status} to the handshake", status in _NOT_THERE_OR_NOT_FOR_US, wait_s)
@@ -69,7 +72,15 @@ def _closed(error: ConnectionClosed) -> Ending:
     return Ending("limited" if limited else "closed", words, wait_at_least_s=1.0 if limited else 0.0)
 
 
-def retry_after_s(header: str, status: int) -> float:
-    """For how many seconds a Retry-After header wants us to wait; 0 when it does not say so in seconds."""
+def wished_s(status: int, header: str, said: bytes) -> float:
+    """For how many seconds we shall wait: by a Retry-After header, or by the text of a ban, where Upbit says it.
+
+    0 when neither says so in seconds.
+    """
     longest_s = LONGEST_BAN_S if status in _SLOW_DOWN else LONGEST_WAIT_S
-    return min(float(header), longest_s) if header.isascii() and header.isdigit() else 0.0
+    if header.isascii() and header.isdigit():
+        return min(float(header), longest_s)
+    if status != BANNED:
+        return 0.0
+    # The text may name the limit that was exceeded, too; who waits for the longer of the two is not too early.
+    return min(max(map(float, _SECONDS.findall(said.decode(errors="replace"))), default=0.0), longest_s)

@@ -9,7 +9,7 @@ import structlog
 
 from services.producer.backoff import Backoff
 from services.producer.endings import Ending, classify
-from services.producer.gaps import Heard, gap_event, gaps_after
+from services.producer.gaps import NOT_RUNNING, STANDS, Heard, gap_event, gaps_after
 from services.producer.plan import Connection
 from services.producer.session import Means, Session
 from shared import metrics
@@ -37,7 +37,7 @@ class Feed:
         means: Means,
         heard_until_us: Mapping[str, int],
         clock_offset_us: int,
-        why: str = "the producer was not running",
+        why: str = NOT_RUNNING,
     ) -> None:
         self._work = work
         self._means = means
@@ -64,6 +64,21 @@ class Feed:
     def confirmed_at_us(self) -> int:
         """When the subscription of the connection that stands was confirmed; 0 while there is none."""
         return (self._session.confirmed_at_us if self._session is not None else None) or 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether it carries trades on a connection that is up, and is not about to be replaced."""
+        return self.carries_trades and self._is_up and self._session is not None and not self._session.leave.is_set()
+
+    @property
+    def complete_us(self) -> int:
+        """Up to when everything of the connection that stands has come, our clock; 0 while there is none."""
+        return 0 if self._session is None else self._complete_on_us(self._session)
+
+    def tell_standing(self, complete_us: int) -> None:
+        """Kafka holds everything of the connection that stands until then; stalls have gaps of their own."""
+        symbols = [symbol for symbol in self.symbols if symbol not in self.stalled]
+        self._means.announce(self._work, "connected", STANDS, symbols, to_us=complete_us)
 
     @property
     def heard(self) -> Mapping[str, Trade]:
@@ -127,6 +142,11 @@ class Feed:
 
     def _complete_with_us(self, trade: Trade) -> int:
         return Heard(trade.received_at_us, trade.traded_at_us).complete_until_us(self._clock_offset_now_us())
+
+    def _complete_on_us(self, session: Session) -> int:
+        # What was missed before the connection was confirmed has its gap already.
+        complete_us = self._complete_with_us(session.last) if isinstance(session.last, Trade) else 0
+        return max(session.confirmed_at_us or 0, complete_us)
 
     def _clock_offset_now_us(self) -> int:
         session = self._session
@@ -256,12 +276,8 @@ class Feed:
             self._means.announce(self._work, kind, ending.reason, self._work.symbols)
         if session.confirmed_at_us is not None and self._work.carries_trades:
             self._why = f"connection lost: {ending.reason}"
-            if isinstance(session.last, Trade):
-                self._clock_offset_us = session.clock_offset_us or self._clock_offset_us
-                last = Heard(session.last.received_at_us, session.last.traded_at_us)
-                complete_us = last.complete_until_us(self._clock_offset_us)
-                # What was missed before the connection was confirmed has its gap already.
-                self._heard_until_us = dict.fromkeys(self._work.symbols, max(session.confirmed_at_us, complete_us))
+            self._clock_offset_us = session.clock_offset_us or self._clock_offset_us
+            self._heard_until_us = dict.fromkeys(self._work.symbols, self._complete_on_us(session))
         return ending
 
 

@@ -11,6 +11,10 @@ from shared.events import FeedEvent, Trade
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TRADES
 
+STANDS = "it stands"
+"""Why `connected` is said again of a connection: until its `to_us` nothing of its symbols is missing."""
+NOT_RUNNING = "the producer was not running"
+FORGOTTEN = f"{NOT_RUNNING}, and for some symbols nothing tells since when"
 LATE_US = 2_000_000
 """Upbit sends trades up to two seconds late, and clocks differ by about as much."""
 
@@ -35,15 +39,22 @@ class Heard:
 class Tail:
     """What Kafka's end tells about one exchange.
 
-    `last`: each symbol's last stream trade. `cut_us`: by partition of the trades topic, when the oldest record that
-    was read was received; absent where the whole partition was read. `connected_us`: when each symbol's connection
-    last was confirmed; everything missed before that has its gap already. `together`: the symbols of that connection.
+    `last`: each symbol's last stream trade. `connected_us`: when each symbol's connection last was confirmed, or up to
+    when it was said to stand; everything missed before that has its gap already. `together`: the symbols of that
+    connection. `stands_was_told`: whether it was said of any that it stands, which is said of all again and again.
+    `forgotten_us`: from when on those may be missing of which nothing was found; None: they were never subscribed.
     """
 
     last: dict[str, Heard] = field(default_factory=dict)
-    cut_us: dict[int, int] = field(default_factory=dict)
     connected_us: dict[str, int] = field(default_factory=dict)
     together: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stands_was_told: bool = False
+    forgotten_us: int | None = None
+
+    @property
+    def why(self) -> str:
+        """The reason of the gaps that end with the first connections."""
+        return NOT_RUNNING if self.forgotten_us is None else FORGOTTEN
 
     def clock_offset_us(self) -> int:
         """How far the exchange's clock is behind ours; large when an old recording is played. Never negative.
@@ -56,8 +67,8 @@ class Tail:
         """Up to when nothing of this symbol is missing in Kafka; None when it was never subscribed.
 
         Where it has no trade of its own in the tail, one of its connection and partition speaks for it: what came
-        before that on one line was written before that into one partition. That the tail begins later than the last
-        connection proves nothing: the producer may have ended in between. Only where nothing else is known, it counts.
+        before that on one line was written before that into one partition. That the tail of the trades begins later
+        than the last connection proves nothing: the producer may have ended in between, and another filled it.
         """
         offset_us, partition = self.clock_offset_us(), _partition(exchange, symbol)
         witnesses = [symbol] if symbol in self.last else self.together.get(symbol, ())
@@ -68,7 +79,7 @@ class Tail:
         ]
         if symbol in self.connected_us:
             heard_us.append(self.connected_us[symbol])
-        return max(heard_us, default=self.cut_us.get(partition))
+        return max(heard_us, default=self.forgotten_us)
 
 
 def _partition(exchange: str, symbol: str) -> int:
@@ -155,9 +166,12 @@ class Dropped:
 
 
 def note_connected(tail: Tail, events: Sequence[FeedEvent], exchange: str) -> None:
-    """Add what the feed topic says about connections; `events` oldest first."""
+    """Add what the feed topic says about connections; `events` in any order, since the newest counts."""
     for event in events:
         if event.kind == "connected" and event.channel == "trade" and event.exchange == exchange:
+            at_us = event.at_us if event.to_us is None else event.to_us
             symbols = tuple(event.symbols or ())
-            tail.connected_us |= dict.fromkeys(symbols, event.at_us)
-            tail.together |= dict.fromkeys(symbols, symbols)
+            newer = [symbol for symbol in symbols if at_us >= tail.connected_us.get(symbol, 0)]
+            tail.connected_us |= dict.fromkeys(newer, at_us)
+            tail.together |= dict.fromkeys(newer, symbols)
+            tail.stands_was_told |= event.reason == STANDS

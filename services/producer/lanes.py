@@ -7,7 +7,7 @@ then gaps are put together into the one that tells of the trades. Dead letters h
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.producer.gaps import Dropped, Gap
@@ -40,6 +40,8 @@ class Lane:
     in_flight: list[Record] = field(default_factory=list)
     batches: int = 0
     """How many were on their way so far."""
+    acknowledged: int = 0
+    """How many records arrived so far."""
 
     @property
     def headers(self) -> list[tuple[str, bytes]]:
@@ -149,7 +151,21 @@ class Lanes:
         count = len(lane.in_flight)
         self._forget(lane, lane.in_flight)
         lane.in_flight = []
+        lane.acknowledged += count
         return count
+
+    @property
+    def trades_put(self) -> dict[Place, int]:
+        """How many trades were put so far, by partition."""
+        return {
+            place: lane.acknowledged + len(lane.in_flight) + len(lane.waiting)
+            for place, lane in self.lanes.items()
+            if lane.topic.event is Trade
+        }
+
+    def holds(self, trades_put: Mapping[Place, int]) -> bool:
+        """Whether so many have arrived of each partition, and none was given up whose gap is not told yet."""
+        return not self.dropped and all(self.lanes[place].acknowledged >= put for place, put in trades_put.items())
 
     @property
     def unacknowledged(self) -> int:

@@ -5,7 +5,7 @@ lose frames that nobody sends again. What no new client can mend (no such topic,
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -118,6 +118,15 @@ class Publisher:
     def on_the_way(self) -> dict[Place, int]:
         """The number of the batch that is on its way, by partition; sent again by another client it has another one."""
         return {place: lane.batches for place, lane in self._lanes.lanes.items() if lane.in_flight}
+
+    @property
+    def trades_put(self) -> Mapping[Place, int]:
+        """How many trades came so far, by partition."""
+        return self._lanes.trades_put
+
+    def holds(self, trades_put: Mapping[Place, int]) -> bool:
+        """Whether Kafka has all of these, or a gap that tells of them is on its way."""
+        return self._lanes.holds(trades_put)
 
     @property
     def unacknowledged(self) -> int:

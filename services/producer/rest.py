@@ -11,7 +11,7 @@ from urllib.parse import quote
 import aiohttp
 
 from services.producer.catalogue import CATALOGUES, InvalidList, Market
-from services.producer.endings import retry_after_s
+from services.producer.endings import BANNED, wished_s
 from services.producer.kept_wish import Wish, forget_wish, keep_wish, read_wish
 from shared.clock import NowMicros, now_us
 
@@ -27,7 +27,6 @@ _ROUNDED_S = 1.0
 _BY_NAME_WITHIN_S = 20.0
 _NO_SUCH_MARKET = b"-1121"
 """Binance's code in an answer with HTTP 400; without it the question was refused, not answered."""
-_BANNED = 418
 _MOST_SAID_BYTES = 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 T = TypeVar("T")
@@ -90,7 +89,7 @@ class Rest:
         try:
             body = await fetch(session, self.url, path, most_bytes)
         except NoAnswer as error:
-            wait_s = error.wait_s or (BANNED_S if error.status == _BANNED else 0.0)
+            wait_s = error.wait_s or (BANNED_S if error.status == BANNED else 0.0)
             if wait_s:
                 await self._leave_alone(wait_s + _ROUNDED_S, str(error))
             raise
@@ -182,8 +181,8 @@ async def fetch(session: aiohttp.ClientSession, url: str, path: str, most_bytes:
     try:
         async with session.get(url + path) as response:
             if response.status != 200:
-                wait_s = retry_after_s(response.headers.get("Retry-After", ""), response.status)
                 said = await response.content.read(_MOST_SAID_BYTES)
+                wait_s = wished_s(response.status, response.headers.get("Retry-After", ""), said)
                 raise NoAnswer(f"{url} answered HTTP {response.status}", response.status, wait_s, said)
             body = bytearray()
             async for chunk in response.content.iter_chunked(1 << 16):

@@ -195,7 +195,11 @@ def _read(path: Path | None) -> Kept | None:
 
 
 def _write(path: Path, kept: Kept) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Where that fails, only the next start lacks it, should the exchange then give none."""
     fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(kept))
-    fresh.replace(path)  # a reader sees the old list or the new one, never half of one
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(msgspec.json.encode(kept))
+        fresh.replace(path)  # a reader sees the old list or the new one, never half of one
+    except OSError as error:
+        log.warning("the list cannot be kept", path=str(path), reason=str(error))

@@ -57,7 +57,15 @@ class Means:
     new_fields: set[tuple[str, str]] = field(default_factory=set)
     uniform: Uniform = random.uniform
 
-    def announce(self, work: Connection, kind: FeedKind, reason: str, symbols: list[str] | None = None) -> None:
+    def announce(
+        self,
+        work: Connection,
+        kind: FeedKind,
+        reason: str,
+        symbols: list[str] | None = None,
+        *,
+        to_us: int | None = None,
+    ) -> None:
         """Tell the feed topic about a connection."""
         at_us = self.now_us()
         channel: Channel | None = "trade" if work.carries_trades else None
@@ -69,6 +77,7 @@ class Means:
             channel=channel,
             symbols=symbols,
             connection=work.name,
+            to_us=to_us,
         )
         self.publisher.announce(event)
 
@@ -252,7 +261,7 @@ class Session:
             self._unserved.discard((type(event), event.symbol))
 
     def _report_unserved(self, within_s: int) -> None:
-        if self.confirmed_at_us is None:
+        if self._unacknowledged:
             return
         unserved = sorted({symbol for _, symbol in self._unserved})
         self._unserved.clear()

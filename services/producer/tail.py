@@ -1,7 +1,8 @@
 """Reads the end of the trades and feed topics: what Kafka holds already when a producer starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+import structlog
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from services.producer.gaps import Heard, Tail, note_connected
@@ -13,46 +14,62 @@ from shared.topics import FEED, TRADES
 
 TAIL_RECORDS = 2000
 _READ_AT_ONCE = 5000
+_FEED = TopicPartition(FEED.name, 0)
+_FEED_KEPT_US = (FEED.retention_ms or 0) * 1000
+Span = tuple[int, int]
+"""The first offset, and the one after the last."""
+log = structlog.get_logger(__name__)
 
 
-async def read_tail(settings: KafkaSettings, exchange: str, partitions: Sequence[int]) -> Tail:
-    """The last records of `partitions` of the trades topic and of the feed topic, at most TAIL_RECORDS each."""
-    reader = PartitionReader(settings, f"producer-{exchange}-tail")
-    wanted = [TopicPartition(TRADES.name, p) for p in partitions] + [TopicPartition(FEED.name, 0)]
+async def read_tail(
+    settings: KafkaSettings, exchange: str, partitions: Sequence[int], symbols: Collection[str], now_us: int
+) -> Tail:
+    """The last records of `partitions` of the trades topic and of the feed topic, at most TAIL_RECORDS each.
+
+    While those tell nothing of one of `symbols`, the feed topic is read further back, at last all that it keeps. What
+    stands is told every few minutes, so it tells of each that was read within days. Where it does not, and has
+    forgotten something, trades may be missing for as long as it keeps anything.
+    """
+    reader, tail = PartitionReader(settings, f"producer-{exchange}-tail"), Tail()
+    wanted = [TopicPartition(TRADES.name, p) for p in partitions] + [_FEED]
     try:
         await reader.connect()
         starts, ends = await reader.log_starts(wanted), await reader.log_ends(wanted)
-        positions = {p: max(starts[p], ends[p] - TAIL_RECORDS) for p in wanted}
-        tail = Tail()
-        events: list[FeedEvent] = []
-        unread = {p for p in wanted if positions[p] < ends[p]}
-        await reader.start({p: positions[p] for p in unread})
-        while unread:
-            for partition, records in (await reader.batch(1000, _READ_AT_ONCE)).items():
-                if partition.topic == FEED.name:
-                    events += _feed_events(records)
-                else:
-                    cut = positions[partition] > starts[partition]
-                    _note_trades(tail, partition.partition, records, exchange, cut=cut)
-                if records[-1].offset + 1 >= ends[partition]:
-                    unread.discard(partition)
-        note_connected(tail, events, exchange)
+        spans = {p: (max(starts[p], ends[p] - TAIL_RECORDS), ends[p]) for p in wanted}
+        await _read(reader, spans, tail, exchange)
+        first, count = spans[_FEED][0], TAIL_RECORDS
+        while first > starts[_FEED] and _untold(tail, exchange, symbols):
+            end, count = first, 2 * count
+            first = max(starts[_FEED], end - count)
+            await _read(reader, {_FEED: (first, end)}, tail, exchange)
+        if starts[_FEED] > 0 and not tail.stands_was_told and (untold := _untold(tail, exchange, symbols)):
+            tail.forgotten_us = now_us - _FEED_KEPT_US
+            log.warning("nothing tells up to when these were read", exchange=exchange, symbols=len(untold))
         return tail
     finally:
         await reader.close()
 
 
-def _note_trades(tail: Tail, partition: int, records: Sequence[ConsumerRecord], exchange: str, *, cut: bool) -> None:
+async def _read(reader: PartitionReader, spans: Mapping[TopicPartition, Span], tail: Tail, exchange: str) -> None:
+    unread = {partition: end for partition, (first, end) in spans.items() if first < end}
+    await reader.start({partition: spans[partition][0] for partition in unread})
+    while unread:
+        for partition, records in (await reader.batch(1000, _READ_AT_ONCE)).items():
+            if partition == _FEED:
+                note_connected(tail, _feed_events(records), exchange)
+            else:
+                _note_trades(tail, records, exchange)
+            if records[-1].offset + 1 >= spans[partition][1]:
+                unread.pop(partition, None)
+
+
+def _note_trades(tail: Tail, records: Sequence[ConsumerRecord], exchange: str) -> None:
     for record in records:
         try:
             trade = wire.decode(Trade, record.value)
         except wire.InvalidRecord:
             continue  # it is the readers' dead letter; here it only says nothing
-        if trade.origin != "stream":
-            continue
-        if cut:
-            tail.cut_us.setdefault(partition, trade.received_at_us)
-        if trade.exchange == exchange:
+        if trade.origin == "stream" and trade.exchange == exchange:
             tail.last[trade.symbol] = Heard(trade.received_at_us, trade.traded_at_us)
 
 
@@ -64,6 +81,10 @@ def _feed_events(records: Sequence[ConsumerRecord]) -> list[FeedEvent]:
         except wire.InvalidRecord:
             continue
     return events
+
+
+def _untold(tail: Tail, exchange: str, symbols: Collection[str]) -> list[str]:
+    return [symbol for symbol in symbols if tail.heard_until_us(exchange, symbol) is None]
 
 
 def unheard(tail: Tail, exchange: str, symbols: Sequence[str]) -> Mapping[str, int]:

@@ -12,7 +12,10 @@ MAX_REQUEST_BYTES = 4 << 20
 
 
 def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
-    """The keyword arguments that every aiokafka client of ours shares. Raises WrongUse for unusable certificates."""
+    """The keyword arguments that every aiokafka client of ours shares.
+
+    Raises WrongUse for unusable certificates, and for half a login.
+    """
     options: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",")],
         "client_id": f"tapewatch-{client_id}",
@@ -21,12 +24,19 @@ def client_options(settings: KafkaSettings, client_id: str) -> dict[str, Any]:
     if settings.security_protocol.endswith("SSL"):
         options["ssl_context"] = _ssl_context(settings)
     if settings.security_protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": settings.sasl_password.get_secret_value() if settings.sasl_password else None,
-        }
+        options |= _login(settings)
     return options
+
+
+def _login(settings: KafkaSettings) -> dict[str, Any]:
+    if not settings.sasl_username or settings.sasl_password is None:
+        missing = "SASL_PASSWORD" if settings.sasl_username else "SASL_USERNAME"
+        raise WrongUse(f"TAPEWATCH_KAFKA__{missing} is not set, and {settings.security_protocol} needs it")
+    return {
+        "sasl_mechanism": settings.sasl_mechanism,
+        "sasl_plain_username": settings.sasl_username,
+        "sasl_plain_password": settings.sasl_password.get_secret_value(),
+    }
 
 
 def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:

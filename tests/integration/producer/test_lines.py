@@ -13,25 +13,26 @@ import pytest
 import structlog
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.producer import backoff, gaps, symbol_watch
+from services.producer import backoff, gaps, session, standing, symbol_watch
 from services.producer import feed as feed_module
 from services.producer.backoff import FIRST_S, Uniform
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import MAX_FRAME_BYTES, TOO_LARGE, AdapterOptions, Listing, Stream
 from services.producer.feed import Feed
-from services.producer.lanes import Lanes
+from services.producer.lanes import Lanes, Place
 from services.producer.plan import Connection
 from services.producer.publisher import Publisher
 from services.producer.rest import Rest
 from services.producer.session import Means
 from services.producer.stalls import Stalls
+from services.producer.standing import tell_standing
 from services.producer.symbol_watch import watch_symbols
 from services.producer.tokens import Budget
 from services.simulator.app import Simulator
 from services.simulator.binance.socket import BinanceLimits
 from services.simulator.upbit.socket import UpbitLimits
 from shared.clock import now_us
-from shared.events import DeadLetter, Event, FeedEvent
+from shared.events import DeadLetter, Event, FeedEvent, Trade
 from shared.metrics import INVALID_FRAMES
 from shared.wire import decode
 
@@ -46,6 +47,7 @@ class Line:
 
     feed: Feed
     lanes: Lanes
+    publisher: Publisher
 
     def told(self, kind: type[AnyEvent]) -> list[AnyEvent]:
         return [decode(kind, value) for lane in self.lanes.of(kind) for _, value in lane.waiting]
@@ -84,7 +86,7 @@ async def listen() -> AsyncIterator[Listen]:
         means = Means(adapter, publisher, now_us, time.monotonic, Budget([]), uniform=uniform)
         feed = Feed(work, means, heard_until_us or {}, 0)
         feeds[feed] = asyncio.create_task(feed.run())
-        return Line(feed, lanes)
+        return Line(feed, lanes, publisher)
 
     yield begin
     for feed, running in feeds.items():
@@ -143,9 +145,9 @@ async def test_a_line_is_well_again_once_data_came_for_a_while_and_not_when_it_o
 async def assert_a_quiet_line_stands(simulator: Simulator, line: Line, exchange: str, for_s: float) -> None:
     await line.until(lambda: line.feed.is_up)
     simulator.player.pause()
-    standing = simulator.connections(exchange)
+    connections = simulator.connections(exchange)
     await asyncio.sleep(for_s)
-    assert simulator.connections(exchange) == standing
+    assert simulator.connections(exchange) == connections
     assert line.kinds() == ["connected"]
 
 
@@ -362,3 +364,56 @@ async def test_a_trade_that_confirms_its_connection_was_heard_on_it(scripted: Ex
     line = listen(scripted.address, "upbit")
     await line.until(lambda: line.feed.is_up and "KRW-BTC" in line.feed.heard)
     assert line.feed.confirmed_at_us == line.feed.heard["KRW-BTC"].received_at_us
+
+
+async def test_a_line_that_stands_says_so_again_once_kafka_holds_what_came_on_it(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "TELL_EVERY_S", 0.2)
+    monkeypatch.setattr(standing, "_LOOK_EVERY_S", 0.01)
+    scripted.says = [[CONFIRMED, trade_of("BTCUSDT", 1)]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: bool(line.feed.heard))
+    asked, holds = asyncio.Event(), line.publisher.holds
+
+    def asks(put: Mapping[Place, int]) -> bool:
+        asked.set()
+        return holds(put)
+
+    monkeypatch.setattr(line.publisher, "holds", asks)
+    telling = asyncio.create_task(tell_standing(line.publisher, [line.feed]))
+    for _ in range(2):  # the second time, the answer to the first is known
+        asked.clear()
+        await asked.wait()
+    assert line.kinds() == ["connected"], "the trade is not acknowledged"
+    for lane in line.lanes.of(Trade):
+        lane.take(1)
+        line.lanes.acknowledged(lane)
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    telling.cancel()
+    [again] = line.told(FeedEvent)[1:]
+    assert again.reason == gaps.STANDS
+    assert again.to_us == line.feed.complete_us
+    assert sorted(again.symbols or ()) == sorted(SYMBOLS["binance"])
+
+
+async def test_a_line_on_which_nothing_at_all_is_served_is_told(simulated: Simulate, listen: Listen) -> None:
+    simulator = await simulated(upbit_limits=UpbitLimits(snapshot_after_s=(3600, 3600)))
+    simulator.player.pause()
+    line = listen(simulator, "upbit", first_data_s=1)
+    await line.until(lambda: bool(line.kinds()))
+    [event] = line.told(FeedEvent)
+    assert (event.kind, event.reason) == ("degraded", "nothing within 1 s of subscribing")
+    assert event.symbols == sorted(SYMBOLS["upbit"])
+    assert not line.feed.is_up
+
+
+async def test_of_a_line_that_is_not_acknowledged_yet_nobody_knows_what_is_served(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "CONFIRM_WITHIN_S", 2)
+    scripted.says = [[], []]
+    line = listen(scripted.address, "binance", first_data_s=1)
+    await line.until(lambda: bool(line.feed.last_ending))
+    assert line.feed.last_ending == "the subscription is not confirmed after 2 s"
+    assert line.kinds() == []

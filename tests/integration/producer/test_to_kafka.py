@@ -88,6 +88,10 @@ MENDABLE = (
     ("bithumb", {}, 2, "no exchange is called 'bithumb'"),
     ("upbit", {"UPBIT__REST_URL": "http://127.0.0.1:9/v1", "START__WAIT_S": "1"}, 3, "gave no list"),
     ("upbit", {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9", "START__WAIT_S": "1"}, 3, "Kafka"),
+    ("upbit", {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:abc"}, 2, "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS: server 1 is not"),
+    ("upbit", {"KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, 2, "TAPEWATCH_KAFKA__SASL_USERNAME is not set"),
+    ("upbit", {"UPBIT__WEBSOCKET_URL": "ws://h:abc/"}, 2, "TAPEWATCH_UPBIT__WEBSOCKET_URL: is not an address"),
+    ("upbit", {"UPBIT__REST_URL": "nonsense"}, 2, "TAPEWATCH_UPBIT__REST_URL: is not an address"),
 )
 
 
@@ -106,6 +110,15 @@ async def test_what_a_person_can_mend_is_one_line(ground):
         assert code == expected_code, text
         assert says in text.splitlines()[-1]
         assert "Traceback" not in text
+
+
+async def test_a_list_that_cannot_be_kept_is_no_reason_to_end(ground, end_of, tmp_path):
+    (tmp_path / "a-file").touch()
+    await ground.market(expect=6)
+    producer = await ground.producer("upbit", UPBIT__CHANNELS="trade", STATE__DIRECTORY=str(tmp_path / "a-file" / "in"))
+    await ground.until_more(10, "upbit")
+    assert await end_of(producer) == 0
+    assert "the list cannot be kept" in ground.log("upbit").read_text()
 
 
 async def test_the_last_good_list_serves_when_the_exchange_gives_none(ground, end_of, tmp_path):

@@ -189,12 +189,26 @@ MISTYPED = {
     "TAPEWATCH_POSTGRES__DSN": "postgresql://someone:zebrafink/postgresdsn@127.0.0.1:1/tapewatch",
     "TAPEWATCH_REDIS__URL": "redis://someone:zebrafink#redisurl@127.0.0.1:1/0",
     "TAPEWATCH_SLACK__BOT_TOKEN": "xoxb-\nzebrafinkslackbottoken",
+    "TAPEWATCH_SLACK__WEBHOOK_URL": "http://127.0.0.1:1/zebrafinkslackwebhookurl",
+    "TAPEWATCH_WEBHOOK__URL": "http://someone:zebrafinkwebhookurl@127.0.0.1:1/hook",
+    "TAPEWATCH_WATCHDOG__WEBHOOK_URL": "http://127.0.0.1:1//zebrafinkwatchdogwebhookurl",
+    "TAPEWATCH_WATCHDOG__HEARTBEAT_URL": "http://127.0.0.1:1/hook?key=zebrafinkwatchdogheartbeaturl",
+}
+"""As people mistype them; the texts of what goes wrong then were written by nobody who knew of secrets."""
+NO_ADDRESSES = {
     "TAPEWATCH_SLACK__WEBHOOK_URL": "127.0.0.1/zebrafinkslackwebhookurl",
     "TAPEWATCH_WEBHOOK__URL": "http://127.0.0.1:zebrafinkwebhookurl/hook",
     "TAPEWATCH_WATCHDOG__WEBHOOK_URL": "http//zebrafinkwatchdogwebhookurl",
     "TAPEWATCH_WATCHDOG__HEARTBEAT_URL": "http://[zebrafinkwatchdogheartbeaturl",
 }
-"""As people mistype them; the texts of what goes wrong then were written by nobody who knew of secrets."""
+
+
+@pytest.mark.parametrize("name", NO_ADDRESSES)
+async def test_what_is_no_address_is_refused_without_showing_it(evidence: Any, name: str) -> None:
+    assert await evidence.command("alerts", "test", **{name: NO_ADDRESSES[name]}) == 2
+    assert name in evidence.pieces["alerts test"]
+    leaks = evidence.leaks()
+    assert not leaks, "\n".join(leaks)
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """What the servers are told, before any of them runs."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from devstack.kafka_server import kafka_id, properties
 from devstack.launch import server_environment
 from devstack.server import last_complaint
-from devstack.stack import ServerAddresses
+from devstack.stack import Options, ServerAddresses
 from devstack.valkey_server import Valkey, configuration
 from shared.errors import WrongUse
 
@@ -66,6 +67,13 @@ def test_redis_keeps_everything_or_refuses(tmp_path: Path) -> None:
     lines = configuration(tmp_path, 1, "64mb", {"maxclients": "50"}).splitlines()
     assert {"appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction", "maxclients 50"} <= set(lines)
     assert "requirepass" not in " ".join(lines)
+
+
+def test_the_redis_of_a_stack_has_room_for_every_market_as_measured() -> None:
+    pages = Path(__file__).parents[3] / "docs" / "BENCHMARKS.md"
+    measured = re.search(r"; ([0-9]+) MB once the stream of every market is full", pages.read_text(encoding="utf-8"))
+    assert measured is not None
+    assert int(Options().redis_maxmemory.removesuffix("mb")) >= 1.25 * int(measured[1])
 
 
 def test_servers_inherit_neither_secrets_nor_what_would_change_them() -> None:

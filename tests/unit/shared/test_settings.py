@@ -96,6 +96,49 @@ def test_a_wrong_setting_is_named_in_one_line(name: str, value: str, fault: str)
     assert error.value.exit_code == 2
 
 
+ADDRESSES = {
+    "KAFKA__BOOTSTRAP_SERVERS": (
+        "localhost:abc",
+        ":99999",
+        "localhost:99999",
+        "a:1,,b:2",
+        "kafka://a:1",
+        "me@a:1",
+        "::z",
+    ),
+    "UPBIT__WEBSOCKET_URL": ("nonsense", "ws://h:abc/", "https://api.upbit.com", "wss://", "wss://h/#x", "wss://h h"),
+    "BINANCE__WEBSOCKET_URL": ("nonsense", "ws://[h"),
+    "UPBIT__REST_URL": ("nonsense", "wss://api.upbit.com", "http://h:0"),
+    "BINANCE__REST_URL": ("https://:x", "http://:80"),
+    "SLACK__API_URL": ("slack.com/api", "https://slack.com:x/api"),
+    "SLACK__WEBHOOK_URL": ("127.0.0.1/zebrafink", "http://[zebrafink"),
+    "WEBHOOK__URL": ("http://127.0.0.1:zebrafink/hook",),
+    "WATCHDOG__WEBHOOK_URL": ("http//zebrafink",),
+    "WATCHDOG__HEARTBEAT_URL": ("zebrafink",),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in ADDRESSES.items() for value in values])
+def test_an_address_that_leads_nowhere_is_told_at_once_and_not_shown(key: str, value: str) -> None:
+    with pytest.raises(WrongUse, match=rf"^TAPEWATCH_{key}: .*is not an address: write [^\n]*$") as error:
+        load_settings({f"TAPEWATCH_{key}": value})
+    assert "zebrafink" not in str(error.value)
+    assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("KAFKA__BOOTSTRAP_SERVERS", "a, b:9092,127.0.0.1:1 ,[::1]:9092,::1"),
+        ("UPBIT__WEBSOCKET_URL", "ws://[::1]:80/websocket/v1"),
+        ("BINANCE__REST_URL", "http://127.0.0.1:8080/"),
+        ("WATCHDOG__HEARTBEAT_URL", "https://user:password@host/path?key=value"),
+    ],
+)
+def test_any_form_of_an_address_is_taken(key: str, value: str) -> None:
+    assert load_with_origins({f"TAPEWATCH_{key}": value}).origins
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

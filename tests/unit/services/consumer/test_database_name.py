@@ -5,6 +5,7 @@ from pydantic import SecretStr
 
 from services.consumer.database_name import database_name
 from shared.errors import WrongUse
+from shared.redaction import without_secrets
 from shared.settings import PostgresSettings
 
 
@@ -29,3 +30,4 @@ def test_what_is_no_address_is_told_without_showing_it(dsn):
     with pytest.raises(WrongUse, match="TAPEWATCH_POSTGRES__DSN is not an address") as told:
         name(dsn)
     assert "secret" not in str(told.value)
+    assert without_secrets(str(told.value)) == str(told.value), "what to write can be read"

@@ -6,7 +6,7 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, Inv
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from services.producer.endings import LONGEST_BAN_S, LONGEST_WAIT_S, Ending, Stale, classify
+from services.producer.endings import LONGEST_BAN_S, LONGEST_WAIT_S, Ending, Stale, classify, wished_s
 from services.producer.exchanges.base import TOO_LARGE, ExchangeError
 
 
@@ -34,6 +34,8 @@ def _status(code, **headers):
         (_status(503, **{"Retry-After": "86400"}),
          Ending("handshake", "HTTP 503 to the handshake", wait_at_least_s=LONGEST_WAIT_S)),
         (_status(418), Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=1.0)),
+        (InvalidStatus(Response(418, "x", Headers(), b"Blocked for 30 seconds")),
+         Ending("limited", "HTTP 418 to the handshake", wait_at_least_s=30.0)),
         (_status(404), Ending("handshake", "HTTP 404 to the handshake", permanent=True)),
         (_status(503), Ending("handshake", "HTTP 503 to the handshake")),
         (InvalidMessage("no HTTP"), Ending("handshake", "no HTTP")),
@@ -47,3 +49,20 @@ def _status(code, **headers):
 )  # fmt: skip
 def test_every_foreseen_ending_has_its_meaning(error, ending):
     assert classify(error) == ending
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "said", "seconds"),
+    [
+        (418, "", '{"error":{"name":"too_many_requests","message":"Blocked for 45 seconds"}}', 45.0),
+        (418, "", "10 requests per 1 second exceeded: blocked for 120s", 120.0),
+        (418, "", "300초 동안 차단되었습니다", 300.0),
+        (418, "", "Blocked for 999999999 seconds", LONGEST_BAN_S),
+        (418, "", "IP banned until 1893456000000.", 0.0),
+        (418, "", "\ufffd", 0.0),
+        (418, "7", "Blocked for 45 seconds", 7.0),
+        (429, "", "Try again in 45 seconds", 0.0),
+    ],
+)
+def test_how_long_a_ban_is_stands_in_its_header_or_in_its_text(status, header, said, seconds):
+    assert wished_s(status, header, said.encode()) == seconds

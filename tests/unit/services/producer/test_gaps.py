@@ -1,7 +1,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.producer.gaps import LATE_US, Dropped, Gap, Heard, Tail, gap_event, gaps_after, note_connected
+from services.producer.gaps import (
+    FORGOTTEN,
+    LATE_US,
+    NOT_RUNNING,
+    STANDS,
+    Dropped,
+    Gap,
+    Heard,
+    Tail,
+    gap_event,
+    gaps_after,
+    note_connected,
+)
 from shared.events import FeedEvent, Trade
 from shared.partitioning import partition_of, symbol_key
 
@@ -62,15 +74,19 @@ def test_what_a_lagging_line_still_had_on_its_way_lies_in_the_gap(offset_s, lag_
     assert gap.from_us <= NOW_US - lag_s * S - LATE_US
 
 
-def test_where_nothing_else_is_known_a_symbol_is_heard_until_where_the_tail_begins():
-    partition = partition_of(symbol_key("upbit", "QUIET"), 8)
-    assert Tail(cut_us={partition: 30}).heard_until_us("upbit", "QUIET") == 30
-    assert Tail(cut_us={(partition + 1) % 8: 30}).heard_until_us("upbit", "QUIET") is None
+def test_where_nothing_tells_of_a_symbol_it_may_be_missing_for_as_long_as_anything_is_forgotten():
+    tail = Tail(forgotten_us=30, connected_us={"TOLD": 20})
+    assert [tail.heard_until_us("upbit", symbol) for symbol in ("QUIET", "TOLD")] == [30, 20]
+    assert (tail.why, Tail().why) == (FORGOTTEN, NOT_RUNNING)
 
 
-def test_that_the_tail_begins_after_the_last_connection_is_no_proof_of_hearing():
-    tail = Tail(cut_us={partition_of(symbol_key("upbit", "QUIET"), 8): 50}, connected_us={"QUIET": 40})
-    assert tail.heard_until_us("upbit", "QUIET") == 40
+def test_a_connection_that_stands_says_up_to_when_nothing_is_missing():
+    tail = Tail()
+    stands = _connected(900, "A", "B", to_us=800, reason=STANDS)
+    note_connected(tail, [stands, _connected(500, "A", "B", "C")], "upbit")
+    assert tail.connected_us == {"A": 800, "B": 800, "C": 500}, "the newest counts, in whatever order they are read"
+    assert tail.together["A"] == ("A", "B")
+    assert tail.stands_was_told
 
 
 def test_a_trade_of_the_same_connection_and_partition_speaks_for_a_quiet_symbol():
@@ -79,15 +95,23 @@ def test_a_trade_of_the_same_connection_and_partition_speaks_for_a_quiet_symbol(
     partition = partition_of(symbol_key("upbit", quiet), 8)
     near = next(name for name in others if partition_of(symbol_key("upbit", name), 8) == partition)
     far = next(name for name in others if partition_of(symbol_key("upbit", name), 8) != partition)
-    tail = Tail(last={near: Heard(60, 60), far: Heard(90, 90)}, cut_us={partition: 50})
+    tail = Tail(last={near: Heard(60, 60), far: Heard(90, 90)})
     note_connected(tail, [_connected(40, quiet, near, far)], "upbit")
     assert tail.heard_until_us("upbit", quiet) == 60
     note_connected(tail, [_connected(45, quiet, far)], "upbit")
     assert tail.heard_until_us("upbit", quiet) == 45
 
 
-def _connected(at_us, *symbols):
-    return FeedEvent(kind="connected", exchange="upbit", channel="trade", at_us=at_us, reason="", symbols=list(symbols))
+def _connected(at_us, *symbols, reason="", to_us=None):
+    return FeedEvent(
+        kind="connected",
+        exchange="upbit",
+        channel="trade",
+        at_us=at_us,
+        to_us=to_us,
+        reason=reason,
+        symbols=list(symbols),
+    )
 
 
 def test_the_clock_of_a_recording_is_found_and_an_old_repeat_does_not_move_it():

@@ -167,3 +167,20 @@ def test_empty_means_that_kafka_has_everything():
     assert not lanes.empty
     assert lanes.acknowledged(lane) == 1
     assert lanes.empty
+
+
+def test_trades_are_held_by_kafka_once_all_that_were_put_by_then_arrived_and_none_was_given_up_untold():
+    lanes = Lanes(max_trade_bytes=2 * (RECORD_OVERHEAD_BYTES + 300))
+    lanes.put(_trade(1))
+    put = lanes.trades_put
+    lanes.put(_trade(2))
+    (lane,) = lanes.of(Trade)
+    lane.take(1)
+    assert not lanes.holds(put)
+    lanes.acknowledged(lane)
+    assert lanes.holds(put)
+    assert not lanes.holds(lanes.trades_put)
+    for number in range(3, 9):
+        lanes.put(_trade(number))
+    assert lanes.dropped
+    assert not lanes.holds(put)

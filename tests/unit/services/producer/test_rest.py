@@ -96,6 +96,13 @@ async def test_a_maintenance_page_is_not_believed_for_days_and_its_status_is_nob
     assert 0 < held.value.wait_s <= LONGEST_WAIT_S + 1
 
 
+async def test_a_ban_that_does_not_say_how_long_is_taken_for_a_long_one(binance):
+    binance.status = 418
+    asked = Rest("binance", binance.url)
+    await asked.markets([ETH])
+    assert rest.BANNED_S < asked.quiet_s <= rest.BANNED_S + 1
+
+
 @pytest.mark.parametrize(("wishes_s", "stops"), [
     ([(0, 0), (29, 0), (30, 0)], [False, False, True]),
     ([(1, 600), (602, 0), (629, 0), (631, 0)], [False, False, False, True]),
