@@ -17,8 +17,11 @@ _AS_TYPED_THERE = (
     (r"tapewatch redis acl.*", "docker compose run --rm secrets && docker compose restart redis"),
     (r"tapewatch (alerts|doctor|settings|status|tail|topics)\b", r"docker compose run --rm tapewatch \1"),
     (r"redis-cli config set maxmemory-policy.*", "docker compose up --force-recreate --wait redis"),
-    (r"redis-cli config set maxmemory (\w+)", r"REDIS_MAXMEMORY=\1 in .env and docker compose up --wait redis"),
-    (r"redis-cli config set maxmemory,", "REDIS_MAXMEMORY in .env and docker compose up --wait redis,"),
+    (
+        r"redis-cli config set maxmemory (\w+)",
+        r"REDIS_MAXMEMORY=\1 and a REDIS_MEMORY above it in .env, docker compose up --wait redis",
+    ),
+    (r"redis-cli config set maxmemory,", "REDIS_MAXMEMORY in .env, docker compose up --wait redis,"),
     (r"(kafka-[\w-]+\.sh)", _KAFKA_TOOL),
     (r"`df -h (\S+)` on its host", r"`docker compose exec postgres df -h \1`"),
 )

@@ -23,10 +23,11 @@ TYPED = {
     "tapewatch tail trades": "docker compose run --rm tapewatch tail trades",
     "tapewatch redis acl reader --help": "docker compose run --rm secrets && docker compose restart redis",
     "redis-cli config set maxmemory 1024mb; or lower TAPEWATCH_REDIS__STREAM_CAP": (
-        "REDIS_MAXMEMORY=1024mb in .env and docker compose up --wait redis; or lower TAPEWATCH_REDIS__STREAM_CAP"
+        "REDIS_MAXMEMORY=1024mb and a REDIS_MEMORY above it in .env, docker compose up --wait redis; "
+        "or lower TAPEWATCH_REDIS__STREAM_CAP"
     ),
     "redis-cli config set maxmemory, to what that machine can spare": (
-        "REDIS_MAXMEMORY in .env and docker compose up --wait redis, to what that machine can spare"
+        "REDIS_MAXMEMORY in .env, docker compose up --wait redis, to what that machine can spare"
     ),
     "redis-cli config set maxmemory-policy noeviction, and the same in its file": (
         "docker compose up --force-recreate --wait redis"
