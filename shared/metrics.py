@@ -38,6 +38,9 @@ KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafk
 CANARY_RETURNED = Gauge(
     "tapewatch_canary_returned_timestamp_seconds", "When the test alert that goes round was last back from the notifier"
 )
+CANARY_DUE = Gauge(
+    "tapewatch_canary_due_timestamp_seconds", "By when the test alert that goes round must be back; 0 where none does"
+)
 STILL = Gauge("tapewatch_still_seconds", "Time since the process last got on, or proved that nothing waits")
 WAITS = Gauge(
     "tapewatch_waits_seconds", "Time since something last went all the way, or nothing waited: what it needs is away"

@@ -14,7 +14,7 @@ from services.alert_worker.receipts import CANARY, Receipts
 from shared.canary import EXCHANGE, SYMBOL, Sign, due_us
 from shared.clock import NowMicros
 from shared.events import Alert, Notification, Trade
-from shared.metrics import CANARY_RETURNED
+from shared.metrics import CANARY_DUE, CANARY_RETURNED
 from shared.partitioning import partition_of, symbol_key
 from shared.topics import TRADES
 from shared.wire import HEADERS_OF_EVENT, encode
@@ -31,7 +31,7 @@ class Proving:
     def __init__(self, every_s: int, producer: AIOKafkaProducer, wording: Wording, now: NowMicros) -> None:
         self._every_s, self._producer, self._wording, self._now = every_s, producer, wording, now
         self._began_us = now()
-        self._sign = Sign(due_us(self._began_us + every_s * 1_000_000, every_s))
+        self._sign = self._told(Sign(due_us(self._began_us + every_s * 1_000_000, every_s)))
         self._place = Place()
         self.waiting: Alert | None = None
         """What has come as far as to us, and is still to go out."""
@@ -39,6 +39,10 @@ class Proving:
     def says(self, status: str) -> str:
         """The status, and what there is to say of the canary."""
         return f"{status}, {self._sign}" if self._every_s else status
+
+    def _told(self, sign: Sign) -> Sign:
+        CANARY_DUE.set(sign.due_us / 1e6 if self._every_s else 0)
+        return sign
 
     async def run(self, knows: asyncio.Event, stop: asyncio.Event) -> None:
         """Send it round until `stop`, the first time when a round has passed since the last that is known of."""
@@ -56,7 +60,7 @@ class Proving:
         self._place = Place(known.channel, known.ts)
         if known.stage == "sent":
             first_us = self._began_us + _STARTS_WITHIN_US
-            self._sign = Sign(max(first_us, due_us(known.at_us, self._every_s)), known.at_us)
+            self._sign = self._told(Sign(max(first_us, due_us(known.at_us, self._every_s)), known.at_us))
 
     def take(self, alert: Alert) -> bool:
         """Whether the alert is the canary's; the newest waits to go out, unless it is of a round long ago."""
@@ -75,7 +79,7 @@ class Proving:
         self._place = await delivery.prove(message, self._place)
         self.waiting = None
         await receipts.note_canary(alert, self._place)
-        self._sign = Sign(due_us(alert.decided_at_us, self._every_s), self._now())
+        self._sign = self._told(Sign(due_us(alert.decided_at_us, self._every_s), self._now()))
         CANARY_RETURNED.set(self._now() / 1e6)
 
     async def give_up(self, reason: str, receipts: Receipts) -> None:

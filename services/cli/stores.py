@@ -109,7 +109,20 @@ class Stores:
     @classmethod
     @asynccontextmanager
     async def connect(cls, settings: Settings) -> AsyncIterator["Stores"]:
-        """Connect, and follow alerts from here on. Raises Unreachable."""
+        """Connect to all three, and follow alerts from here on. Raises Unreachable."""
+        async with cls.prepare(settings) as stores:
+            with told():
+                await stores._redis.ping()
+                await stores._postgres.fetchval("SELECT 1")
+            await stores.connect_kafka()
+            stores._kafka.assign([TopicPartition(topic.name, 0) for topic in (ALERTS, NOTIFICATIONS)])
+            await stores._kafka.seek_to_end()
+            yield stores
+
+    @classmethod
+    @asynccontextmanager
+    async def prepare(cls, settings: Settings) -> AsyncIterator["Stores"]:
+        """Connect to each store once it is asked something, and to Kafka by `connect_kafka`. Raises Unreachable."""
         dsn, url = settings.postgres.dsn.get_secret_value(), settings.redis.url.get_secret_value()
         async with AsyncExitStack() as at_end:
             with told():
@@ -122,18 +135,18 @@ class Stores:
                         decode_responses=True,
                     )
                 )
-                await redis.ping()
                 postgres = await at_end.enter_async_context(
-                    asyncpg.create_pool(dsn, min_size=1, max_size=1, timeout=_CONNECT_S, command_timeout=30)
+                    asyncpg.create_pool(dsn, min_size=0, max_size=1, timeout=_CONNECT_S, command_timeout=30)
                 )
             kafka = AIOKafkaConsumer(
                 **client_options(settings.kafka, "look"), auto_offset_reset="latest", enable_auto_commit=False
             )
             at_end.push_async_callback(kafka.stop)
-            await kafka.start()
-            kafka.assign([TopicPartition(topic.name, 0) for topic in (ALERTS, NOTIFICATIONS)])
-            await kafka.seek_to_end()
             yield cls(kafka, redis, postgres)
+
+    async def connect_kafka(self) -> None:
+        """Before anything is asked that Kafka knows. Raises KafkaError."""
+        await self._kafka.start()
 
     async def progress(self) -> Progress:
         """Positions first, then Kafka's ends, so that nobody seems ahead of Kafka or done too early."""
@@ -190,12 +203,13 @@ class Stores:
         """When the newest trade of each exchange was received; exchanges without a trade are left out."""
         return {str(row[0]): int(row[1]) for row in await self._postgres.fetch(_NEWEST)}
 
-    async def batches(self) -> dict[str, Batches]:
-        """What came of all batches, by sink."""
+    async def batches(self, sink: str) -> Batches:
+        """What came of all batches of a sink."""
+        if sink == "postgres":
+            [counts] = await self._postgres.fetch(_BATCHES)
+            return Batches(*counts)
         counted = (await self._redis.hgetall(TALLY_KEY)).items()
-        redis = [sum(int(n) for name, n in counted if str(name).startswith(kind)) for kind in TALLY_KINDS]
-        [postgres] = await self._postgres.fetch(_BATCHES)
-        return {"redis": Batches(*redis), "postgres": Batches(*postgres)}
+        return Batches(*(sum(int(n) for name, n in counted if str(name).startswith(kind)) for kind in TALLY_KINDS))
 
     async def _redis_positions(self) -> Positions:
         found: Positions = {}

@@ -1,4 +1,5 @@
-"""Times when nobody watched, the host off, asleep, or started anew: those of one night are one story. Pure."""
+"""Times when nobody watched, the host off, asleep, or started anew, or when it was silent: those of one night are one
+story. Pure."""
 
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ class Absences:
     last_at_us: int = 0
 
     def and_one(self, now_us: int) -> "Absences":
-        """With another that is over now; alone when the first of the others lies too far back."""
+        """With another that is told now; alone when the first of the others lies too far back."""
         if self.count == 0 or now_us - self.first_at_us > NIGHT_US:
             return Absences(1, now_us, now_us)
         return Absences(self.count + 1, self.first_at_us, now_us)

@@ -29,7 +29,7 @@ _RESTARTS_KEPT = 20
 class Change:
     """What people are told. `since_us`: when the state that ended, or began, began. `down_us`: how long it was away.
 
-    `absences`: where nobody watched meanwhile, this time and those of the same night.
+    `absences`: where nobody watched meanwhile, or a host was silent, this time and those of the same night.
     """
 
     part: str

@@ -29,6 +29,7 @@ class Message:
     """`text` says it all in a line. It is about `part`; `opens` begins an incident, `closes` ends it.
 
     `anew`: what was told of `part` before is another story. `is_loud`: also in a thread it is for the whole channel.
+    `goes_on`: the next incident of `part` may belong to the same story, so its thread is kept.
     """
 
     part: str
@@ -38,6 +39,7 @@ class Message:
     closes: bool
     anew: bool = False
     is_loud: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,15 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
         blocks.append(_section(f"*{wording.log}*\n```{text}```"))
     if change.kind in OPENS and context.command:
         blocks.append(_section(wording.next.format(command=escape(context.command))))
-    anew = change.absences is not None and change.absences.count == 1
-    opens, closes = change.kind in OPENS or anew, change.kind in CLOSES
-    is_loud = closes or (change.kind == "rebooted" and bool(change.status))  # then a part is not up again
-    return Message(_about(change), escape(line), blocks, opens, closes, anew, is_loud)
+    closes, goes_on = change.kind in CLOSES, change.absences is not None
+    anew = change.absences is not None and change.absences.count == 1 and not closes
+    is_ill = change.kind == "rebooted" and bool(change.status)  # then a part is not up again
+    is_loud = closes or is_ill or change.kind == "silent"
+    return Message(_about(change), escape(line), blocks, change.kind in OPENS or anew, closes, anew, is_loud, goes_on)
 
 
 def _about(change: Change) -> str:
-    if change.absences is not None:
+    if change.absences is not None and change.kind not in ("silent", "heard"):
         return "absences"
     # A worker that goes down while nothing gets through is another story, with a thread of its own.
     return f"canary of {change.part}" if change.kind in ("canary_overdue", "canary_back") else change.part
@@ -83,7 +86,7 @@ def _headline(change: Change, context: Context, wording: Wording) -> str:
         status=change.status or "?",
     )
     one = change.absences
-    if one is None or one.count == 1:
+    if one is None or one.count == 1 or change.kind in CLOSES:
         return headline
     return headline + wording.again.format(count=one.count, span=duration(one.last_at_us - one.first_at_us, wording))
 

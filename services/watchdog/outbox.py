@@ -14,7 +14,7 @@ MOST_WAITING = 200
 
 @dataclass(frozen=True)
 class Outbox:
-    """`threads`: the message that opened an incident that is not over, by part."""
+    """`threads`: the message that opened an incident that is not over, or a story that may go on, by part."""
 
     waiting: Sequence[Message] = ()
     threads: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ def thread_of(outbox: Outbox, message: Message) -> str | None:
 def told(outbox: Outbox, ts: str | None) -> Outbox:
     """The first that waited is told; `ts` is its id where there is one."""
     message, threads = outbox.waiting[0], dict(outbox.threads)
-    if message.closes:
+    if message.closes and not message.goes_on:
         threads.pop(message.part, None)
     elif message.opens and ts is not None and (message.anew or message.part not in threads):
         threads[message.part] = ts

@@ -7,6 +7,7 @@ A host's silence counts only while somebody listened: who was away hears anew be
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from services.watchdog.absences import Absences
 from services.watchdog.changes import Change
 
 AWAY_US = 15_000_000
@@ -21,10 +22,14 @@ class TooManyHosts(Exception):
 
 @dataclass(frozen=True)
 class Host:
-    """Heard last at `heard_at_us`; `silent_since_us` is its last sign before the silence that people know of."""
+    """Heard last at `heard_at_us`; `silent_since_us` is its last sign before the silence that people know of.
+
+    `silences`: those of the same night, which people read in one thread.
+    """
 
     heard_at_us: int
     silent_since_us: int | None = None
+    silences: Absences = field(default_factory=Absences)
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,13 @@ def look(hosts: Hosts, within_us: int, now_us: int) -> tuple[Hosts, list[Change]
     for name, host in hosts.known.items():
         is_silent = now_us - max(host.heard_at_us, hosts.listening_since_us) > within_us
         if host.silent_since_us is None and is_silent:
-            known[name] = replace(host, silent_since_us=host.heard_at_us)
+            silences = host.silences.and_one(now_us)
+            known[name] = replace(host, silent_since_us=host.heard_at_us, silences=silences)
             silent_us = now_us - host.heard_at_us
-            changes.append(Change(name, "silent", now_us, host.heard_at_us, down_us=silent_us))
+            changes.append(Change(name, "silent", now_us, host.heard_at_us, down_us=silent_us, absences=silences))
         elif host.silent_since_us is not None and host.heard_at_us > host.silent_since_us:
             known[name] = replace(host, silent_since_us=None)
             down_us = host.heard_at_us - host.silent_since_us
-            changes.append(Change(name, "heard", now_us, host.heard_at_us, down_us=down_us))
+            silences = host.silences if host.silences.count else None  # an older program counted none
+            changes.append(Change(name, "heard", now_us, host.heard_at_us, down_us=down_us, absences=silences))
     return replace(hosts, known=known, looked_at_us=now_us), changes

@@ -280,6 +280,28 @@ def test_a_store_that_is_down_takes_its_own_consumer_and_nobody_else(installed: 
     assert len(installed.told(before)) == 2
 
 
+def test_a_start_without_postgres_keeps_nobody_else_waiting(installed: Installed, before: int) -> None:
+    postgres, others = installed.stack.postgres, [unit for unit in DATA if unit != POSTGRES]
+    assert postgres is not None
+    installed.machine.run("systemctl", "stop", "tapewatch.target")
+    installed.until_told(before, "⏹️ STOPPED · tapewatch on vm1, all parts")
+    for unit in ("tapewatch-setup", *DATA):
+        installed.machine.until(lambda unit=unit: installed.machine.show(unit, "ActiveState") == "inactive", "stop")
+    postgres.kill(signal.SIGKILL)
+    postgres.wait()
+    try:
+        installed.machine.run("systemctl", "start", "--no-block", "tapewatch.target")
+        installed.until_active(*others, within_s=60)
+        assert installed.machine.show("tapewatch-setup", "ActiveState") != "active"
+        started = installed.until_one_begins(before, "✅ STARTED · tapewatch on vm1", within_s=120)
+        assert f"{POSTGRES}.service not up" in str(started["blocks"])
+        assert installed.machine.show(POSTGRES, "MainPID") != "0"  # it waits for PostgreSQL itself
+    finally:
+        postgres.start()
+    installed.until_active("tapewatch-setup", *DATA)
+    installed.until_one_begins(before, f"✅ BACK · {POSTGRES}.service on vm1")
+
+
 def test_a_part_that_gets_no_memory_is_told_with_the_reason(installed: Installed, before: int) -> None:
     """The limit is the address space: a container's memory limit needs cgroups that a machine may not grant."""
     with installed.machine.drop_in(REDIS, "[Service]\nLimitAS=60M\n"):

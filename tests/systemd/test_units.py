@@ -1,5 +1,6 @@
 """The unit files themselves, checked by systemd's own tools."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def test_the_sandbox_is_tight(unit: Path) -> None:
 
 def test_there_are_units_to_check() -> None:
     assert len(UNITS) == 6
+
+
+def test_nobody_but_who_needs_the_tables_waits_until_they_are_made() -> None:
+    files = (*UNITS, *UNITS[0].parent.glob("*.d/*.conf"))
+    after_setup = [
+        file for file in files if re.search(r"^(After|Requires|Wants)=.*tapewatch-setup", file.read_text(), re.M)
+    ]
+    assert [file.parent.name for file in after_setup] == ["tapewatch-consumer@postgres.service.d"]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=[unit.name for unit in UNITS])

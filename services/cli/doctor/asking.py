@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from services.cli.doctor.checks import Away, Elsewhere, Source
+from services.cli.doctor.containers import is_mounted
 from services.cli.doctor.facts import (
     ExchangeFacts,
     KafkaFacts,
@@ -43,8 +44,15 @@ if TYPE_CHECKING:
 _CONNECT_S, _SOURCE_WITHIN_S = 3, 20
 _DISK_WITHIN_S = 8.0
 _HTTP_S = 5.0
+_CREDENTIALS, _WANTED = Path("/etc/tapewatch/credentials"), Path("/etc/systemd/system/tapewatch.target.wants")
 _LOCAL = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
+_OWN_SECRETS = {
+    "tapewatch-setup": "owner/dsn",
+    "tapewatch-consumer@postgres": "postgres/dsn",
+    "tapewatch-consumer@redis": "redis/url",
+}
 _DAYS = "SELECT day, pg_total_relation_size(to_regclass(table_name)) FROM trade_day"
+_KNOWN = "SELECT DISTINCT exchange FROM instrument"
 _NEWEST = """
     SELECT i.exchange, max(c.close_traded_at)
     FROM candle_1m c JOIN instrument i ON i.id = c.instrument_id
@@ -99,8 +107,30 @@ async def _store(ask: Callable[[], Awaitable[object]], is_named: bool) -> object
 async def _settings(loaded: Loaded, environ: Mapping[str, str]) -> SettingsFacts:
     read = [key.split(".") for key, origin in loaded.origins.items() if origin == "secret file"]
     named = [environ[f"{env_name(section, key)}_FILE"] for section, key in read]
-    exposed = [path for path in named if os.stat(path).st_mode & 0o004]
-    return SettingsFacts(loaded.settings, loaded.origins, exposed)
+    # What Compose mounts must be open to the containers' user; what is closed is the directory it comes from.
+    exposed = [path for path in named if not is_mounted(path) and os.stat(path).st_mode & 0o004]
+    return SettingsFacts(loaded.settings, loaded.origins, exposed, _units_without_secret())
+
+
+def _units_without_secret() -> Mapping[str, str]:
+    """By unit that is enabled here, the secret that it alone is given and that is not there. Only root can look."""
+    if not os.access(_CREDENTIALS, os.X_OK):
+        return {}
+    return {
+        unit: str(_CREDENTIALS / name)
+        for unit, name in _OWN_SECRETS.items()
+        if (_WANTED / f"{unit}.service").is_symlink() and not _is_filled(_CREDENTIALS / name)
+    }
+
+
+def _is_filled(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _expected(settings: Settings) -> Sequence[str]:
+    """The exchanges whose trades the settings ask for."""
+    own = {"upbit": settings.upbit, "binance": settings.binance}
+    return [exchange for exchange, one in own.items() if one.symbols and "trade" in one.channels]
 
 
 async def _kafka(settings: Settings) -> KafkaFacts:
@@ -241,7 +271,8 @@ async def _redis(settings: Settings) -> RedisFacts:
     newest: dict[str, int] = {}
     for one in streams:
         newest[one.exchange] = max(newest.get(one.exchange, 0), one.newest_us)
-    return RedisFacts({exchange: (now_us() - at_us) / 1_000_000 for exchange, at_us in newest.items()}, memory)
+    ages_s = {exchange: (now_us() - at_us) / 1_000_000 for exchange, at_us in newest.items()}
+    return RedisFacts(ages_s, memory, _expected(settings))
 
 
 async def _memory(redis: "Redis") -> RedisMemory | None:
@@ -297,6 +328,8 @@ async def _postgres_facts(connection: "asyncpg.Connection[asyncpg.Record]", sett
         day_bytes={day: size or 0 for day, size in await connection.fetch(_DAYS)},
         first_at=await connection.fetchval("SELECT min(opened_at) FROM candle_1m"),
         newest={str(exchange): at for exchange, at in await connection.fetch(_NEWEST)},
+        known=[str(exchange) for (exchange,) in await connection.fetch(_KNOWN)],
+        expected=_expected(settings),
         free_bytes=await _free_bytes(connection, urlsplit(settings.postgres.dsn.get_secret_value()).hostname),
     )
 

@@ -20,6 +20,7 @@ class Check(NamedTuple):
 CHECKS = (
     Check("settings", "settings", verdicts.settings),
     Check("settings", "secrets", verdicts.secrets),
+    Check("settings", "watchdog", verdicts.watchdog),
     Check("kafka", "kafka", verdicts.brokers),
     Check("kafka", "topics", verdicts.topics),
     Check("kafka", "lag", verdicts.lag),

@@ -10,11 +10,15 @@ from shared.settings import Settings
 
 @dataclass(frozen=True)
 class SettingsFacts:
-    """The settings in force; `origins` as `shared.settings.Loaded` has them, `open_files` whose secret all may read."""
+    """The settings in force; `origins` as `shared.settings.Loaded` has them, `open_files` whose secret all may read.
+
+    `units_without_secret`: by unit of this host, the file that it is given its own secret by, and that is not there.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
     open_files: Sequence[str] = ()
+    units_without_secret: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class PostgresFacts:
     """`migration` is None without tables of ours, and "" where this login may not read it.
 
     `day_bytes`: each day of trades that has a table. `first_at`: the oldest candle. `free_bytes` is None where the
-    server is on another host. `newest` by exchange, of the last day, by the exchange's clock.
+    server is on another host. `newest` by exchange, of the last day, by the exchange's clock. `known`: exchanges that
+    markets are known of; `expected`: those that the settings ask for.
     """
 
     version: str
@@ -73,6 +78,8 @@ class PostgresFacts:
     day_bytes: Mapping[date, int] = field(default_factory=dict)
     first_at: datetime | None = None
     newest: Mapping[str, datetime] = field(default_factory=dict)
+    known: Sequence[str] = ()
+    expected: Sequence[str] = ()
     free_bytes: int | None = None
 
 
@@ -91,10 +98,14 @@ class RedisMemory:
 
 @dataclass(frozen=True)
 class RedisFacts:
-    """`ages_s`: of the newest trade of each exchange; `memory`: what it uses. None where this login may not read it."""
+    """`ages_s`: of the newest trade of each exchange; `memory`: what it uses. None where this login may not read it.
+
+    `expected`: the exchanges that the settings ask for.
+    """
 
     ages_s: Mapping[str, float] | None
     memory: RedisMemory | None = None
+    expected: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """From facts to findings: one small function a check. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
@@ -50,7 +50,29 @@ def secrets(facts: SettingsFacts) -> Iterator[Finding]:
         )  # fmt: skip
     for name in facts.open_files:
         yield Finding("secrets", "warning", f"everybody on this host may read {name}", f"chmod o-rwx {name}")
+    for unit, name in facts.units_without_secret.items():
+        yield Finding(
+            "secrets", "warning", f"{unit} has no login of its own: {name} is not there or empty",
+            f"write it as docs/OPERATING.md says, then systemctl restart {unit}",
+        )  # fmt: skip
     yield Finding("secrets", "well", f"set: {', '.join(found) or 'none'}")
+
+
+def watchdog(facts: SettingsFacts) -> Iterator[Finding]:
+    """People hear of it also where Slack refuses us, and where the whole host is gone."""
+    own = facts.settings.watchdog
+    if own.webhook_url is None:
+        yield Finding(
+            "watchdog", "warning", "no second way to people: while Slack refuses the bot nobody is told",
+            "set TAPEWATCH_WATCHDOG__WEBHOOK_URL_FILE",
+        )  # fmt: skip
+    if own.heartbeat_url is None:
+        yield Finding(
+            "watchdog", "warning", "nobody misses this host: a watchdog that is gone with it is not told",
+            "set TAPEWATCH_WATCHDOG__HEARTBEAT_URL_FILE",
+        )  # fmt: skip
+    if own.webhook_url is not None and own.heartbeat_url is not None:
+        yield Finding("watchdog", "well", "it has a second way to people, and somebody who misses it")
 
 
 def brokers(facts: KafkaFacts) -> Iterator[Finding]:
@@ -173,11 +195,15 @@ def disk(facts: PostgresFacts) -> Iterator[Finding]:
     a_day = held / (span / timedelta(days=1))
     told = f"trades take {held / _GB:.2f} GB in PostgreSQL, {a_day / _GB:.2f} GB a day"
     told += f", {a_day * facts.retention_days / _GB:.0f} GB after the {facts.retention_days} days that are kept"
+    needs = a_day * facts.retention_days - held
     if facts.free_bytes is None:
-        yield Finding("disk", "well", f"{told}; how much is free only that host knows", "")
+        missing = max(0.0, needs) / _GB
+        told += (
+            f": {missing:.0f} GB more than now; whether they are free, `df -h /var/lib/postgresql` on its host tells"
+        )
+        yield Finding("disk", "well", told)
         return
     lasts_days = facts.free_bytes / max(1.0, a_day)
-    needs = a_day * facts.retention_days - held
     told += f"; {facts.free_bytes / _GB:.0f} GB are free"
     remedy = "lower TAPEWATCH_POSTGRES__RETENTION_DAYS, or give PostgreSQL a larger disk"
     if lasts_days < _SOON_FULL_DAYS:
@@ -201,7 +227,7 @@ def fresh_in_postgres(facts: PostgresFacts) -> Iterator[Finding]:
     """The newest trade of each exchange is from now."""
     if facts.migration is not None:
         ages = {name: (facts.now - at).total_seconds() for name, at in facts.newest.items()}
-        yield from _freshness("Postgres", ages)
+        yield from _freshness("Postgres", ages, facts.known, facts.expected)
 
 
 def fresh_in_redis(facts: RedisFacts) -> Iterator[Finding]:
@@ -209,20 +235,38 @@ def fresh_in_redis(facts: RedisFacts) -> Iterator[Finding]:
     if facts.ages_s is None:
         yield Finding("freshness", "warning", "this login may not read Redis", "tapewatch redis acl --help")
     else:
-        yield from _freshness("Redis", facts.ages_s)
+        yield from _freshness("Redis", facts.ages_s, (), facts.expected)
 
 
-def _freshness(store: str, ages_s: Mapping[str, float]) -> Iterator[Finding]:
+def _freshness(
+    store: str, ages_s: Mapping[str, float], known: Iterable[str], expected: Iterable[str]
+) -> Iterator[Finding]:
     if not ages_s:
         yield Finding("freshness", "wrong", f"no trade of the last day in {store}", "tapewatch tail trades")
+        return
     for exchange, age_s in sorted(ages_s.items()):
         late = age_s > _LATE_S
         yield Finding(
             "freshness",
             "wrong" if late else "well",
             f"newest trade of {exchange} in {store}: {age_s:.1f} s old",
-            f"journalctl -u tapewatch-producer@{exchange.removesuffix('_agg')} -n 100" if late else "",
+            _log_of_producer(exchange) if late else "",
         )
+    for exchange in sorted(set(known) - ages_s.keys()):
+        told = f"no trade of {exchange} of the last day in {store}"
+        yield Finding("freshness", "wrong", told, _log_of_producer(exchange))
+    # An exchange that nobody here wants has no producer, and settings that ask for it all the same.
+    heard_of = {_producer(exchange) for exchange in (*ages_s, *known)}
+    for exchange in sorted(set(expected) - heard_of):
+        yield Finding("freshness", "warning", f"no trade of {exchange} in {store}", _log_of_producer(exchange))
+
+
+def _producer(exchange: str) -> str:
+    return exchange.removesuffix("_agg")
+
+
+def _log_of_producer(exchange: str) -> str:
+    return f"journalctl -u tapewatch-producer@{_producer(exchange)} -n 100"
 
 
 def redis(facts: RedisFacts) -> Iterator[Finding]:

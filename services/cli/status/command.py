@@ -25,7 +25,8 @@ def status(
 ) -> None:
     """Show rates, lag, delay and success of each store, how fresh each exchange is there, how far back Redis reaches.
 
-    Reads Kafka, Redis and Postgres alone; a reader's login is enough.
+    Reads Kafka, Redis and Postgres alone; a reader's login is enough. Where one of them is away it shows what the
+    others know, and why that one could not be asked; the exit status is 3 then.
 
     Example: tapewatch status --watch
     """
@@ -40,11 +41,14 @@ def status(
     logs.configure(in_force.log.model_copy(update={"level": "error"}), "status")
     try:
         if watch:
-            connections.run(_watch(in_force, every, count, _view(as_json)))
+            state = connections.run(_watch(in_force, every, count, _view(as_json)))
         else:
-            _show_once(asyncio.run(_once(in_force)), as_json)
+            state = asyncio.run(_once(in_force))
+            _show_once(state, as_json)
     except KeyboardInterrupt:
         return
+    if state.away:
+        raise typer.Exit(Unreachable.exit_code)
 
 
 async def _once(in_force: "Settings") -> "State":
@@ -54,22 +58,26 @@ async def _once(in_force: "Settings") -> "State":
         return await looker.look()
 
 
-async def _watch(in_force: "Settings", every_s: float, count: int | None, view: "View") -> None:
-    """Go on also when something is away for a while, once there was a first look."""
+async def _watch(in_force: "Settings", every_s: float, count: int | None, view: "View") -> "State":
+    """The last of so many looks. Goes on also when all is away for a while, once there was a first look."""
     import asyncio
 
     from services.cli.status.looking import Looker
 
     looks = 0
+    state: State | None = None
     with view.showing:
         while True:
             try:
-                async with Looker.connect(in_force) as looker:
+                async with Looker.connect(in_force, state) as looker:
                     while True:
-                        view.show(await looker.look())
+                        state = await looker.look()
+                        view.show(state)
                         looks += 1
                         if looks == count:
-                            return
+                            return state
+                        if state.away:
+                            break  # to connect anew
                         await asyncio.sleep(every_s)
             except Unreachable as error:
                 if not looks:

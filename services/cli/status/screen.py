@@ -27,29 +27,36 @@ def lines(state: State) -> list[str]:
             for reach in state.reach
         ),
         *(f"{one.store}\t{one.batches} batches\t{percent(one)} acknowledged at the first try" for one in state.success),
+        *(f"{whom}\taway\t{reason}" for whom, reason in state.away.items()),
     ]
 
 
 def line(state: State) -> str:
     """The whole state in one line."""
     rates = ", ".join(f"{_short(flow.topic)} {_rate(flow.per_s)}" for flow in state.flows)
-    stores = dict.fromkeys(lag.store for lag in state.lags)
-    delays = {delay.store: _delay(delay.ms) for delay in state.delays}
-    parts = [f"{clock(state.at_us)} {rates}"]
-    for store in stores:
-        behind = sum(lag.behind for lag in state.lags if lag.store == store)
-        ratio = max(lag.retention_ratio for lag in state.lags if lag.store == store)
-        ages = ", ".join(f"{one.exchange} {one.age_s:.1f} s" for one in state.newest if one.store == store)
-        parts.append(
-            f"{store} {behind} behind ({ratio:.1%} of retention), {delays.get(store, '-')}, newest {ages or 'none'}"
-        )
+    parts = [f"{clock(state.at_us)} {rates or '-'}"]
+    parts += [_of_store(one.store, state) for one in state.success]
     parts += [f"redis reaches back {span(reach.age_s)} of {reach.exchange}" for reach in state.reach]
+    parts += [f"{whom} is away: {reason}" for whom, reason in state.away.items()]
     return "; ".join(parts)
+
+
+def _of_store(store: str, state: State) -> str:
+    lags = [lag for lag in state.lags if lag.store == store]
+    delays = {delay.store: _delay(delay.ms) for delay in state.delays}
+    ages = ", ".join(f"{one.exchange} {one.age_s:.1f} s" for one in state.newest if one.store == store)
+    behind = "- behind"
+    if lags:
+        behind = (
+            f"{sum(one.behind for one in lags)} behind ({max(one.retention_ratio for one in lags):.1%} of retention)"
+        )
+    return f"{store} {behind}, {delays.get(store, '-')}, newest {ages or 'none'}"
 
 
 def draw(state: State) -> RenderableType:
     """The whole screen."""
-    return Group(*(part for part in (_flows(state), _lags(state), _stores(state), _reach(state)) if part is not None))
+    parts = (_flows(state), _lags(state), _stores(state), _reach(state), _away(state))
+    return Group(*(part for part in parts if part is not None))
 
 
 def _table(*headings: str) -> Table:
@@ -67,7 +74,9 @@ def _flows(state: State) -> Table:
     return table
 
 
-def _lags(state: State) -> Table:
+def _lags(state: State) -> Table | None:
+    if not state.lags:
+        return None
     table = _table("\nStore and topic", "\nposition", "\nbehind", "\nof retention")
     for lag in state.lags:
         style = _style(lag.retention_ratio, _NEAR_RATIO, _FAR_RATIO)
@@ -105,6 +114,12 @@ def _reach(state: State) -> Table | None:
     for reach in state.reach:
         table.add_row(reach.exchange, span(reach.age_s), reach.symbol, f"{reach.trades:,}")
     return table
+
+
+def _away(state: State) -> Text | None:
+    if not state.away:
+        return None
+    return Text("\n" + "\n".join(f"{whom} is away: {reason}" for whom, reason in state.away.items()), style="bold red")
 
 
 def _age(age_s: float | None) -> Text:

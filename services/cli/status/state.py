@@ -1,6 +1,7 @@
 """What is shown of a running deployment, as plain values. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import floor
 
 
@@ -77,7 +78,7 @@ class Success:
 
 @dataclass(frozen=True)
 class State:
-    """One look at everything."""
+    """One look at everything; `away` says by name why one of the three was not looked at."""
 
     at_us: int
     flows: list[Flow]
@@ -86,6 +87,7 @@ class State:
     delays: list[Delay]
     reach: list[Reach]
     success: list[Success]
+    away: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,18 @@ def reaches(streams: list[Stream], cap: int, now_us: int) -> list[Reach]:
     return [
         Reach(exchange, one.symbol, one.trades, (now_us - one.oldest_us) / 1_000_000)
         for exchange, one in sorted(found.items())
+    ]
+
+
+def newest_trades(streams: list[Stream], in_postgres_us: Mapping[str, int], now_us: int) -> list[NewestTrade]:
+    """The newest trade of each exchange in each store."""
+    newest: dict[tuple[str, str], int] = {("postgres", exchange): us for exchange, us in in_postgres_us.items()}
+    for one in streams:
+        place = ("redis", one.exchange)
+        newest[place] = max(newest.get(place, 0), one.newest_us)
+    return [
+        NewestTrade(store, exchange, round((now_us - received_us) / 1_000_000, 3))
+        for (store, exchange), received_us in sorted(newest.items())
     ]
 
 

@@ -135,12 +135,44 @@ async def test_without_a_terminal_a_watch_is_one_line_a_look(environment: dict[s
     assert second.endswith(" of upbit")
 
 
+AWAY = {
+    "kafka": {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:{port}"},
+    "redis": {"TAPEWATCH_REDIS__URL": "redis://user:very-secret@127.0.0.1:{port}/0"},
+    "postgres": {"TAPEWATCH_POSTGRES__DSN": "postgresql://user:very-secret@127.0.0.1:{port}/nothing"},
+}
+
+
+@pytest.mark.parametrize("whom", AWAY)
+async def test_status_shows_what_the_others_know_when_one_is_away(
+    fresh_topics: KafkaSettings, environment: dict[str, str], unused_tcp_port: int, whom: str
+) -> None:
+    await publish(fresh_topics, trade(1))
+    environment |= {name: address.format(port=unused_tcp_port) for name, address in AWAY[whom].items()}
+    asked = await tapewatch(environment, "status", "--json")
+    told, said = await asked.communicate()
+    assert (asked.returncode, said) == (3, b"")
+    state = json.loads(told)
+    assert list(state["away"]) == [whom]
+    others = {"redis", "postgres"} - {whom}
+    assert {one["store"] for one in state["success"]} == others
+    assert trades_behind(told) == ({} if whom == "kafka" else dict.fromkeys(others, 1))
+    assert bool(state["reach"]) == (whom != "redis")
+    for looks in ((), ("--watch", "-n", "2", "--every", "0.2")):
+        asked = await tapewatch(environment, "status", *looks)
+        told, said = await asked.communicate()
+        assert (asked.returncode, said) == (3, b"")
+        assert told.decode().count(state["away"][whom]) == (2 if looks else 1)
+        assert b"very-secret" not in told
+
+
 async def test_a_watch_of_what_is_not_there_ends_with_3(environment: dict[str, str], unused_tcp_port: int) -> None:
-    environment["TAPEWATCH_REDIS__URL"] = f"redis://127.0.0.1:{unused_tcp_port}/0"
+    for addresses in AWAY.values():
+        environment |= {name: address.format(port=unused_tcp_port) for name, address in addresses.items()}
     watching = await tapewatch(environment, "status", "--watch")
     _, said = await watching.communicate()
     assert watching.returncode == 3
-    assert said.startswith(b"tapewatch: Redis: ")
+    for whom in (b"Redis: ", b"PostgreSQL: ", b"Kafka did not answer"):
+        assert whom in said
     assert said.count(b"\n") == 1
 
 

@@ -41,6 +41,26 @@ async def test_silence_is_told_once_slack_is_back_and_the_receiver_lives_on(ops:
     assert heard.thread_ts == silent.ts
 
 
+async def test_silences_of_one_night_are_one_thread_also_across_a_restart_of_the_receiver(ops: Ops) -> None:
+    receiver = await ops.receiver(WITHIN_S)
+    vm1 = await host(ops)
+    await is_heard(ops)
+    vm1.kill()
+    [silent] = await ops.until(bool)
+    vm1 = await host(ops)
+    await ops.until(lambda messages: len(messages) == 2)
+    await ops.kept(lambda kept: '"waiting":[]' in kept, "deadman.json")
+    receiver.kill()
+    await receiver.wait()
+    await ops.receiver(WITHIN_S)
+    vm1.kill()
+    _, heard, again = await ops.until(lambda messages: len(messages) == 3)
+    assert again.text.startswith(SILENT)
+    assert again.text.endswith(")")
+    assert "(2 times in " in again.text
+    assert {heard.thread_ts, again.thread_ts} == {silent.ts}
+
+
 async def test_a_receiver_that_is_killed_still_tells_and_tells_once_and_says_for_how_long_it_was(ops: Ops) -> None:
     receiver = await ops.receiver(WITHIN_S)
     vm1 = await host(ops)

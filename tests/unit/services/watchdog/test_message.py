@@ -10,6 +10,7 @@ from services.watchdog.absences import Absences
 from services.watchdog.changes import Change
 from services.watchdog.message import LINE_LIMIT, Context, render, shortened
 from services.watchdog.observation import End
+from services.watchdog.silences import Hosts, hear, look
 from services.watchdog.wording import ENGLISH, KOREAN, WORDINGS, Wording
 
 S = 1_000_000
@@ -55,6 +56,23 @@ def test_absences_of_one_night_share_a_thread_and_say_how_many_there_were() -> N
             assert message.text == "🟡 WATCHDOG IS BACK · nobody watched vm1 for 10 min (4 times in 4 h)"
     assert threads == [None, "ts0", "ts0", "ts0", None, "ts4"]
     assert box.threads == {"absences": "ts4"}
+
+
+def test_a_host_that_falls_silent_again_and_again_in_one_night_is_one_thread_that_all_hear() -> None:
+    box, threads, hosts = outbox.Outbox(), [], hear(Hosts(), "vm2", AT_US)
+    hosts, _ = look(hosts, 60 * S, AT_US)
+    for hour in (1, 2, 5, 14):
+        for heard_first, at_us in ((False, AT_US + hour * 3_600 * S), (True, AT_US + (hour * 3_600 + 600) * S)):
+            hosts = hear(hosts, "vm2", at_us) if heard_first else hosts
+            for second in (0,) if heard_first else range(0, 90, 10):
+                hosts, changes = look(hosts, 60 * S, at_us + second * S)
+                for message in (render(change, CONTEXT, ENGLISH) for change in changes):
+                    assert message.is_loud
+                    threads.append((message.text.partition(" · ")[0], outbox.thread_of(box, message)))
+                    box = outbox.told(outbox.add(box, [message]), f"ts{len(threads)}")
+    silent, heard = "🔴 HOST IS SILENT", "✅ HOST IS HEARD AGAIN"
+    first_night = [(silent, None), (heard, "ts1"), (silent, "ts1"), (heard, "ts1"), (silent, "ts1"), (heard, "ts1")]
+    assert threads == [*first_night, (silent, None), (heard, "ts7")]
 
 
 def test_a_part_that_is_not_up_after_another_reboot_is_for_the_whole_channel() -> None:

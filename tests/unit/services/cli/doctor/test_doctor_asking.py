@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import NodeNotReadyError
 from asyncpg.types import ServerVersion
 
-from services.cli.doctor import asking
+from services.cli.doctor import asking, containers
 from services.cli.doctor.asking import ask_all, told_version
 from services.cli.doctor.checks import Away, judge
 from services.cli.doctor.facts import RedisMemory, SettingsFacts
@@ -36,6 +36,32 @@ async def test_only_a_secret_that_all_may_read_is_exposed(tmp_path: Path) -> Non
     facts = (await ask_all(load_with_origins(environ), environ))["settings"]
     assert isinstance(facts, SettingsFacts)
     assert list(facts.open_files) == [str(files["token"])]
+
+
+async def test_a_secret_that_compose_mounts_is_open_on_purpose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = tmp_path / "slack_bot_token"
+    token.write_text("# x")
+    token.chmod(0o644)
+    environ = {"TAPEWATCH_SLACK__BOT_TOKEN_FILE": str(token)}
+    assert list((await asking._settings(load_with_origins(environ), environ)).open_files) == [str(token)]
+    monkeypatch.setattr(containers, "_MOUNTS", (f"{tmp_path}/",))
+    assert list((await asking._settings(load_with_origins(environ), environ)).open_files) == []
+
+
+def test_only_units_that_are_enabled_here_are_asked_for_their_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("wants", "owner", "postgres", "redis"):
+        (tmp_path / name).mkdir()
+    for unit in ("tapewatch-setup", "tapewatch-consumer@postgres"):
+        (tmp_path / "wants" / f"{unit}.service").symlink_to("/nowhere")
+    (tmp_path / "owner/dsn").write_text("postgresql://x")
+    (tmp_path / "postgres/dsn").touch()
+    monkeypatch.setattr(asking, "_CREDENTIALS", tmp_path)
+    monkeypatch.setattr(asking, "_WANTED", tmp_path / "wants")
+    assert asking._units_without_secret() == {"tapewatch-consumer@postgres": str(tmp_path / "postgres/dsn")}
+    monkeypatch.setattr(asking, "_CREDENTIALS", tmp_path / "nowhere")
+    assert asking._units_without_secret() == {}
 
 
 async def test_a_store_without_client_and_address_is_not_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from services.cli.doctor import verdicts
 from services.cli.doctor.checks import CHECKS, Away, judge
+from services.cli.doctor.containers import in_containers
 from services.cli.doctor.facts import (
     ExchangeFacts,
     KafkaFacts,
@@ -24,6 +25,10 @@ from services.consumer.retention import Lag
 from shared.settings import load_with_origins
 from shared.topics import TOPICS, TRADES
 
+TOLD_OTHERWISE = {
+    "TAPEWATCH_WATCHDOG__WEBHOOK_URL": "https://people.example/",
+    "TAPEWATCH_WATCHDOG__HEARTBEAT_URL": "http://watcher.example:9470/heartbeat",
+}
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TODAY = NOW.date()
 GB = 1_000_000_000
@@ -69,9 +74,9 @@ def of(check: Iterable[Finding]) -> list[tuple[str, str]]:
 
 def test_a_sound_deployment_is_well() -> None:
     answers = {
-        "settings": settings_facts(),
+        "settings": settings_facts(**TOLD_OTHERWISE),
         "kafka": KAFKA,
-        "redis": RedisFacts({"upbit": 0.5}, MEMORY),
+        "redis": RedisFacts({"upbit": 0.5}, MEMORY, ["upbit"]),
         "postgres": POSTGRES,
         "upbit": ExchangeFacts("upbit", 0.4, 0.5),
         "binance": ExchangeFacts("binance", -0.4, 0.5),
@@ -164,9 +169,46 @@ def test_the_disk_is_forecast() -> None:
     )
     assert of(verdicts.disk(replace(POSTGRES, free_bytes=5 * GB)))[0][0] == "warning"
     assert of(verdicts.disk(replace(POSTGRES, free_bytes=2 * GB)))[0][0] == "wrong"
-    assert "only that host knows" in next(verdicts.disk(replace(POSTGRES, free_bytes=None))).told
     assert "too early" in next(verdicts.disk(replace(POSTGRES, first_at=NOW - timedelta(minutes=5)))).told
     assert "too early" in next(verdicts.disk(replace(POSTGRES, first_at=None))).told
+
+
+def test_how_much_a_disk_elsewhere_must_have_is_told_with_what_tells_whether_it_does() -> None:
+    [finding] = verdicts.disk(replace(POSTGRES, free_bytes=None))
+    assert finding.told == (
+        "trades take 1.50 GB in PostgreSQL, 1.00 GB a day, 10 GB after the 10 days that are kept: 8 GB more than now; "
+        "whether they are free, `df -h /var/lib/postgresql` on its host tells"
+    )
+    assert in_containers(finding).told.endswith(
+        "whether they are free, `docker compose exec postgres df -h /var/lib/postgresql` tells"
+    )
+
+
+def test_an_exchange_that_delivers_nothing_has_a_line_of_its_own() -> None:
+    wanted = ["upbit", "binance"]
+    assert of(verdicts.fresh_in_redis(RedisFacts({"upbit": 0.5}, MEMORY, wanted))) == [
+        ("warning", "no trade of binance in Redis")
+    ]
+    assert of(verdicts.fresh_in_redis(RedisFacts({"upbit": 0.5, "binance_agg": 0.5}, MEMORY, wanted))) == []
+    silent = replace(POSTGRES, known=["binance", "upbit"], expected=wanted)
+    assert of(verdicts.fresh_in_postgres(silent)) == [("wrong", "no trade of binance of the last day in Postgres")]
+    never = replace(POSTGRES, known=["upbit"], expected=wanted)
+    assert of(verdicts.fresh_in_postgres(never)) == [("warning", "no trade of binance in Postgres")]
+
+
+def test_a_watchdog_without_a_second_way_and_a_host_that_nobody_misses_are_told() -> None:
+    assert of(verdicts.watchdog(settings_facts())) == [
+        ("warning", "no second way to people: while Slack refuses the bot nobody is told"),
+        ("warning", "nobody misses this host: a watchdog that is gone with it is not told"),
+    ]
+    assert of(verdicts.watchdog(settings_facts(**TOLD_OTHERWISE))) == []
+
+
+def test_a_unit_without_its_own_login_is_told() -> None:
+    facts = replace(settings_facts(), units_without_secret={"tapewatch-setup": "/etc/x/owner/dsn"})
+    assert of(verdicts.secrets(facts)) == [
+        ("warning", "tapewatch-setup has no login of its own: /etc/x/owner/dsn is not there or empty")
+    ]
 
 
 def test_stale_exchanges_are_wrong() -> None:

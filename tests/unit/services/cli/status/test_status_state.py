@@ -47,6 +47,17 @@ def test_redis_reaches_back_as_far_as_its_shortest_full_stream() -> None:
     assert reaches(streams[::-1], 100, 100 * S) == expected
 
 
+def test_who_is_away_is_a_line_and_the_others_are_shown() -> None:
+    part = replace(STATE, flows=[], lags=[], delays=[], away={"kafka": "Kafka does not answer"})
+    assert "kafka\taway\tKafka does not answer" in lines(part)
+    assert line(part).endswith("; kafka is away: Kafka does not answer")
+    assert "redis - behind, -, newest upbit 0.2 s" in line(part)
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(draw(part))
+    assert "kafka is away: Kafka does not answer" in captured.get()
+
+
 def test_success_is_never_rounded_up() -> None:
     assert Success.of("redis", 999_999, 1).percent == 99.999
     assert Success.of("redis", 99_999_999, 1).percent == 99.999
