@@ -146,18 +146,18 @@ def _power(inputs: "Sequence[Input]", played: "Sequence[Any]", console: "Console
 
 
 def _draw(name: str, out: Path | None, played: "Sequence[Any]", console: "Console") -> None:
-    from services.alert_worker.backtest.episode_chart import picture
+    from services.alert_worker.backtest.episode_chart import picture, shown_by
     from services.cli.backtest_tables import by_episode
     from shared.errors import WrongUse
 
     for result, seen, alerts in played:
         for episode_id, own in by_episode(alerts).items():
             if episode_id.startswith(name):
-                place = (own[0].exchange, own[0].symbol)
-                events = [event for symbol, event in result.events if symbol == own[0].symbol]
+                series = seen.series[shown_by(own[0])]
+                events = [event for symbol, event in result.events if symbol == series.symbol]
                 file = out or Path(f"{episode_id}.png")
                 try:
-                    file.write_bytes(picture(seen.series[place], own, events))
+                    file.write_bytes(picture(series, own, events))
                 except OSError as error:
                     raise WrongUse(f"--out: cannot write {file}: {error.strerror}") from None
                 console.print(f"{file}: drawn")

@@ -80,14 +80,20 @@ def show_episodes(console: Console, alerts: Sequence[Alert]) -> None:
         table.add_row(
             first.episode_id[:10],
             moment(opened_us)[:16],
-            f"{first.exchange} {first.symbol}",
+            _about(own),
             "+".join(dict.fromkeys(name for alert in own for name in alert.detectors)),
-            f"{first.change_pct} %",
+            "–" if first.change_pct is None else f"{first.change_pct} %",
             max((alert.severity for alert in own), key=_SEVERITIES.index),
             f"{sum(alert.state != 'resolve' for alert in own)} ×",
             f"{lasted_us / 60e6:.0f} min" if last.state == "resolve" else "still open",
         )
     console.print(table)
+
+
+def _about(own: Sequence[Alert]) -> str:
+    if own[0].scope == "symbol":
+        return f"{own[0].exchange} {own[0].symbol}"
+    return f"market-wide, {max(len(alert.members) for alert in own)} markets"
 
 
 def by_episode(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
