@@ -18,7 +18,10 @@ _MOST_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """How far a market went in a day, and its most unusual minute: when, how far, more unusual than what share."""
+    """How far a market went in a day, and its most unusual minute: when, how far, larger than what share of `minutes`.
+
+    Those are the ones of the day with trades.
+    """
 
     exchange: str
     symbol: str
@@ -27,6 +30,7 @@ class Mover:
     minute_at_us: int | None = None
     minute_pct: str | None = None
     percentile: str | None = None
+    minutes: int = 0
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,16 +141,18 @@ def awake(at_us: int, wording: Wording, mark: str) -> Message:
 
 
 def _mover(one: Mover, wording: Wording) -> str:
-    return f"{_market(one, wording)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
+    line = f"{_market(one, wording)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
+    return line if one.percentile is None else f"{line} · {_minute(one, wording)}"
 
 
 def _unusual(one: Mover, wording: Wording) -> str:
+    return f"{_market(one, wording)} {_minute(one, wording)}"
+
+
+def _minute(one: Mover, wording: Wording) -> str:
     at = datetime.fromtimestamp((one.minute_at_us or 0) / 1e6, UTC)
-    return wording.digest_unusual_line.format(
-        symbol=_market(one, wording),
-        change=signed(one.minute_pct),
-        time=f"{at:%H:%M}",
-        percentile=one.percentile,
+    return wording.digest_minute.format(
+        change=signed(one.minute_pct), time=f"{at:%H:%M}", percentile=one.percentile, minutes=f"{one.minutes:,}"
     )
 
 
