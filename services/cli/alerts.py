@@ -91,7 +91,7 @@ def unmute(target: Target) -> None:
 
 @app.command()
 def test() -> None:
-    """Send a market and an ops sample the way alerts go, and say whether they arrived.
+    """Send a market and an ops sample the way alerts go, and say whether they arrived, or that there is no way.
 
     Example: TAPEWATCH_SLACK__CHANNEL=#alerts tapewatch alerts test
     """

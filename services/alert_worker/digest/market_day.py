@@ -66,12 +66,20 @@ class MarketDay:
         """As the digest tells it."""
         change = 100 * (Decimal(self.last) / Decimal(self.first) - 1)
         if not self.worst_sigma:
-            return Mover(exchange, symbol, self.last, f"{change:.2f}")
+            return Mover(exchange, symbol, self.last, f"{change:.2f}", base=self.base)
         smaller = sum(self._of_size[: _size(self.worst_return)])
         percentile = f"{10_000 * smaller // self.minutes / 100:.2f}".rstrip("0").rstrip(".")
         minute_pct = f"{100 * math.expm1(self.worst_return):.2f}"
         return Mover(
-            exchange, symbol, self.last, f"{change:.2f}", self.worst_at_us, minute_pct, percentile, self.minutes
+            exchange,
+            symbol,
+            self.last,
+            f"{change:.2f}",
+            self.worst_at_us,
+            minute_pct,
+            percentile,
+            self.minutes,
+            self.base,
         )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from services.alert_worker.messages import blocks
 from services.alert_worker.messages.blocks import outside
-from services.alert_worker.messages.message import Message
+from services.alert_worker.messages.message import NO_NAMES, KoreanNames, Message
 from services.alert_worker.messages.numbers import duration, grouped, signed
 from services.alert_worker.messages.wording import Wording
 from services.alert_worker.quiet_hours import QuietHours
@@ -31,6 +31,7 @@ class Mover:
     minute_pct: str | None = None
     percentile: str | None = None
     minutes: int = 0
+    base: str = ""
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ def rules_refused(fault: str, version: str, wording: Wording, mark: str) -> Mess
     )
 
 
-def daily(digest: Digest, wording: Wording, mark: str) -> Message:
+def daily(digest: Digest, wording: Wording, mark: str, names: KoreanNames = NO_NAMES) -> Message:
     """The daily digest; `mark` is what it is known by.
 
     Gaps are what the feeds said that they missed: no proof that nothing else is missing, so that is not claimed.
@@ -110,11 +111,14 @@ def daily(digest: Digest, wording: Wording, mark: str) -> Message:
             *blocks.sections(
                 [
                     f"*{wording.top_movers}*",
-                    *([_mover(one, wording) for one in digest.movers] or [wording.digest_nothing]),
+                    *([_mover(one, wording, names) for one in digest.movers] or [wording.digest_nothing]),
                 ]
             ),
             *blocks.sections(
-                [f"*{wording.digest_unusual}*", *(_unusual(one, wording) for one in digest.unusual[:_MOST_LINES])]
+                [
+                    f"*{wording.digest_unusual}*",
+                    *(_unusual(one, wording, names) for one in digest.unusual[:_MOST_LINES]),
+                ]
             ),
             *blocks.fields(
                 [
@@ -140,13 +144,13 @@ def awake(at_us: int, wording: Wording, mark: str) -> Message:
     )
 
 
-def _mover(one: Mover, wording: Wording) -> str:
-    line = f"{_market(one, wording)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
+def _mover(one: Mover, wording: Wording, names: KoreanNames) -> str:
+    line = f"{_market(one, wording, names)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
     return line if one.percentile is None else f"{line} · {_minute(one, wording)}"
 
 
-def _unusual(one: Mover, wording: Wording) -> str:
-    return f"{_market(one, wording)} {_minute(one, wording)}"
+def _unusual(one: Mover, wording: Wording, names: KoreanNames) -> str:
+    return f"{_market(one, wording, names)} {_minute(one, wording)}"
 
 
 def _minute(one: Mover, wording: Wording) -> str:
@@ -156,5 +160,6 @@ def _minute(one: Mover, wording: Wording) -> str:
     )
 
 
-def _market(one: Mover, wording: Wording) -> str:
-    return outside(f"{wording.exchanges.get(one.exchange, one.exchange)} {one.symbol}")
+def _market(one: Mover, wording: Wording, names: KoreanNames) -> str:
+    exchange = wording.exchanges.get(one.exchange, one.exchange)
+    return outside(f"{exchange} {one.symbol} {names.get(one.base, '')}".rstrip())

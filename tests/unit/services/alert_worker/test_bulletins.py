@@ -1,5 +1,7 @@
 """The greeting and the daily digest, in every language, within Slack's limits."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -55,6 +57,14 @@ def test_the_digest_tells_the_day() -> None:
         "Binance 7 min ago, Upbit 1 s ago", "digest-2026-11-24",
     ):  # fmt: skip
         assert fact in said
+
+
+def test_coins_are_called_as_in_korea_in_every_language() -> None:
+    ripple = replace(MOVER, base="XRP")
+    digest = msgspec.structs.replace(DIGEST, movers=[ripple], unusual=[ripple])
+    said = str(daily(digest, ENGLISH, "digest-2026-11-24", {"XRP": "엑스알피"}).blocks)
+    assert f"Upbit KRW-XRP 엑스알피 *{MINUS}12.3 %*" in said
+    assert f"Upbit KRW-XRP 엑스알피 {MINUS}3.2 % at" in said
 
 
 def test_an_older_day_says_so() -> None:
