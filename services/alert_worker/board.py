@@ -4,6 +4,7 @@ Records are kept as they came, about 400 bytes a market, and read when somebody 
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ class Board:
         if exchange is None or symbol is None:
             return NO_FACTS
         listing, ticker = self._instrument(exchange, symbol), self._ticker(exchange, symbol)
-        names = listing if listing is not None and listing.korean_name else self._instrument("upbit", f"KRW-{base}")
+        names = self._named(listing, base)
         return Facts(
             korean_name=names.korean_name if names else None,
             english_name=names.english_name if names else None,
@@ -47,6 +48,18 @@ class Board:
             range_is_utc_day=ticker is not None and ticker.window == "utc_day",
             gap_pct=self._gap(base),
         )
+
+    def korean_names(self, markets: Iterable[tuple[str | None, str | None, str | None]]) -> dict[str, str]:
+        """What the coins of markets (exchange, symbol, base) are called in Korea, by base, as far as that is known."""
+        found: dict[str, str] = {}
+        for exchange, symbol, base in markets:
+            named = self._named(self._instrument(exchange or "", symbol or ""), base)
+            if base and named is not None and named.korean_name:
+                found[base] = named.korean_name
+        return found
+
+    def _named(self, listing: Instrument | None, base: str | None) -> Instrument | None:
+        return listing if listing is not None and listing.korean_name else self._instrument("upbit", f"KRW-{base}")
 
     def markets(self) -> Counter[str]:
         """How many markets trade on each exchange, of those that are watched."""

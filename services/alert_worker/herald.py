@@ -12,11 +12,16 @@ import structlog
 
 from services.alert_worker.board import Board
 from services.alert_worker.digest.request import DigestRequest, due
+from services.alert_worker.halts import NAME as HALT
 from services.alert_worker.messages import bulletins
 from services.alert_worker.messages.bulletins import Digest
 from services.alert_worker.messages.wording import Wording
+from services.alert_worker.notices import NAME as NOTICE
+from services.alert_worker.pair import NAME as DIVERGENCE
 from services.alert_worker.receipts import DIGEST, GREETING, RULES_FILE
+from services.alert_worker.rules.ruleset import Ruleset
 from services.alert_worker.rules_keeper import RulesKeeper
+from services.alert_worker.storms import NAME as STORM
 from services.alert_worker.telling import Telling
 from shared.clock import NowMicros
 from shared.settings import AlertsSettings
@@ -65,8 +70,9 @@ class Herald:
             await _before_stop(asyncio.sleep(1.0), stop)
             waited_s += 1.0
         rules = self._keeper.policy.ruleset
-        names = [rule.name for rule in rules.rules]
-        message = bulletins.greeting(self._board.markets(), names, rules.version, self._keeper.quiet, self._wording)
+        message = bulletins.greeting(
+            self._board.markets(), watching(rules), rules.version, self._keeper.quiet, self._wording
+        )
         self._telling.announce(GREETING, message)
 
     async def _digest_if_due(self, stop: asyncio.Event) -> None:
@@ -84,13 +90,21 @@ class Herald:
             return
         self._gathered_for, self._failures = mark, 0
         if digest is not None:
-            self._telling.announce(mark, bulletins.daily(digest, self._wording, mark))
+            movers = (*digest.movers, *digest.unusual)
+            names = self._board.korean_names((one.exchange, one.symbol, one.base) for one in movers)
+            self._telling.announce(mark, bulletins.daily(digest, self._wording, mark, names))
 
     def _try_later(self, reason: str) -> None:
         self._failures += 1
         pause_s = min(_LONGEST_PAUSE_S, _LOOK_EVERY_S * 2.0 ** min(self._failures, 10))
         self._again_at_s = monotonic() + pause_s
         log.error("no digest could be gathered", reason=reason, again_in_s=pause_s)
+
+
+def watching(rules: Ruleset) -> list[str]:
+    """Every rule that watches, by name: of each trade's price, of two exchanges, of silence, of what exchanges say."""
+    others = {DIVERGENCE: rules.divergence.enabled, HALT: rules.halt.enabled, NOTICE: rules.notice.enabled, STORM: True}
+    return [*(rule.name for rule in rules.rules), *(name for name, is_on in others.items() if is_on)]
 
 
 class NotGathered(Exception):

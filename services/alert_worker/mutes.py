@@ -43,7 +43,9 @@ class Mutes:
 
     def holds(self, alert: Alert, now_us: int) -> bool:
         """Whether nobody wants to hear of the alert: its market is muted, or every rule that fired."""
-        markets = {str(alert.symbol), f"{alert.exchange}:{alert.symbol}", f"coin:{alert.base}"}
+        exchange = str(alert.exchange)
+        names = {exchange, exchange.removesuffix("_agg")}  # people know the exchange, and not which of its streams
+        markets = {str(alert.symbol), f"coin:{alert.base}", *(f"{name}:{alert.symbol}" for name in names)}
         if alert.scope == "symbol" and any(self._is_muted(target, now_us) for target in markets):
             return True
         return self._are_muted([f"rule:{name}" for name in alert.detectors if name != VOLUME], now_us)
@@ -61,14 +63,15 @@ class Mutes:
 
 
 def check_target(target: str) -> str:
-    """The target, as it is. Raises ValueError when it names nothing."""
+    """The target as alerts name it, in whatever case it was typed. Raises ValueError when it names nothing."""
     kind, colon, name = target.partition(":")
+    kind, name = (kind.lower() if colon else kind.upper()), (name.lower() if kind.lower() == "rule" else name.upper())
     if not target.isprintable() or " " in target or len(target) > 64 or (colon and not name) or not kind:
         raise ValueError(f"{target!r} is no target: write KRW-BTC, upbit:KRW-BTC, coin:BTC or rule:move")
     names = sorted([*(rule.name for rule in RULES), DIVERGENCE, HALT, NOTICE, STORM])
     if kind == "rule" and colon and name not in names:
         raise ValueError(f"there is no rule {name!r}: the rules are {', '.join(names)}")
-    return target
+    return f"{kind}{colon}{name}"
 
 
 def _is_on(wish: Control | None, now_us: int) -> bool:

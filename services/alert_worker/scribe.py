@@ -1,5 +1,7 @@
 """Turns what is to be told into messages, in one language, with what the board knows."""
 
+from collections.abc import Iterable
+
 from services.alert_worker.actions import Action, Together
 from services.alert_worker.board import Board
 from services.alert_worker.messages import alert_message, storm_message
@@ -37,8 +39,12 @@ class Scribe:
 
     def group(self, group: Together, may_repeat: bool, *, with_details: bool) -> Message:
         """The message of many episodes."""
-        return storm_message.render(group, self.wording, may_repeat=may_repeat, with_details=with_details)
+        names = self._korean_names((*group.members, *group.fresh))
+        return storm_message.render(group, self.wording, names, may_repeat=may_repeat, with_details=with_details)
 
     def details(self, group: Together, may_repeat: bool) -> Message:
         """What is fresh of them, for the thread."""
-        return storm_message.render_details(group, self.wording, may_repeat=may_repeat)
+        return storm_message.render_details(group, self.wording, self._korean_names(group.fresh), may_repeat=may_repeat)
+
+    def _korean_names(self, alerts: Iterable[Alert]) -> dict[str, str]:
+        return self._board.korean_names((one.exchange, one.symbol, one.base) for one in alerts)

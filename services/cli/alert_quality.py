@@ -40,8 +40,8 @@ PICTURES = {
 }
 MOST_A_DAY, MOST_A_CALM_DAY, MOST_DELAY_S = 1.0, 0.1, 60
 _HISTORY_HEADINGS = (
-    "history", "used", "symbol-days", "moves told", "delay p50", "from start p50", "later than fixed", "alerts a day",
-    "episodes", "a day",
+    "history", "used", "symbol-days", "moves told", "of every 3 %", "delay p50", "from start p50", "later than fixed",
+    "alerts a day", "episodes", "a day",
 )  # fmt: skip
 _QUIET_DAYS = 7
 """So long is a history without a labelled move into which shocks are put."""
@@ -152,7 +152,9 @@ def _head() -> list[str]:
         "The same code that watches the live tape is fed with recorded prices. Moves are labelled in",
         "hindsight over the whole series: closes of minutes at most ten minutes apart that differ by",
         "3 % or more, of which half still stands at most of the next five closes; where eight times the",
-        "median ten-minute move is more, it has to be that much. A delay counts from the crossing of",
+        "median ten-minute move is more, it has to be that much, if a day or more of such moves says so:",
+        "that leaves out what is ordinary for a coin whose smallest step is one per cent. *Of every 3 %*",
+        "counts those, too. A delay counts from the crossing of",
         "1 % to the first word of that direction; *from start*, from where the move began. Closes are",
         "what the naive rules see; each keeps silent for ten minutes after it spoke. A minute is played",
         "as open, extremes and close at 0, 20, 40 and 59 s, each traded three times: times are honest to",
@@ -222,7 +224,9 @@ def _targets(parts: Sequence[tuple[str, Sequence[Result]]]) -> list[str]:
 
 def _recall(part: Sequence[Result]) -> str:
     score = _ours(part)
-    return _judged(f"{score.events - score.missed} of {score.events}", is_met=not score.missed)
+    told = _judged(f"{score.events - score.missed} of {score.events}", is_met=not score.missed)
+    plain = f"{score.plain_events - score.plain_missed} of {score.plain_events}"
+    return f"{told}; of every 3 % {_judged(plain, is_met=not score.plain_missed)}"
 
 
 def _median_delay(part: Sequence[Result]) -> str:
@@ -231,8 +235,9 @@ def _median_delay(part: Sequence[Result]) -> str:
 
 
 def _later(part: Sequence[Result]) -> str:
-    later = _ours(part).later_than_fixed
-    return _judged(f"{later} later", is_met=not later)
+    score = _ours(part)
+    later = _judged(f"{score.later_than_fixed} later", is_met=not score.later_than_fixed)
+    return f"{later}; of every 3 % {_judged(f'{score.plain_later} later', is_met=not score.plain_later)}"
 
 
 def _wild(part: Sequence[Result]) -> str:
@@ -294,8 +299,8 @@ def _line(result: Result) -> Sequence[str]:
     known = dict(zip((heading.replace("\n", " ") for heading in HEADINGS), cells(score), strict=True))
     return (
         result.name, "chosen on" if result.name in CHOSEN_ON else "held out", f"{result.days:.1f}", known["told"],
-        known["delay p50"], known["start p50"], known["after fixed"], known["alerts a day"], str(score.episodes),
-        known["episodes a day"],
+        known["of every 3 %"], known["delay p50"], known["start p50"], known["after fixed"], known["alerts a day"],
+        str(score.episodes), known["episodes a day"],
     )  # fmt: skip
 
 

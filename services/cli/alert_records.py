@@ -4,13 +4,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.alert_worker.mutes import Mutes
-from services.alert_worker.topic_reader import read_topic
+from services.alert_worker.records import Market
+from services.alert_worker.topic_reader import read_event, read_topic
+from services.alert_worker.wishes import read_mutes
 from services.cli.points_in_time import KST
 from shared import canary
-from shared.events import Alert, Control, Notification
+from shared.events import Alert, Control, Instrument, Notification
 from shared.kafka import discard, make_producer
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, CONTROL, NOTIFICATIONS
+from shared.topics import ALERTS, CONTROL, INSTRUMENTS, NOTIFICATIONS
 from shared.wire import HEADERS_OF_EVENT, InvalidRecord, encode, read_record
 
 
@@ -59,12 +61,17 @@ async def read(settings: KafkaSettings, since_us: int) -> Found:
             continue
         stages |= dict.fromkeys([note.episode_id, *note.episodes], note.stage)
     found = Found([Episode(alert, _told(alert, stages.get(name))) for name, alert in newest.items()])
-    async for record in read_topic(settings, CONTROL):
-        try:
-            found.mutes.hear(read_record(Control, record))
-        except InvalidRecord:
-            continue
+    found.mutes = await read_mutes(settings)
     return found
+
+
+async def read_markets(settings: KafkaSettings) -> set[Market]:
+    """What the exchanges list; nothing before a producer has run."""
+    markets: set[Market] = set()
+    async for record in read_topic(settings, INSTRUMENTS):
+        if (one := read_event(Instrument, record)) is not None:
+            markets.add(Market(one.exchange, one.symbol, one.base, one.quote))
+    return markets
 
 
 async def write(settings: KafkaSettings, wish: Control) -> None:

@@ -30,7 +30,10 @@ _FACTS = Facts("비트코인", "Bitcoin", False, ("PRICE_FLUCTUATIONS",), "12895
 
 
 async def send(settings: Settings) -> tuple[list[str], bool]:
-    """Send both; return what to say, and whether everything arrived. Raises WrongUse when there is nobody to tell."""
+    """Send both; return what to say, and whether everything that has a way arrived.
+
+    Raises WrongUse when there is nobody to tell.
+    """
     notifier = notifiers.choose(settings)
     if notifier.name == "log":
         raise WrongUse("there is nobody to tell: set TAPEWATCH_SLACK__BOT_TOKEN, SLACK__WEBHOOK_URL or WEBHOOK__URL")
@@ -111,7 +114,10 @@ async def _ops(settings: Settings) -> list[tuple[str, bool]]:
             said.append((f"ops sample: did not arrive by {way.name}: {error}", False))
         else:
             said.append((f"ops sample: arrived by {way.name}", True))
-    return said or [("ops sample: there is no way for it: set TAPEWATCH_WATCHDOG__WEBHOOK_URL", True)]
+    return said or [
+        ("ops sample: was not sent: there is no way to those who look after tapewatch", True),
+        ("nobody hears when tapewatch itself is down: set TAPEWATCH_WATCHDOG__WEBHOOK_URL", True),
+    ]
 
 
 def sample(alert: Alert, wording: Wording, at_us: int, picture: Picture | None) -> Message:

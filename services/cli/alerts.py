@@ -70,28 +70,28 @@ def mute(
 
     Example: tapewatch alerts mute KRW-BTC --for 1h
     """
-    from services.alert_worker.mutes import MUTE
+    from services.cli import alert_mutes
 
-    seconds = _seconds(for_)
-    until = _wish(MUTE, target, seconds, reason)
-    typer.echo(f"{target} is muted for {for_}, until {until}")
+    target, seconds, in_force = _checked(target), _seconds(for_), _settings()
+    until = _run(in_force, lambda: alert_mutes.mute(in_force, target, seconds, reason))
+    typer.echo(f"{target} is muted for {for_}, {until}")
 
 
 @app.command()
 def unmute(target: Target) -> None:
-    """Tell people again.
+    """Tell people again, and say what else mutes the same, the rules file included.
 
     Example: tapewatch alerts unmute KRW-BTC
     """
-    from services.alert_worker.mutes import UNMUTE
+    from services.cli import alert_mutes
 
-    _wish(UNMUTE, target, None, None)
-    typer.echo(f"{target} is told again")
+    target, in_force = _checked(target), _settings()
+    typer.echo(_run(in_force, lambda: alert_mutes.unmute(in_force, target)))
 
 
 @app.command()
 def test() -> None:
-    """Send a market and an ops sample the way alerts go, and say whether they arrived.
+    """Send a market and an ops sample the way alerts go, and say whether they arrived, or that there is no way.
 
     Example: TAPEWATCH_SLACK__CHANNEL=#alerts tapewatch alerts test
     """
@@ -120,38 +120,21 @@ def _run(in_force: "Settings", ask: Callable[[], Awaitable[T]]) -> T:
 
     from shared.kafka import wait_until_reachable
     from shared.topic_ids import wait_for_topic_ids
-    from shared.topics import ALERTS, CONTROL, NOTIFICATIONS
+    from shared.topics import ALERTS, CONTROL, INSTRUMENTS, NOTIFICATIONS
 
     async def reach_and_ask() -> T:
         await wait_until_reachable(in_force.kafka, min(_WAIT_S, in_force.start.wait_s))
-        await wait_for_topic_ids(in_force.kafka, [ALERTS, CONTROL, NOTIFICATIONS], 0)
+        await wait_for_topic_ids(in_force.kafka, [ALERTS, CONTROL, INSTRUMENTS, NOTIFICATIONS], 0)
         return await ask()
 
     return asyncio.run(reach_and_ask())
 
 
-def _wish(action: str, target: str, seconds: int | None, reason: str | None) -> str:
-    """Write the wish down; return until when it holds, in Korean time."""
-    from datetime import UTC, datetime
-
-    from services.cli import alert_records, points_in_time
-    from shared.clock import now_us
-    from shared.events import Control
-
-    _check(target)
-    in_force, now = _settings(), now_us()
-    until_us = None if seconds is None else now + seconds * 1_000_000
-    control = Control(action=action, target=target, at_us=now, until_us=until_us, reason=reason)
-    _run(in_force, lambda: alert_records.write(in_force.kafka, control))
-    until = datetime.fromtimestamp((until_us or now) / 1e6, UTC).astimezone(points_in_time.KST)
-    return f"{until:%Y-%m-%d %H:%M} KST"
-
-
-def _check(target: str) -> None:
+def _checked(target: str) -> str:
     from services.alert_worker.mutes import check_target
 
     try:
-        check_target(target)
+        return check_target(target)
     except ValueError as error:
         raise WrongUse(str(error)) from None
 

@@ -55,6 +55,7 @@ def backtest(  # noqa: PLR0913, PLR0917  one parameter a flag
 ) -> None:
     """Play histories to the detectors and to naive rules, and compare what they tell, how early and how often.
 
+    From Kafka, the exchanges' own minutes of the day before say what is usual, as they do to a worker that starts.
     Moves of 3 % within 10 minutes that stay are labelled in hindsight. A minute is played as its open, extremes and
     close, at 0, 20, 40 and 59 s: times from minutes are honest to about 20 s.
 
@@ -102,7 +103,7 @@ def play(one: "Input", console: "Console", rules: "Ruleset") -> "tuple[Result, S
                 if number % _SAY_EVERY == 0:
                     status.update(f"{one.name}: {number:,} trades, at {moment(trade.traded_at_us)} UTC")
 
-        alerts = list(replay(watched(), seen, rules))
+        alerts = list(replay(watched(), seen, rules, one.candles))
         status.update(f"{one.name}: labelling and comparing")
         return result_of(one.name, seen, alerts), seen, alerts
 
@@ -116,7 +117,7 @@ def _market(text: str | None) -> Any:
 def _topic(console: "Console", since: str | None, symbols: list[str] | None) -> "Input":
     import asyncio
 
-    from services.cli.backtest_inputs import Input, trades_of_topic
+    from services.cli.backtest_inputs import input_of_topic
     from services.cli.points_in_time import read_since
     from shared import logs
     from shared.clock import now_us
@@ -126,7 +127,7 @@ def _topic(console: "Console", since: str | None, symbols: list[str] | None) -> 
     logs.configure(in_force.log.model_copy(update={"level": "error"}), "backtest")
     since_us = None if since is None else read_since(since, now_us())
     with console.status("reading tape.trades.v1"):
-        return Input("tape.trades.v1", asyncio.run(trades_of_topic(in_force, since_us, frozenset(symbols or ()))))
+        return asyncio.run(input_of_topic(in_force, since_us, frozenset(symbols or ())))
 
 
 def _power(inputs: "Sequence[Input]", played: "Sequence[Any]", console: "Console") -> "list[Any]":
@@ -146,18 +147,18 @@ def _power(inputs: "Sequence[Input]", played: "Sequence[Any]", console: "Console
 
 
 def _draw(name: str, out: Path | None, played: "Sequence[Any]", console: "Console") -> None:
-    from services.alert_worker.backtest.episode_chart import picture
+    from services.alert_worker.backtest.episode_chart import picture, shown_by
     from services.cli.backtest_tables import by_episode
     from shared.errors import WrongUse
 
     for result, seen, alerts in played:
         for episode_id, own in by_episode(alerts).items():
             if episode_id.startswith(name):
-                place = (own[0].exchange, own[0].symbol)
-                events = [event for symbol, event in result.events if symbol == own[0].symbol]
+                series = seen.series[shown_by(own[0])]
+                events = [event for symbol, event in result.events if symbol == series.symbol]
                 file = out or Path(f"{episode_id}.png")
                 try:
-                    file.write_bytes(picture(seen.series[place], own, events))
+                    file.write_bytes(picture(series, own, events))
                 except OSError as error:
                     raise WrongUse(f"--out: cannot write {file}: {error.strerror}") from None
                 console.print(f"{file}: drawn")

@@ -3,31 +3,35 @@
 import gzip
 import heapq
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared import canary
 from shared.errors import WrongUse
-from shared.events import Trade
+from shared.events import Candle, Trade
 
 if TYPE_CHECKING:
     from services.alert_worker.records import Market
     from shared.settings import Settings
+    from shared.topics import Topic
 
 MOST_FROM_TOPIC = 3_000_000
 _EXCHANGE_OF_FOLDER = {"upbit": "upbit", "binance_spot": "binance"}
 _US = 1_000_000
+_DAY_US = 86_400 * _US
+E = TypeVar("E", Trade, Candle)
 
 
 @dataclass(frozen=True)
 class Input:
-    """A name for people and the trades, in the order of their arrival."""
+    """A name for people and the trades, in the order of their arrival; the exchanges' own minutes, if any."""
 
     name: str
     trades: Iterable[Trade]
+    candles: Sequence[Candle] = ()
 
 
 def inputs_of_files(files: Iterable[Path], market: "Market | None", *, together: bool) -> list[Input]:
@@ -91,29 +95,39 @@ class _Listings(dict[str, Any]):
         return self[symbol]
 
 
-async def trades_of_topic(settings: "Settings", since_us: int | None, symbols: frozenset[str]) -> list[Trade]:
-    """What the trades topic holds now, by the time of receipt. Raises WrongUse when that is too much to keep at hand.
+async def input_of_topic(settings: "Settings", since_us: int | None, symbols: frozenset[str]) -> Input:
+    """What the trades topic holds now, and the exchanges' own minutes since a day before that, by the time of receipt.
 
-    `since_us` counts by the broker's clock. No symbols means all of them.
+    `since_us` counts by the broker's clock. No symbols means all of them. Raises WrongUse when it is too much to keep
+    at hand.
     """
-    from services.alert_worker.topic_reader import read_event, read_topic
     from shared.kafka import wait_until_reachable
-    from shared.topics import TRADES
+    from shared.topics import CANDLES, TRADES
 
     await wait_until_reachable(settings.kafka, min(2, settings.start.wait_s))
-    trades: list[Trade] = []
+    trades = await _held(settings, TRADES, Trade, since_us, symbols)
+    candles = await _held(settings, CANDLES, Candle, since_us and since_us - _DAY_US, symbols)
+    return Input(TRADES.name, trades, candles)
+
+
+async def _held(
+    settings: "Settings", topic: "Topic", event: type[E], since_us: int | None, symbols: frozenset[str]
+) -> list[E]:
+    from services.alert_worker.topic_reader import read_event, read_topic
+
+    found: list[E] = []
     since_ms = None if since_us is None else since_us // 1000
-    async for record in read_topic(settings.kafka, TRADES, since_ms=since_ms):
-        trade = read_event(Trade, record)
-        if trade is None or trade.exchange == canary.EXCHANGE or (symbols and trade.symbol not in symbols):
+    async for record in read_topic(settings.kafka, topic, since_ms=since_ms):
+        one = read_event(event, record)
+        if one is None or one.exchange == canary.EXCHANGE or (symbols and one.symbol not in symbols):
             continue
-        trades.append(trade)
-        if len(trades) > MOST_FROM_TOPIC:
+        found.append(one)
+        if len(found) > MOST_FROM_TOPIC:
             raise WrongUse(
-                f"the topic holds more than {MOST_FROM_TOPIC:,} such trades: say a later --since, or --symbol"
+                f"{topic.name} holds more than {MOST_FROM_TOPIC:,} such records: say a later --since, or --symbol"
             )
-    trades.sort(key=attrgetter("received_at_us"))
-    return trades
+    found.sort(key=attrgetter("received_at_us"))
+    return found
 
 
 def _lines(file: Path) -> Iterator[str]:

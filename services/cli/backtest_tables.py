@@ -15,12 +15,13 @@ from services.alert_worker.backtest.shocks import Power
 from shared.events import Alert
 
 HEADINGS = (
-    "rule", "told", "delay\np50", "delay\np95", "start\np50", "after\nfixed", "alerts\na day", "episodes\na day",
-    "calm\nepisodes", "repeats",
+    "rule", "told", "of every\n3 %", "delay\np50", "delay\np95", "start\np50", "after\nfixed", "alerts\na day",
+    "episodes\na day", "calm\nepisodes", "repeats",
 )  # fmt: skip
 _SEVERITIES = ("notice", "warning", "danger")
 LEGEND = (
-    "told: labelled moves (3 % within 10 minutes that stay) that were told, of how many.\n"
+    "told: labelled moves (3 % in 10 minutes that stay; 8 × the median move of 10 minutes where a day or more says\n"
+    "that it is more) that were told, of how many. of every 3 %: the same without that 8 ×.\n"
     "delay: from the crossing of 1 %; start: from the move's start. after fixed: moves told sooner by the fixed rule.\n"
     "a day: a symbol-day; calm: further than 6 h from every labelled move. repeats: further openings a move."
 )
@@ -51,10 +52,10 @@ def _table(result: Result) -> RenderableType:
 def cells(score: Score) -> list[str]:
     """A rule's figures as text, in the order of HEADINGS."""
     known = figures(score)
-    told = f"{known['told']} of {known['events']}" if known["events"] else "–"
     return [
         score.rule,
-        told,
+        _told(known["told"], known["events"]),
+        _told(known["plain_told"], known["plain_events"]),
         _seconds(known["delay_s_p50"]),
         _seconds(known["delay_s_p95"]),
         _seconds(known["since_start_s_p50"]),
@@ -80,14 +81,20 @@ def show_episodes(console: Console, alerts: Sequence[Alert]) -> None:
         table.add_row(
             first.episode_id[:10],
             moment(opened_us)[:16],
-            f"{first.exchange} {first.symbol}",
+            _about(own),
             "+".join(dict.fromkeys(name for alert in own for name in alert.detectors)),
-            f"{first.change_pct} %",
+            "–" if first.change_pct is None else f"{first.change_pct} %",
             max((alert.severity for alert in own), key=_SEVERITIES.index),
             f"{sum(alert.state != 'resolve' for alert in own)} ×",
             f"{lasted_us / 60e6:.0f} min" if last.state == "resolve" else "still open",
         )
     console.print(table)
+
+
+def _about(own: Sequence[Alert]) -> str:
+    if own[0].scope == "symbol":
+        return f"{own[0].exchange} {own[0].symbol}"
+    return f"market-wide, {max(len(alert.members) for alert in own)} markets"
 
 
 def by_episode(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
@@ -132,6 +139,10 @@ def moment(at_us: int) -> str:
 
 def _titled(title: str) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1))
+
+
+def _told(told: int, events: int) -> str:
+    return f"{told} of {events}" if events else "–"
 
 
 def _seconds(value: float | None) -> str:

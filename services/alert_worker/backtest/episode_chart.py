@@ -14,6 +14,14 @@ _MOST_WORDS = 6
 _WORDS = {"open": "told", "escalate": "again", "resolve": "over"}
 
 
+def shown_by(alert: Alert) -> tuple[str, str]:
+    """Exchange and symbol of the series that shows an episode: of all markets, the one that went furthest."""
+    if alert.scope == "symbol":
+        return alert.exchange or "", alert.symbol or ""
+    exchange, _, symbol = alert.members[0].partition(":")
+    return exchange, symbol
+
+
 def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event], around_us: int = 0) -> bytes:
     """The PNG. `alerts` are those of the episode, in order.
 
@@ -33,7 +41,7 @@ def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event], ar
     marks += [_mark(alert) for alert in shown[max(0, min(place, len(shown) - _MOST_WORDS)) :][:_MOST_WORDS]]
     return draw(
         Chart(
-            title=f"{series.symbol} on {series.exchange}: {first.kind}, {first.change_pct} %",
+            title=_title(series, first),
             quote=series.quote,
             bars=bars,
             from_us=from_us,
@@ -44,9 +52,20 @@ def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event], ar
     )
 
 
+def _title(series: Series, first: Alert) -> str:
+    name = f"{series.symbol} on {series.exchange}"
+    if first.scope == "symbol":
+        return f"{name}: {_changed(first.kind, first)}"
+    return f"{name}, furthest of {len(first.members)} markets: {_changed(f'{first.kind}, median', first)}"
+
+
+def _changed(words: str, alert: Alert) -> str:
+    return words if alert.change_pct is None else f"{words} {alert.change_pct} %"
+
+
 def _mark(alert: Alert) -> Mark:
     tone: Tone = "resolved" if alert.state == "resolve" else alert.severity
-    return Mark(alert.event_at_us or 0, f"{_WORDS[alert.state]} {alert.change_pct} %", tone)
+    return Mark(alert.event_at_us or 0, _changed(_WORDS[alert.state], alert), tone)
 
 
 def _signed(direction: int) -> str:

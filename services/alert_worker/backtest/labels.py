@@ -3,7 +3,8 @@
 A move counts when two closes of minutes, at most ten minutes apart, differ by three per cent or more, and half of that
 still stands at most of the next five closes. The close that it began with has to have stood too: the median of three
 is as far away. Where eight times the median ten-minute move is more than three per cent (a coin whose smallest step is
-one per cent), it has to be that large: what is ordinary is no event.
+one per cent), it has to be that large: what is ordinary is no event. What is ordinary takes a day of such moves to say,
+and those that are left out by it are counted beside.
 
 Closes that count in one direction belong to one event while less than half an hour lies between them. An event begins
 at the extreme close of the ten minutes before it first counted.
@@ -20,6 +21,8 @@ from services.alert_worker.backtest.series import Bar, Point, Series
 
 LEAST = 0.03
 ORDINARY_TIMES = 8
+ORDINARY_MOVES = 1_440
+"""So many ten-minute moves, a day of them, say what is ordinary: an hour may be all event."""
 WITHIN_US = 10 * MINUTE_US
 STAYS_BARS = 5
 STAYS_US = 10 * MINUTE_US
@@ -49,12 +52,12 @@ def least_of(series: Series) -> float:
     """From which fraction on a move of this symbol is an event."""
     closes = {bar.ended_us: bar.close for bar in series.bars}
     moves = [abs(close / closes[at - WITHIN_US] - 1) for at, close in closes.items() if at - WITHIN_US in closes]
-    return max(LEAST, ORDINARY_TIMES * median(moves)) if moves else LEAST
+    return max(LEAST, ORDINARY_TIMES * median(moves)) if len(moves) >= ORDINARY_MOVES else LEAST
 
 
-def label(series: Series) -> list[Event]:
-    """The events of a symbol, by the time of crossing."""
-    bars, least = series.bars, least_of(series)
+def label(series: Series, least: float) -> list[Event]:
+    """The events of a symbol that are of at least this fraction, by the time of crossing."""
+    bars = series.bars
     events: list[Event] = []
     for direction in (1, -1):
         stretch: list[tuple[int, int]] = []

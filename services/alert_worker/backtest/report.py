@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.alert_worker.backtest.labels import Event, label
+from services.alert_worker.backtest.labels import LEAST, Event, label, least_of
 from services.alert_worker.backtest.scoring import Month, Score, by_month, compare, told_by_us
 from services.alert_worker.backtest.series import Seen
 from shared.events import Alert
@@ -49,13 +49,15 @@ def result_of(name: str, seen: Seen, alerts: Sequence[Alert]) -> Result:
     result.named.update(rule for alert in alerts if alert.state != "resolve" for rule in alert.detectors)
     result.from_us = min((series.points[0].at_us for series in seen.series.values()), default=0)
     for (exchange, symbol), series in seen.series.items():
-        events = label(series)
+        least = least_of(series)
+        events = label(series, least)
+        plain = events if least == LEAST else label(series, LEAST)
         own = [alert for alert in alerts if (alert.exchange, alert.symbol) == (exchange, symbol)]
         result.events += [(symbol, event) for event in events]
         result.symbols += 1
         result.days += series.days
         result.months += by_month(series, events, told_by_us(own))
-        for score in compare(series, events, own):
+        for score in compare(series, events, own, plain):
             result.scores.setdefault(score.rule, Score(score.rule)).add(score)
     return result
 
@@ -74,6 +76,9 @@ def figures(score: Score) -> dict[str, Any]:
         "events": score.events,
         "told": score.events - score.missed,
         "recall": _rounded(score.recall, 3),
+        "plain_events": score.plain_events,
+        "plain_told": score.plain_events - score.plain_missed,
+        "plain_later_than_fixed": score.plain_later,
         "delay_s_p50": _rounded(score.delay_s(0.5), 1),
         "delay_s_p95": _rounded(score.delay_s(0.95), 1),
         "since_start_s_p50": _rounded(score.delay_since_start_s(0.5), 1),

@@ -41,6 +41,12 @@ class Score:
     """The same from the move's start, which is known in hindsight only."""
     later_than_fixed: int = 0
     """Events that the fixed rule told before this one did."""
+    plain_events: int = 0
+    """Every move of three per cent, what is ordinary for a coarse coin included,"""
+    plain_missed: int = 0
+    """those of them that were not told,"""
+    plain_later: int = 0
+    """and those that the fixed rule told before."""
     told: int = 0
     episodes: int = 0
     again: int = 0
@@ -74,6 +80,7 @@ class Score:
 _SUMS = (
     "events", "missed", "later_than_fixed", "told", "episodes", "again", "calm_told", "calm_episodes", "days",
     "calm_days",
+    "plain_events", "plain_missed", "plain_later",
 )  # fmt: skip
 
 
@@ -97,13 +104,17 @@ def told_by_us(alerts: Iterable[Alert]) -> list[Told]:
     ]
 
 
-def compare(series: Series, events: Sequence[Event], alerts: Iterable[Alert]) -> list[Score]:
-    """Ours first, then each naive rule, on one symbol."""
+def compare(
+    series: Series, events: Sequence[Event], alerts: Iterable[Alert], plain: Sequence[Event] | None = None
+) -> list[Score]:
+    """Ours first, then each naive rule, on one symbol. `plain`: every move of three per cent, where those are more."""
     rules = {OURS: told_by_us(alerts)}
     rules |= {rule.name: [Told(*one) for one in firings(rule, series.bars)] for rule in NAIVE_RULES}
+    plain = events if plain is None else plain
     yardstick = Yardstick(
         events=events,
         fixed_us=[first_word(event, rules[FIXED]) for event in events],
+        plain=[(event, first_word(event, rules[FIXED])) for event in plain],
         days=series.days,
         calm=_calm_minutes(series, events),
     )
@@ -118,6 +129,7 @@ class Yardstick:
     fixed_us: Sequence[int | None]
     days: float
     calm: Set[int]
+    plain: Sequence[tuple[Event, int | None]] = ()
 
 
 def score(rule: str, told: Sequence[Told], yardstick: Yardstick) -> Score:
@@ -130,12 +142,20 @@ def score(rule: str, told: Sequence[Told], yardstick: Yardstick) -> Score:
         else:
             found.delays_s.append(max(0, first_us - event.crossed_us) / 1e6)
             found.since_start_s.append((first_us - event.began_us) / 1e6)
-        found.later_than_fixed += fixed_us is not None and (first_us is None or first_us > fixed_us)
+        found.later_than_fixed += _is_later(first_us, fixed_us)
         found.again += max(0, sum(one.opens and _is_about(event, one) for one in told) - 1)
+    firsts = [(first_word(event, told), fixed_us) for event, fixed_us in yardstick.plain]
+    found.plain_events = len(firsts)
+    found.plain_missed = sum(first_us is None for first_us, _ in firsts)
+    found.plain_later = sum(_is_later(*one) for one in firsts)
     found.told, found.episodes = len(told), sum(one.opens for one in told)
     in_calm = [one for one in told if one.at_us // MINUTE_US in yardstick.calm]
     found.calm_told, found.calm_episodes = len(in_calm), sum(one.opens for one in in_calm)
     return found
+
+
+def _is_later(first_us: int | None, fixed_us: int | None) -> bool:
+    return fixed_us is not None and (first_us is None or first_us > fixed_us)
 
 
 def first_word(event: Event, told: Sequence[Told]) -> int | None:

@@ -17,6 +17,7 @@ from aiokafka.structs import TopicPartition
 from services.alert_worker.digest.market_day import MarketDay, ranked
 from services.alert_worker.digest.request import DAYS_BACK, DigestRequest
 from services.alert_worker.messages.bulletins import Digest
+from services.alert_worker.outbox import UNTOLD_QUALITIES
 from services.alert_worker.topic_reader import partitions_of, read_partitions
 from shared import canary
 from shared.events import Alert, Event, FeedEvent, Trade
@@ -73,8 +74,8 @@ async def _markets(settings: KafkaSettings, day: date) -> dict[tuple[str, str], 
 async def _alerts(settings: KafkaSettings, day: date) -> dict[str, Any]:
     opened = [alert async for alert in _of_day(settings, ALERTS, Alert, day) if alert.state == "open"]
     muted = [alert for alert in opened if alert.suppressed_by == "mute"]
-    told = sum(alert.suppressed_by is None and alert.data_quality == "ok" for alert in opened)
-    by_symbol = Counter(str(alert.symbol) for alert in muted)
+    told = sum(alert.suppressed_by is None and alert.data_quality not in UNTOLD_QUALITIES for alert in opened)
+    by_symbol = Counter(alert.symbol or f"rule:{alert.kind}" for alert in muted)
     symbols = [f"{name} ×{count}" if count > 1 else name for name, count in by_symbol.most_common()]
     return {"fired": told, "muted": len(muted), "muted_symbols": symbols}
 

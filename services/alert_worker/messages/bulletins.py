@@ -8,7 +8,7 @@ import msgspec
 
 from services.alert_worker.messages import blocks
 from services.alert_worker.messages.blocks import outside
-from services.alert_worker.messages.message import Message
+from services.alert_worker.messages.message import NO_NAMES, KoreanNames, Message
 from services.alert_worker.messages.numbers import duration, grouped, signed
 from services.alert_worker.messages.wording import Wording
 from services.alert_worker.quiet_hours import QuietHours
@@ -18,7 +18,10 @@ _MOST_LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """How far a market went in a day, and its most unusual minute: when, how far, more unusual than what share."""
+    """How far a market went in a day, and its most unusual minute: when, how far, larger than what share of `minutes`.
+
+    Those are the ones of the day with trades.
+    """
 
     exchange: str
     symbol: str
@@ -27,6 +30,8 @@ class Mover:
     minute_at_us: int | None = None
     minute_pct: str | None = None
     percentile: str | None = None
+    minutes: int = 0
+    base: str = ""
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +86,7 @@ def rules_refused(fault: str, version: str, wording: Wording, mark: str) -> Mess
     )
 
 
-def daily(digest: Digest, wording: Wording, mark: str) -> Message:
+def daily(digest: Digest, wording: Wording, mark: str, names: KoreanNames = NO_NAMES) -> Message:
     """The daily digest; `mark` is what it is known by.
 
     Gaps are what the feeds said that they missed: no proof that nothing else is missing, so that is not claimed.
@@ -106,11 +111,14 @@ def daily(digest: Digest, wording: Wording, mark: str) -> Message:
             *blocks.sections(
                 [
                     f"*{wording.top_movers}*",
-                    *([_mover(one, wording) for one in digest.movers] or [wording.digest_nothing]),
+                    *([_mover(one, wording, names) for one in digest.movers] or [wording.digest_nothing]),
                 ]
             ),
             *blocks.sections(
-                [f"*{wording.digest_unusual}*", *(_unusual(one, wording) for one in digest.unusual[:_MOST_LINES])]
+                [
+                    f"*{wording.digest_unusual}*",
+                    *(_unusual(one, wording, names) for one in digest.unusual[:_MOST_LINES]),
+                ]
             ),
             *blocks.fields(
                 [
@@ -136,19 +144,22 @@ def awake(at_us: int, wording: Wording, mark: str) -> Message:
     )
 
 
-def _mover(one: Mover, wording: Wording) -> str:
-    return f"{_market(one, wording)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
+def _mover(one: Mover, wording: Wording, names: KoreanNames) -> str:
+    line = f"{_market(one, wording, names)} *{signed(one.change_pct)} %* · {grouped(one.price)}"
+    return line if one.percentile is None else f"{line} · {_minute(one, wording)}"
 
 
-def _unusual(one: Mover, wording: Wording) -> str:
+def _unusual(one: Mover, wording: Wording, names: KoreanNames) -> str:
+    return f"{_market(one, wording, names)} {_minute(one, wording)}"
+
+
+def _minute(one: Mover, wording: Wording) -> str:
     at = datetime.fromtimestamp((one.minute_at_us or 0) / 1e6, UTC)
-    return wording.digest_unusual_line.format(
-        symbol=_market(one, wording),
-        change=signed(one.minute_pct),
-        time=f"{at:%H:%M}",
-        percentile=one.percentile,
+    return wording.digest_minute.format(
+        change=signed(one.minute_pct), time=f"{at:%H:%M}", percentile=one.percentile, minutes=f"{one.minutes:,}"
     )
 
 
-def _market(one: Mover, wording: Wording) -> str:
-    return outside(f"{wording.exchanges.get(one.exchange, one.exchange)} {one.symbol}")
+def _market(one: Mover, wording: Wording, names: KoreanNames) -> str:
+    exchange = wording.exchanges.get(one.exchange, one.exchange)
+    return outside(f"{exchange} {one.symbol} {names.get(one.base, '')}".rstrip())

@@ -1,6 +1,8 @@
 """A message as every notifier takes it, and what is known about a market besides the alert."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 Blocks = list[dict[str, Any]]
@@ -35,6 +37,10 @@ class Facts:
 
 
 NO_FACTS = Facts()
+
+KoreanNames = Mapping[str, str]
+"""What coins are called in Korea, by base currency."""
+NO_NAMES: KoreanNames = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from services.alert_worker.actions import Together
 from services.alert_worker.messages import blocks, remarks
 from services.alert_worker.messages.alert_message import EMOJI, exchange_name, lasted_s
 from services.alert_worker.messages.blocks import outside
-from services.alert_worker.messages.message import Message
+from services.alert_worker.messages.message import NO_NAMES, KoreanNames, Message
 from services.alert_worker.messages.numbers import both_times, duration, grouped, percent, signed
 from services.alert_worker.messages.wording import Wording
 from shared.events import Alert, Severity
@@ -18,7 +18,9 @@ _SHOWN, _NAMED = 10, 3
 _BY_WEIGHT: tuple[Severity, ...] = ("danger", "warning", "notice")
 
 
-def render(group: Together, wording: Wording, *, may_repeat: bool = False, with_details: bool) -> Message:
+def render(
+    group: Together, wording: Wording, names: KoreanNames = NO_NAMES, *, may_repeat: bool = False, with_details: bool
+) -> Message:
     """The group's own message. `with_details`: there will be no thread, so it holds the fresh ones too."""
     members = group.members or ((group.lead,) if group.lead else ())
     is_over = all(alert.state == "resolve" for alert in members)
@@ -32,7 +34,9 @@ def render(group: Together, wording: Wording, *, may_repeat: bool = False, with_
         blocks=[
             blocks.header(f"{emoji} {state} · {_what(group, wording, members)}"),
             blocks.section(f"{_counts(members, wording)}"),
-            *blocks.sections([f"*{_heading(members, wording)}*", *(_detail(alert, wording) for alert in details)]),
+            *blocks.sections(
+                [f"*{_heading(members, wording)}*", *(_detail(alert, wording, names) for alert in details)]
+            ),
             blocks.context(
                 [
                     wording.storm_more.format(count=more) if more > 0 and not with_details else "",
@@ -54,9 +58,11 @@ def render(group: Together, wording: Wording, *, may_repeat: bool = False, with_
     )
 
 
-def render_details(group: Together, wording: Wording, *, may_repeat: bool = False) -> Message:
+def render_details(
+    group: Together, wording: Wording, names: KoreanNames = NO_NAMES, *, may_repeat: bool = False
+) -> Message:
     """What the thread is told: a line for each that is fresh, most severe first."""
-    lines = [_detail(alert, wording) for alert in group.fresh]
+    lines = [_detail(alert, wording, names) for alert in group.fresh]
     first = group.fresh[0]
     return Message(
         text=blocks.cut(outside(f"{_what(group, wording, group.fresh)}: {_movers(group.fresh, wording)}"), 3_000),
@@ -144,14 +150,14 @@ def _named(alert: Alert) -> str:
     return str(alert.symbol) if remarks.is_remark(alert) else f"{alert.symbol} {signed(_deepest(alert))} %"
 
 
-def _detail(alert: Alert, wording: Wording) -> str:
+def _detail(alert: Alert, wording: Wording, names: KoreanNames) -> str:
     """One market in a line, escaped."""
     if alert.scope == "market":
         falls = wording.storm_falls if alert.direction == "down" else wording.storm_rises
         emoji = "✅" if alert.state == "resolve" else EMOJI[alert.severity]
         return f"{emoji} *{falls.format(count=len(alert.members))}*"
     emoji = "✅" if alert.state == "resolve" else EMOJI[alert.severity]
-    market = f"{exchange_name(alert.exchange, wording)} {alert.symbol}"
+    market = f"{exchange_name(alert.exchange, wording)} {alert.symbol} {names.get(alert.base or '', '')}".rstrip()
     if remarks.is_remark(alert):
         return f"{emoji} *{outside(market)}*: {outside(remarks.what(alert, wording))}"
     line = f"{emoji} *{outside(market)}* {signed(_deepest(alert))} %"

@@ -77,7 +77,7 @@ class Wording:
     digest_line: str
     digest_old: str
     digest_unusual: str
-    digest_unusual_line: str
+    digest_minute: str
     digest_alerts: str
     digest_alert_counts: str
     digest_muted: str
@@ -197,7 +197,7 @@ ENGLISH = Wording(
     digest_line="Daily digest {day}: {alerts}; {movers}",
     digest_old="There is nothing of {missing} yet, so this is of the last day with data",
     digest_unusual="Most unusual minutes",
-    digest_unusual_line="{symbol} {change} % at {time} UTC: more unusual than {percentile} % of its minutes",
+    digest_minute="{change} % at {time} UTC: larger than {percentile} % of its {minutes} minutes with trades",
     digest_alerts="Alerts",
     digest_alert_counts="{fired} told, {muted} muted",
     digest_muted="muted: {symbols}",
@@ -318,7 +318,7 @@ KOREAN = Wording(
     digest_line="일일 요약 {day}: {alerts}; {movers}",
     digest_old="{missing} 데이터가 아직 없어, 데이터가 있는 마지막 날의 요약입니다",
     digest_unusual="가장 이례적인 1분",
-    digest_unusual_line="{symbol} {time} UTC에 {change} %: 해당 종목 1분 변동의 {percentile} %보다 이례적",
+    digest_minute="{time} UTC에 1분간 {change} %: 체결이 있던 {minutes}분 중 {percentile} %보다 큰 변동",
     digest_alerts="알림",
     digest_alert_counts="알림 {fired}건, 음소거 {muted}건",
     digest_muted="음소거: {symbols}",

@@ -43,8 +43,8 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
     """Show what each rule measured around a minute, its threshold and verdict, and why people were told or not.
 
     Plays the trades of that time to the detectors: from Kafka, from Postgres once Kafka no longer holds them, or from
-    files. Playing begins some time before, so what is usual may differ a little from what the worker knew. What the
-    exchange said of the market (rule `notice`) is shown as the worker recorded it on Kafka.
+    files. Playing begins some time before, so what is usual may differ a little from what the worker knew: the alerts
+    are those that the worker recorded, as far as Kafka or Postgres hold them.
 
     Example: tapewatch explain KRW-BTC 22:27
 
@@ -57,7 +57,7 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
     from services.alert_worker.mutes import Mutes
     from services.alert_worker.quiet_hours import read_quiet_hours
     from services.alert_worker.rules_keeper import load
-    from services.cli.explain import sources, tables, verdicts
+    from services.cli.explain import matching, sources, tables, verdicts
     from services.cli.points_in_time import read_time
     from shared import logs
     from shared.clock import now_us
@@ -85,10 +85,10 @@ def explain(  # noqa: PLR0913, PLR0917  one parameter a flag
     )
     wishes = verdicts.Wishes(Mutes(), policy.quiet_hours(quiet))
     wishes.mutes.stand(policy.mutes)
-    said = verdicts.notices(records, found.market, span)
-    alerts = sorted([*explained.alerts, *said], key=lambda alert: alert.event_at_us or alert.started_at_us)
+    recorded = records.alerts.values() if records is not None else ()
+    alerts = matching.shown(explained.alerts, recorded, found.market, span)
     told = [tables.Told(alert, verdicts.verdict(alert, records, wishes)) for alert in alerts]
-    conclusion = verdicts.conclusion(explained, said, found.unread)
+    conclusion = verdicts.conclusion(explained, alerts, found.unread)
     if as_json:
         whole = tables.as_object(explained, found.source, told, conclusion)
         typer.echo(json.dumps(whole, ensure_ascii=False, indent=1))
@@ -109,9 +109,10 @@ async def _of_stores(
 ) -> "tuple[Found, Records | None]":
     """From Kafka; from Postgres where Kafka is away or no longer holds the time. Raises what Kafka said otherwise.
 
-    A market that was halted, or is not read, has no trades: a notice of it is shown all the same.
+    A market that was halted, or is not read, has no trades, and trades are kept less long than alerts: what was
+    recorded of it is shown all the same.
     """
-    from services.cli.explain import records, sources, verdicts
+    from services.cli.explain import matching, records, sources
     from shared.kafka import wait_until_reachable
     from shared.topic_ids import wait_for_topic_ids
     from shared.topics import ALERTS, NOTIFICATIONS, TRADES
@@ -125,10 +126,12 @@ async def _of_stores(
     except (Unreachable, sources.NotHeld) as error:
         fault: TapewatchError = error
     say("asking PostgreSQL")
+    dsn = in_force.postgres.dsn.get_secret_value()
     try:
-        return await sources.of_postgres(in_force.postgres.dsn.get_secret_value(), market, span, warm_up_us), recorded
+        recorded = records.with_stored(recorded, await records.stored(dsn, span))
+        return await sources.of_postgres(dsn, market, span, warm_up_us), recorded
     except (Unreachable, WrongUse) as error:
-        if verdicts.notices(recorded, market, span):
+        if recorded is not None and matching.recorded_of(recorded.alerts.values(), market, span):
             unread = f"the trades of that time could not be read: {fault}; {error}"
             return sources.Found(market, TRADES.name, [], unread=unread), recorded
         if isinstance(error, Unreachable):

@@ -1,7 +1,8 @@
 """Where an explanation takes its trades from: files, the trades topic, or Postgres; each says what it holds instead."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -206,6 +207,13 @@ async def of_postgres(dsn: str, market: Market, span: Span, warm_up_us: int) -> 
 
     Raises NotHeld, WrongUse, Unreachable.
     """
+    async with connected(dsn) as connection:
+        return await _of_tables(connection, market, span, warm_up_us)
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> "AsyncIterator[asyncpg.Connection]":
+    """A connection to PostgreSQL. Raises Unreachable."""
     import asyncpg
 
     from services.cli.stores import told
@@ -213,7 +221,7 @@ async def of_postgres(dsn: str, market: Market, span: Span, warm_up_us: int) -> 
     with told():
         connection = await asyncpg.connect(dsn, timeout=5, command_timeout=60)
         try:
-            return await _of_tables(connection, market, span, warm_up_us)
+            yield connection
         finally:
             await connection.close()
 
@@ -227,7 +235,7 @@ async def _of_tables(connection: "asyncpg.Connection", market: Market, span: Spa
         meant = f"did you mean {close[0]}?" if close else _some(dict.fromkeys(known))
         raise WrongUse(f"PostgreSQL: knows no market {name}: {meant}")
     [(first, last)] = await connection.fetch(_HELD, number)
-    held = None if first is None else (_us(first), _us(last) + 60 * _US)
+    held = None if first is None else (as_us(first), as_us(last) + 60 * _US)
     if held is None or span.to_us < held[0] or span.from_us > held[1]:
         holds = "nothing" if held is None else between(*held)
         raise NotHeld(f"PostgreSQL: holds {name} {holds}, and not {between(*span)}")
@@ -246,10 +254,10 @@ async def _of_table_rows(
 ) -> tuple[list[Trade], list[Trade]]:
     """Minutes as trades, and then trades; no minutes are as good as the trades of their time."""
     exact_us, until_us = (span.from_us - _EXACT_US) // (60 * _US) * 60 * _US, span.to_us + _AFTER_US
-    rows = await connection.fetch(_TRADES, number, _at(exact_us), _at(until_us), MOST_FROM_TOPIC)
+    rows = await connection.fetch(_TRADES, number, as_time(exact_us), as_time(until_us), MOST_FROM_TOPIC)
     to_us = exact_us if rows else until_us
-    candles = await connection.fetch(_CANDLES, number, _at(span.from_us - warm_up_us), _at(to_us))
-    minutes = [Minute(_us(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in candles]
+    candles = await connection.fetch(_CANDLES, number, as_time(span.from_us - warm_up_us), as_time(to_us))
+    minutes = [Minute(as_us(row[0]), row[1], row[2], row[3], row[4], row[5]) for row in candles]
     return list(as_trades(minutes, market)), [_trade(market, row) for row in rows]
 
 
@@ -257,7 +265,7 @@ def _trade(market: Market, row: Any) -> Trade:
     trade_id, price, quantity, side, traded_at, received_at, origin = row
     return Trade(
         exchange=market.exchange, symbol=market.symbol, base=market.base, quote=market.quote, trade_id=trade_id,
-        price=price, quantity=quantity, side=side, traded_at_us=_us(traded_at), received_at_us=_us(received_at),
+        price=price, quantity=quantity, side=side, traded_at_us=as_us(traded_at), received_at_us=as_us(received_at),
         origin=origin,
     )  # fmt: skip
 
@@ -275,9 +283,11 @@ def _some(names: Collection[str]) -> str:
     return f"it holds {some or 'nothing'}{more}"
 
 
-def _at(at_us: int) -> datetime:
+def as_time(at_us: int) -> datetime:
+    """As PostgreSQL takes it."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
 
 
-def _us(at: datetime) -> int:
+def as_us(at: datetime) -> int:
+    """Microseconds since the epoch."""
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

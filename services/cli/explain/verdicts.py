@@ -1,15 +1,15 @@
-"""Why people were told of an alert, or not: from the records on Kafka, or from what the rules would have done. Pure."""
+"""Why people were told of an alert, or not: from what was recorded, or from what the rules would have done. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.alert_worker.explanation import Explanation, Span, Strongest
+from services.alert_worker.explanation import Explanation, Strongest
 from services.alert_worker.halts import NAME as HALT
-from services.alert_worker.messages.remarks import is_notice, is_remark, what
+from services.alert_worker.messages.remarks import is_notice, what
 from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.mutes import Mutes
 from services.alert_worker.quiet_hours import QuietHours
-from services.alert_worker.records import Market
+from services.cli.explain.matching import at_us, remarks
 from shared.events import Alert, Notification
 
 _TOGETHER = {
@@ -21,30 +21,12 @@ _TOGETHER = {
 
 @dataclass(frozen=True)
 class Records:
-    """What Kafka holds of the time: alerts by id, and the newest receipt of each message and episode."""
+    """What was recorded of the time: alerts by id, and the newest receipt of each message and episode."""
 
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     receipts: Mapping[str, Notification] = field(default_factory=dict)
-
-
-def notices(records: Records | None, market: Market, span: Span) -> list[Alert]:
-    """What the exchange said of the market within the span, and whether it was found to stand still; told or held back.
-
-    Its own trades tell of neither, and the instruments' topic keeps the newest word alone: so only what was recorded is
-    known.
-    """
-    found = [alert for alert in (records.alerts.values() if records else ()) if is_remark(alert)]
-    place = (_venue(market.exchange), market.symbol)
-    ours = [alert for alert in found if (_venue(alert.exchange or ""), alert.symbol) == place]
-    return sorted((alert for alert in ours if span.holds(_at_us(alert))), key=_at_us)
-
-
-def _venue(exchange: str) -> str:
-    return exchange.removesuffix("_agg")
-
-
-def _at_us(alert: Alert) -> int:
-    return alert.event_at_us or alert.started_at_us
+    only_stored: Collection[str] = ()
+    """Alerts that Kafka no longer holds, by id: Postgres keeps them without the reason why nobody was told."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +43,12 @@ def verdict(alert: Alert, records: Records | None, wishes: Wishes) -> str:
         return _would(alert, wishes)
     recorded = records.alerts.get(alert.alert_id)
     if recorded is None:
-        return "not recorded: the alert worker was not running then, or had other rules"
+        return (
+            "not recorded: the alert worker knew more of the time before than was played here, had other rules, or was "
+            "not running then"
+        )
+    if alert.alert_id in records.only_stored:
+        return _kept_back(recorded) or _receipt_of_stored(recorded, records)
     return _kept_back(recorded) or _receipt(recorded, records)
 
 
@@ -92,35 +79,45 @@ def _receipt(alert: Alert, records: Records) -> str:
     return f"told {where or f'by {receipt.notifier}'}"
 
 
+def _receipt_of_stored(alert: Alert, records: Records) -> str:
+    is_told = any(alert.alert_id in one.alert_ids for one in records.receipts.values())
+    return _receipt(alert, records) if is_told else "recorded; whether people were told is not known here"
+
+
 def _would(alert: Alert, wishes: Wishes) -> str:
-    at_us = _at_us(alert)
+    happened_us = at_us(alert)
     if kept_back := _kept_back(alert):
         return kept_back
-    if wishes.mutes.holds(alert, at_us):
+    if wishes.mutes.holds(alert, happened_us):
         return "would not be told: muted by the rules file"
-    if alert.state == "open" and wishes.quiet.hold(alert.severity, at_us):
+    if alert.state == "open" and wishes.quiet.hold(alert.severity, happened_us):
         return "would wait for the morning: quiet hours"
     return "would be told"
 
 
-def conclusion(found: Explanation, said: Sequence[Alert] = (), unread: str = "") -> list[str]:
-    """In short: what it came to, or why trades are `unread`, and what the exchange `said` of the market meanwhile."""
-    return ([unread] if unread else _of_trades(found)) + [
-        f"{'the exchange said' if is_notice(one) else 'recorded'}: {what(one, ENGLISH)}" for one in said
-    ]
+def conclusion(found: Explanation, alerts: Sequence[Alert] = (), unread: str = "") -> list[str]:
+    """In short: what it came to, or why trades are `unread`, and what is no move among the `alerts` that are shown."""
+    said = remarks(alerts)
+    moves = [alert for alert in alerts if alert not in said]
+    return (
+        ([unread] if unread else [])
+        + _of_trades(found, moves, is_read=not unread)
+        + [f"{'the exchange said' if is_notice(one) else 'recorded'}: {what(one, ENGLISH)}" for one in said]
+    )
 
 
-def _of_trades(found: Explanation) -> list[str]:
-    if found.alerts:
-        changes = ", ".join(f"{alert.state} ({alert.severity})" for alert in found.alerts)
-        return [f"told as: {changes}"]
+def _of_trades(found: Explanation, moves: Sequence[Alert], *, is_read: bool) -> list[str]:
+    if moves:
+        return [f"it came to: {', '.join(f'{alert.state} ({alert.severity})' for alert in moves)}"]
+    if not is_read:
+        return []
     if not found.trades:
         return ["there was no trade in this time, so nothing was judged"]
     if found.has_fired:
         return ["a rule fired, and nobody was told: see what was made of it"]
     # A long silence alone is no halt: that is for the others to show.
-    moves = [one for one in found.strongest if one.rule != HALT]
-    nearest = max(moves, key=lambda one: one.reading.share, default=None)
+    of_price = [one for one in found.strongest if one.rule != HALT]
+    nearest = max(of_price, key=lambda one: one.reading.share, default=None)
     lines = ["no rule fired"] if nearest is None or not nearest.reading.measures else [_nearest(nearest)]
     missing = sorted({f"{one.rule}: {one.reading.missing}" for one in found.strongest if one.reading.missing})
     return lines + [f"could not judge yet: {words}" for words in missing]

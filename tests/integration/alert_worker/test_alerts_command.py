@@ -10,7 +10,7 @@ from services.cli.alert_samples import send
 from services.cli.main import app
 from shared.clock import now_us
 from shared.errors import WrongUse
-from shared.events import Alert, Notification
+from shared.events import Alert, Instrument, Notification
 from shared.settings import load_settings
 from shared.topics import ALERTS, NOTIFICATIONS
 from shared.wire import HEADERS_OF_EVENT, encode
@@ -57,13 +57,42 @@ def run(kafka: str, *words: str) -> str:
 
 
 def test_mutes_are_kept_shown_and_taken_back(kafka_address) -> None:
-    assert "KRW-BTC is muted for 2h, until 20" in run(kafka_address, "mute", "KRW-BTC", "--for", "2h")
+    said = run(kafka_address, "mute", "KRW-BTC", "--for", "2h")
+    assert "KRW-BTC is muted for 2h, until 20" in said
+    assert "whether there is such a market is not known" in said
     run(kafka_address, "mute", "rule:move", "--reason", "too loud")
     run(kafka_address, "mute", "coin:ETH")
     run(kafka_address, "unmute", "coin:ETH")
     mutes = json.loads(run(kafka_address, "list", "--json"))["mutes"]
     assert [(mute["target"], mute["reason"]) for mute in mutes] == [("rule:move", "too loud"), ("KRW-BTC", None)]
     assert "muted\tKRW-BTC\t120 min left" in run(kafka_address, "list")
+
+
+async def test_a_mute_is_of_a_market_that_there_is_and_an_unmute_says_what_still_holds(
+    publish_instruments, fresh_topics, tmp_path
+) -> None:
+    for exchange, symbol, quote in (("upbit", "KRW-BTC", "KRW"), ("binance", "BTCUSDT", "USDT")):
+        await publish_instruments(
+            Instrument(exchange=exchange, symbol=symbol, base="BTC", quote=quote, status="trading", updated_at_us=1)
+        )
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[mutes]]\ntarget = "coin:btc"\nuntil = 2100-01-01T00:00:00\n', encoding="utf-8")
+    kafka = {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers}
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["alerts", "mute", "btc"], env=kafka)
+    assert isinstance(done.exception, WrongUse)
+    assert str(done.exception) == "there is no market BTC: did you mean coin:BTC, KRW-BTC or BTCUSDT?"
+
+    async def say(*words: str, **more: str) -> str:
+        return (await asyncio.to_thread(CliRunner().invoke, app, ["alerts", *words], env=kafka | more)).stdout.strip()
+
+    assert (await say("mute", "krw-btc")).startswith("KRW-BTC is muted for 1h, until 20")
+    await say("mute", "rule:move")
+    said = await say("unmute", "KRW-BTC", TAPEWATCH_ALERTS__RULES_FILE=str(rules))
+    assert said.startswith("KRW-BTC is no longer muted by the command line; what still holds: rule:move until 20")
+    assert said.endswith(" KST, coin:BTC until 2100-01-01 00:00 KST by the rules file")
+    await say("unmute", "rule:move")
+    await say("mute", "KRW-BTC")
+    assert [await say("unmute", "krw-btc") for _ in range(2)] == ["KRW-BTC is told again", "KRW-BTC was not muted"]
 
 
 async def test_the_list_says_what_was_told(fresh_topics, producer) -> None:

@@ -50,12 +50,23 @@ async def a_day(publish, producer) -> None:
     await publish(trade("KRW-BTC", n, 1_000 + n) for n in range(51))
     await publish(trade("KRW-ETH", n, 1_000 - 2 * n) for n in range(51))
     now = now_us()
-    for number, (state, suppressed) in enumerate((("open", None), ("resolve", None), ("open", "mute"))):
-        alert = Alert(
-            alert_id=f"e{number}-{state}", episode_id=f"e{number}", state=state, kind="move", detectors=["move"],
-            scope="symbol", direction="down", severity="danger", started_at_us=now, decided_at_us=now,
-            rule_version="x", exchange="upbit", symbol="KRW-DOGE", suppressed_by=suppressed,
-        )  # type: ignore[arg-type]  # fmt: skip
+    storm = {"scope": "market", "kind": "storm", "symbol": None, "suppressed_by": "mute"}
+    for number, changes in enumerate(
+        (
+            {},
+            {"state": "resolve"},
+            {"suppressed_by": "mute"},
+            {"data_quality": "gapped"},
+            {"data_quality": "stale"},
+            storm,
+        )
+    ):
+        fields = {
+            "alert_id": f"e{number}", "episode_id": f"e{number}", "state": "open", "kind": "move",
+            "detectors": ["move"], "scope": "symbol", "direction": "down", "severity": "danger", "started_at_us": now,
+            "decided_at_us": now, "rule_version": "x", "exchange": "upbit", "symbol": "KRW-DOGE",
+        }  # fmt: skip
+        alert = Alert(**(fields | changes))
         await producer.send_and_wait(ALERTS.name, encode(alert), headers=HEADERS_OF_EVENT[Alert])
     for to_us in (now, None):
         gap = FeedEvent(kind="gap", exchange="upbit", reason="x", at_us=now, from_us=now - 1, to_us=to_us)
@@ -66,7 +77,7 @@ async def test_the_day_is_told(a_day, gathered) -> None:
     digest = await gathered()
     assert digest is not None
     assert [(one.symbol, one.change_pct) for one in digest.movers] == [("KRW-ETH", "-10.00"), ("KRW-BTC", "5.00")]
-    assert (digest.fired, digest.muted, digest.muted_symbols) == (1, 1, ["KRW-DOGE"])
+    assert (digest.fired, digest.muted, digest.muted_symbols) == (2, 2, ["KRW-DOGE", "rule:storm"])
     assert (digest.gaps, digest.open_gaps, digest.missing) == (2, 1, None)
     assert 0 <= digest.ages_s["upbit"] < 600
 
@@ -144,5 +155,5 @@ async def test_at_ten_past_nine_in_korea_it_is_posted_once(a_day, tell_the_day, 
     await tell_the_day(clock, told)
     await tell_the_day(clock, looked)
     (message,) = digests()
-    assert message.text.startswith(f"Daily digest {today:%Y-%m-%d}: 1 told, 1 muted; KRW-ETH")
+    assert message.text.startswith(f"Daily digest {today:%Y-%m-%d}: 2 told, 2 muted; KRW-ETH")
     assert "2, 1 of them still open" in str(message.blocks)

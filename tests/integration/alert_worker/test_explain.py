@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import asyncpg
 from msgspec.structs import replace
@@ -10,8 +11,13 @@ from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.consumer.migrate import migrate
+from services.consumer.sinks.postgres_rows import alert_row
 from shared.clock import now_us
-from shared.events import Control, Instrument
+from shared.events import Alert, Control, Instrument, Notification
+from shared.topics import ALERTS, NOTIFICATIONS
+from shared.wire import HEADERS_OF_EVENT, encode
+
+WRITE_ALERT = (files("services.consumer.sinks") / "sql" / "write_alert.sql").read_text(encoding="utf-8")
 
 
 async def explain(*words: str, **environment: str) -> str:
@@ -43,6 +49,33 @@ async def test_kafka_holds_the_trades_and_the_records_of_what_was_told(
     assert "holds no trade" in unknown
     early = await explain("KRW-BTC", "2020-01-01T00:00", **kafka)
     assert "tape.trades.v1: holds what came in from" in early
+
+
+async def test_a_further_step_of_an_episode_older_than_the_replay_is_shown_as_it_was_told(
+    publish, crash, producer, fresh_topics
+) -> None:
+    began_us = now_us() - 60_000_000
+    await publish(crash(began_us))
+    step = fall(began_us + 3_000_000, alert_id="old-1", state="escalate", started_at_us=began_us - 40_000 * 1_000_000)
+    note = Notification(
+        episode_id="old", notifier="slack-bot", stage="sent", alert_id="old-1", alert_ids=["old-1"], at_us=began_us
+    )
+    await producer.send_and_wait(ALERTS.name, encode(step), b"old", headers=HEADERS_OF_EVENT[Alert])
+    await producer.send_and_wait(NOTIFICATIONS.name, encode(note), b"old", headers=HEADERS_OF_EVENT[Notification])
+    kafka = {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": fresh_topics.bootstrap_servers}
+    found = json.loads(await explain("KRW-BTC", minute_of(began_us + 3_000_000), "--json", **kafka))
+    shown = [(one["alert_id"], one["told"]) for one in found["alerts"] if one["state"] != "resolve"]
+    assert shown == [("old-1", "told by slack-bot")]
+
+
+def fall(at_us: int, **changes: object) -> Alert:
+    fields: dict[str, object] = {
+        "alert_id": "old-open", "episode_id": "old", "state": "open", "kind": "move", "detectors": ["move"],
+        "scope": "symbol", "direction": "down", "severity": "danger", "started_at_us": at_us, "decided_at_us": at_us,
+        "rule_version": "x", "exchange": "upbit", "symbol": "KRW-BTC", "base": "BTC", "quote": "KRW",
+        "event_at_us": at_us, "change_pct": "-4.00",
+    }  # fmt: skip
+    return Alert(**(fields | changes))  # type: ignore[arg-type]
 
 
 async def test_what_a_fresh_worker_knew_from_candles_is_known_here_too(
@@ -114,6 +147,29 @@ async def test_postgres_holds_what_kafka_no_longer_does(fresh_database) -> None:
     assert [(alert["state"], alert["told"]) for alert in found["alerts"]] == [("open", "would be told")]
     assert "did you mean upbit:KRW-BTC?" in await explain("KRW-BTX", "2024-11-22T22:27", **environment)
     assert "holds upbit:KRW-BTC from 2024-11-22 19:00:00" in await explain("KRW-BTC", "2024-11-25T22:27", **environment)
+
+
+async def test_postgres_holds_the_alerts_that_kafka_no_longer_does(fresh_database) -> None:
+    dsn = fresh_database.dsn.get_secret_value()
+    await asyncio.to_thread(migrate, fresh_database, 0)
+    at_us = int(datetime(2024, 11, 22, 13, 27, 10, tzinfo=UTC).timestamp()) * 1_000_000
+    connection = await asyncpg.connect(dsn)
+    try:
+        for alert in (fall(at_us), fall(at_us, alert_id="eth-open", symbol="KRW-ETH")):
+            await connection.execute(WRITE_ALERT, *alert_row(alert))
+    finally:
+        await connection.close()
+    environment = {
+        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "TAPEWATCH_START__WAIT_S": "0",
+        "TAPEWATCH_POSTGRES__DSN": dsn,
+    }
+    found = json.loads(await explain("KRW-BTC", "2024-11-22T22:27", "--json", **environment))
+    shown = [(one["alert_id"], one["change_pct"], one["event_at_us"], one["told"]) for one in found["alerts"]]
+    assert shown == [("old-open", "-4.00", at_us, "recorded; whether people were told is not known here")]
+    unread, came_to = found["conclusion"]
+    assert unread.startswith("the trades of that time could not be read: ")
+    assert came_to == "it came to: open (danger)"
 
 
 async def test_postgres_alone_shows_that_the_exchanges_went_apart(fresh_database) -> None:

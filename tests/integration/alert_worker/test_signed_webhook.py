@@ -14,6 +14,7 @@ from services.alert_worker import notifiers
 from services.alert_worker.messages.message import Message
 from services.alert_worker.notifiers.base import Errand, Later, Refused, Unanswered
 from services.alert_worker.notifiers.signed_webhook import SIGNATURE_HEADER
+from services.cli.alert_samples import send
 from shared.settings import load_settings
 
 SECRET = "a secret that both know"
@@ -53,6 +54,16 @@ async def receiver() -> AsyncIterator[Receiver]:
     one.url = f"http://{host}:{port}/hook/secret-path"
     yield one
     await runner.cleanup()
+
+
+async def test_a_sample_for_those_who_look_after_tapewatch_has_no_way_and_that_is_said(receiver) -> None:
+    lines, ok = await send(load_settings({"TAPEWATCH_WEBHOOK__URL": receiver.url, "TAPEWATCH_WEBHOOK__SECRET": SECRET}))
+    assert ok
+    assert [line.partition(":")[0] for line in lines] == [
+        "market sample", "ops sample", "nobody hears when tapewatch itself is down"
+    ]  # fmt: skip
+    assert "was not sent" in lines[1]
+    assert lines[2].endswith("set TAPEWATCH_WATCHDOG__WEBHOOK_URL")
 
 
 @pytest.fixture

@@ -43,6 +43,11 @@ def test_the_korean_name_of_a_coin_is_known_on_the_other_exchange_too(board) -> 
     assert (facts.korean_name, facts.has_warning, facts.range_is_utc_day) == ("비트코인", False, False)
 
 
+def test_korean_names_are_known_by_coin(board) -> None:
+    markets = [("binance", "BTCUSDT", "BTC"), ("upbit", "KRW-NEW", "NEW"), (None, None, None)]
+    assert board.korean_names(markets) == {"BTC": "비트코인"}
+
+
 def test_two_coins_that_share_a_name_are_not_compared(board) -> None:
     board.put_ticker(*ticker("binance", "BTCUSDT", "2"))
     assert board.facts("upbit", "KRW-BTC", "BTC").gap_pct is None

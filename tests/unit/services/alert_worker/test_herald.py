@@ -9,6 +9,8 @@ from services.alert_worker import herald
 from services.alert_worker.board import Board
 from services.alert_worker.messages.bulletins import Digest
 from services.alert_worker.messages.wording import ENGLISH
+from services.alert_worker.rules import RULES
+from services.alert_worker.rules.ruleset import DEFAULTS, Halt, ruleset
 from services.alert_worker.rules_keeper import RulesKeeper
 from shared.settings import load_settings
 
@@ -93,6 +95,12 @@ async def test_a_week_without_trades_is_looked_at_once_a_day(monkeypatch) -> Non
     await day.look(5, TEN_PAST)
     assert len(day.asked) == 1
     assert day.telling.announced == {}
+
+
+def test_every_rule_that_watches_is_named() -> None:
+    assert herald.watching(DEFAULTS) == ["move", "move_abs", "jump", "drift", "divergence", "halt", "notice", "storm"]
+    fewer = ruleset(RULES[:1], halt=Halt(enabled=False))
+    assert herald.watching(fewer) == ["move", "divergence", "notice", "storm"]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.alert_worker.mutes import MOST_TARGETS, Mutes
+from services.alert_worker.mutes import MOST_TARGETS, Mutes, check_target
 from shared.events import Control
 
 NOW = 1_700_000_007_000_000
@@ -22,6 +22,25 @@ def test_a_market_is_muted_until_its_time(make_alert, target) -> None:
     assert not mutes.holds(alert, NOW + HOUR)
     mutes.hear(wish(target, "unmute"))
     assert not mutes.holds(alert, NOW)
+
+
+def test_an_exchange_is_muted_under_whatever_name_its_trades_travel(make_alert) -> None:
+    alert = make_alert("open", exchange="binance_agg", symbol="BTCUSDT")
+    for target, is_held in (("binance:BTCUSDT", True), ("binance_agg:BTCUSDT", True), ("upbit:BTCUSDT", False)):
+        mutes = Mutes()
+        mutes.hear(wish(target))
+        assert mutes.holds(alert, NOW) == is_held
+
+
+@pytest.mark.parametrize(
+    ("typed", "target"),
+    [
+        ("krw-btc", "KRW-BTC"), ("Upbit:krw-btc", "upbit:KRW-BTC"), ("COIN:btc", "coin:BTC"),
+        ("Rule:Move", "rule:move"), ("BTCUSDT", "BTCUSDT"),
+    ],
+)  # fmt: skip
+def test_a_target_is_what_alerts_are_called_however_it_is_typed(typed, target) -> None:
+    assert check_target(typed) == target
 
 
 @pytest.mark.parametrize("target", ["KRW-ETH", "binance:KRW-BTC", "coin:ETH", "rule:move", "BTC"])

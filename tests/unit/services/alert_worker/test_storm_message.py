@@ -50,6 +50,12 @@ def test_the_headline_counts_and_the_line_names_the_top_movers(storm) -> None:
     assert "details in the thread" in shown(message)
 
 
+def test_coins_are_called_as_in_korea_in_the_message_and_its_thread(storm) -> None:
+    names = {"BTC": "비트코인"}
+    for message in (render(storm(4), ENGLISH, names, with_details=False), render_details(storm(4), ENGLISH, names)):
+        assert "*Upbit KRW-C0 비트코인*" in shown(message)
+
+
 def test_korean_says_it_too(storm) -> None:
     message = render(storm(37, direction="up", change_pct="5.0"), KOREAN, with_details=False)
     assert message.blocks[0]["text"]["text"] == "🔴 위험 · 37개 종목 상승"

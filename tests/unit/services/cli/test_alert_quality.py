@@ -26,6 +26,7 @@ def test_every_history_that_is_named_is_there() -> None:
 def history(name: str, missed: int = 0, later: int = 0, episodes: int = 0, calm: int = 0) -> dict[str, Found]:
     """Ten wild days of two moves and ten calm ones."""
     score = Score(OURS, events=2, missed=missed, delays_s=[40.0] * (2 - missed), later_than_fixed=later, days=20.0)
+    score.plain_events, score.plain_missed, score.plain_later = 3, missed + 1, later
     score.since_start_s = [90.0] * (2 - missed)
     score.episodes = score.told = episodes + calm
     months = [Month("2021-05", 10.0, 2, episodes), Month("2021-06", 10.0, 0, calm)]
@@ -45,9 +46,12 @@ def test_what_misses_a_target_is_shown_wherever_it_was_measured() -> None:
     )
     text = document(chosen | history("binance_BTCUSDT_1m_2022-06") | coins, None)
     assert row(text, "every move") == [
-        "every move of 3 % within 10 minutes told", "2 of 2", "2 of 2", "**3 of 4**"
+        "every move of 3 % within 10 minutes told", "2 of 2; of every 3 % **2 of 3**",
+        "2 of 2; of every 3 % **2 of 3**", "**3 of 4**; of every 3 % **3 of 6**",
     ]  # fmt: skip
-    assert row(text, "never later")[1:] == ["0 later", "0 later", "**1 later**"]
+    assert row(text, "never later")[1:] == [
+        "0 later; of every 3 % 0 later", "0 later; of every 3 % 0 later", "**1 later**; of every 3 % **1 later**"
+    ]  # fmt: skip
     assert row(text, "median delay")[1:] == ["40 s", "40 s", "40 s"]
     assert row(text, "at most 1 episode")[1:] == [
         "3 in 10.0 days, 0.30", "0 in 10.0 days, 0.00",
@@ -61,7 +65,7 @@ def test_what_misses_a_target_is_shown_wherever_it_was_measured() -> None:
 
 def test_every_history_says_whether_it_was_chosen_on() -> None:
     text = document(history(CHOSEN_ON[0], episodes=3) | history("binance_ETHUSDT_1m_2022-06", missed=1), None)
-    assert row(text, CHOSEN_ON[0])[1:7] == ["chosen on", "20.0", "2 of 2", "40 s", "90 s", "0"]
+    assert row(text, CHOSEN_ON[0])[1:8] == ["chosen on", "20.0", "2 of 2", "2 of 3", "40 s", "90 s", "0"]
     assert row(text, "binance_ETHUSDT_1m_2022-06")[1:4] == ["held out", "20.0", "1 of 2"]
     assert "Shocks of known size" not in text
 
@@ -70,5 +74,5 @@ def test_a_kind_of_made_histories_is_one_row_of_all_of_them() -> None:
     results = [one.result for one in (history("a", missed=1, episodes=3, calm=1) | history("b", later=1)).values()]
     text = document(history(CHOSEN_ON[0]), None, [Made("thinner", results)])
     assert row(text, "thinner")[1:] == [
-        "3 of 4", "40 s", "1", "3 in 20.0 days, 0.15", "1 in 20.0 days, 0.05"
+        "3 of 4", "3 of 6", "40 s", "1", "3 in 20.0 days, 0.15", "1 in 20.0 days, 0.05"
     ]  # fmt: skip

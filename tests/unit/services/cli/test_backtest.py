@@ -86,6 +86,18 @@ def test_an_episode_is_drawn_by_the_beginning_of_its_name(fall, tmp_path) -> Non
         run(fall, "--chart", name[:8], "--out", tmp_path / "no" / "fall.png")
 
 
+def test_a_fall_of_many_is_listed_as_of_all_and_drawn_by_the_one_that_fell_most(make_file, tmp_path) -> None:
+    closes = [*QUIET[:40], *FALL, 94.0]
+    files = [make_file(f"binance_{coin}USDT_1m_made.csv", closes) for coin in ("AAA", "BBB", "CCC", "DDD")]
+    storm = next(one for one in as_json(*files, "--together")["alerts"] if one["kind"] == "storm")
+    said = run(*files, "--together", "--episodes")
+    assert "market-wide, 4 markets" in said
+    assert "None" not in said
+    picture = tmp_path / "storm.png"
+    run(*files, "--together", "--chart", storm["episode_id"], "--out", picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_shocks_in_quiet_hours_are_told_the_sooner_the_larger_they_are(fall) -> None:
     shocks = {(one["size"], one["over_s"]): one for one in as_json(fall, "--power")["power"]}
     assert {one["tried"] for one in shocks.values()} == {1}

@@ -45,6 +45,14 @@ def test_a_missed_event_is_later_than_the_fixed_rule_where_that_saw_it() -> None
     assert score("ours", told, yardstick((FALL.crossed_us, None))).later_than_fixed == 0
 
 
+def test_every_move_of_three_per_cent_is_counted_beside_what_is_labelled() -> None:
+    measure = Yardstick([FALL], [None], 2.0, CALM, plain=[(FALL, FALL.crossed_us + 9), (RISE, RISE.crossed_us)])
+    found = score("ours", [Told(FALL.crossed_us, -1)], measure)
+    assert (found.events, found.missed, found.plain_events, found.plain_missed, found.plain_later) == (1, 0, 2, 1, 1)
+    found.add(found)
+    assert (figures(found)["plain_told"], figures(found)["plain_events"]) == (2, 4)
+
+
 def test_what_was_said_in_calm_hours_and_again_is_counted_apart() -> None:
     calm_us = 13 * HOUR_US
     told = [Told(calm_us, 1), Told(calm_us + 1, 1, opens=False), Told(FALL.crossed_us, -1), Told(FALL.ended_us, -1)]

@@ -43,12 +43,39 @@ def test_the_most_unusual_minute_is_found() -> None:
     assert movers == unusual
     assert one.minute_at_us == START_US + 400 * 60_000_000
     assert -1.2 < float(one.minute_pct or 0) < -0.8
-    assert 99.9 < float(one.percentile or 0) < 100
+    assert (one.percentile, one.minutes) == ("99.83", 600), "which is all of them but one"
 
 
-def test_a_calm_day_has_an_ordinary_minute() -> None:
-    _, (one,) = ranked({("upbit", "KRW-BTC"): day_of(calm(600))}, 10)
-    assert float(one.percentile or 0) < 99.9
+def test_a_minute_of_one_step_is_no_larger_than_the_others_of_one_step() -> None:
+    rng, price, trades = random.Random(2), 1e8, []
+    for minute in range(1_440):
+        price *= 1 + rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 0.01, -0.01))
+        trades.append(trade(minute, price))
+    _, (one,) = ranked({("upbit", "KRW-X"): day_of(iter(trades))}, 10)
+    assert 75 < float(one.percentile or 0) < 95, "every fifth minute moved by one per cent"
+
+
+def test_a_large_minute_of_a_wild_hour_is_ranked_among_all_of_the_day() -> None:
+    trades = [trade(n, 1e8 * (1 + 0.0001 * (n % 2))) for n in range(600)]
+    trades.append(trade(600, 1.003e8))
+    trades += [trade(601 + n, 1.003e8 * (1 + 0.0001 * 1.05**n * (n % 2))) for n in range(100)]
+    _, (one,) = ranked({("upbit", "KRW-X"): day_of(iter(trades))}, 10)
+    assert one.minute_at_us == START_US + 600 * 60_000_000
+    assert 95 < float(one.percentile or 0) < 99, "it was the first large one, and not the largest"
+
+
+def test_of_a_coin_on_several_exchanges_the_most_unusual_minute_is_told() -> None:
+    here, there = day_of(calm(600, shock_at=400)), day_of(calm(600, seed=2))
+    movers, unusual = ranked({("binance", "BTCUSDT"): there, ("upbit", "KRW-BTC"): here}, 10)
+    assert len(movers) == 2
+    assert [one.symbol for one in unusual] == ["KRW-BTC"]
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1e-9, 1e-6, 0.01, 5.0, 1e9])
+def test_every_size_is_counted(ratio) -> None:
+    trades = [trade(n, 1e7 * (1 + 1e-4 * (n % 2))) for n in range(60)]
+    _, (one,) = ranked({("upbit", "KRW-X"): day_of(iter([*trades, trade(60, 1e7 * (1 + ratio))]))}, 10)
+    assert 0 <= float(one.percentile or 0) < 100
 
 
 def test_a_short_day_has_none() -> None:

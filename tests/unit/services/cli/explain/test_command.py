@@ -37,7 +37,7 @@ def test_a_fall_is_explained_by_every_rule_and_its_threshold(minutes) -> None:
     said = run("KRW-BTC", "2024-11-22T22:27", "--from", minutes)
     for words in (
         "KRW-BTC on upbit, from 2024-11-22 22:25:00 to 22:30:00 KST", "upbit_KRW-BTC_1m.csv", "move_abs", "1.5 %, 8 σ",
-        "fired at 22:27", "is suspected", "would be told", "→ told as: open (danger)",
+        "fired at 22:27", "is suspected", "would be told", "→ it came to: open (danger)",
     ):  # fmt: skip
         assert words in said
 

@@ -11,7 +11,7 @@ from services.alert_worker.mutes import Mutes
 from services.alert_worker.quiet_hours import QuietHours, read_hours
 from services.alert_worker.records import Market
 from services.cli.explain.tables import Told, show
-from services.cli.explain.verdicts import Records, Wishes, conclusion, notices, verdict
+from services.cli.explain.verdicts import Records, Wishes, conclusion, verdict
 from shared.events import Alert, Control, Notification
 
 AT = int(datetime(2026, 11, 24, 13, 27, tzinfo=UTC).timestamp()) * 1_000_000  # 22:27 in Korea
@@ -61,6 +61,20 @@ def test_what_was_not_recorded_says_so() -> None:
     assert "not recorded" in verdict(alert(), Records(), Wishes())
 
 
+def test_of_what_postgres_alone_keeps_it_is_known_who_was_told_only_where_a_receipt_is_left() -> None:
+    kept = {one.alert_id: one for one in (alert(), alert(alert_id="e1-1", state="escalate"))}
+    records = Records(kept, {"e1": receipt("e1", "sent", "e1-1")}, only_stored=kept)
+    assert verdict(kept["e1-1"], records, Wishes()) == "told by slack-bot"
+    assert verdict(kept["e1-1-open"], records, Wishes()) == "recorded; whether people were told is not known here"
+    assert "waits" not in verdict(kept["e1-1"], Records(kept, {}, only_stored=kept), Wishes())
+
+
+def test_what_was_recorded_stands_in_the_conclusion_though_the_trades_are_gone() -> None:
+    found = Explanation(Market("upbit", "KRW-BTC", "BTC", "KRW"), Span(AT, AT + 1), "moves/1")
+    said = conclusion(found, [alert(state="escalate")], "the trades of that time could not be read: …")
+    assert said == ["the trades of that time could not be read: …", "it came to: escalate (notice)"]
+
+
 def test_without_records_it_says_what_would_have_been() -> None:
     assert verdict(alert(), None, Wishes()) == "would be told"
     mutes = Mutes()
@@ -86,27 +100,10 @@ def notice(**changes: object) -> Alert:
     return alert(**(fields | changes))
 
 
-def test_notices_of_the_market_and_the_time_are_found_under_every_name_of_its_exchange() -> None:
-    said = [
-        notice(exchange="binance_agg", symbol="BTCUSDT"),
-        notice(alert_id="n2-notice", exchange="binance", symbol="BTCUSDT", event_at_us=AT - 1),
-        notice(alert_id="n3-notice", exchange="binance", symbol="ETHUSDT"),
-        notice(alert_id="n4-notice", exchange="upbit", symbol="BTCUSDT"),
-        notice(alert_id="n5-notice", exchange="binance", symbol="BTCUSDT", event_at_us=AT + 2),
-        alert(exchange="binance", symbol="BTCUSDT"),
-    ]
-    records = Records({one.alert_id: one for one in said})
-    found = notices(records, Market("binance", "BTCUSDT", "BTC", "USDT"), Span(AT - 1, AT + 1))
-    assert [one.alert_id for one in found] == ["n2-notice", "n1-notice"]
-    assert notices(None, Market("binance", "BTCUSDT", "BTC", "USDT"), Span(0, 1)) == []
-
-
 def test_a_standstill_that_was_recorded_is_shown_though_no_trade_tells_of_it() -> None:
     halt = alert(alert_id="h1-open", episode_id="h1", kind="halt", detectors=["halt"], direction="none", window_s=720)
     market = Market("upbit", "KRW-BTC", "BTC", "KRW")
-    found = notices(Records({halt.alert_id: halt}), market, Span(AT, AT + 1))
-    assert found == [halt]
-    said = conclusion(Explanation(market, Span(AT, AT + 1), "moves/1"), found)
+    said = conclusion(Explanation(market, Span(AT, AT + 1), "moves/1"), [halt])
     assert said[-1] == "recorded: no trades for 12 min while other markets go on"
 
 
