@@ -89,6 +89,45 @@ def test_a_storm_ends_when_nobody_joins_any_more(falls, play, make_market) -> No
     assert (ended.event_at_us or 0) - (opened.event_at_us or 0) == pytest.approx(300_000_000, abs=2_000_000)
 
 
+@pytest.fixture
+def falls_twice(make_market):
+    """Trades of coins that each fell alone, by 2.5 %, and two hours later all fall by 3 % more, within 20 s."""
+
+    def make(coins, apart=130.0):
+        trades, again = [], 60.0 + apart * len(coins) + 7_200
+        for place, coin in enumerate(coins):
+            market, alone = make_market(f"KRW-{coin}"), 60.0 + apart * place
+            number, at = 0, place / 100
+            while at < again + 60:
+                fallen = 0.025 * min(1, max(0, (at - alone) / 20)) + 0.03 * min(1, max(0, (at - again) / 20))
+                trades.append(market.trade(number, at, 10_000_000 * (1 - fallen)))
+                number, at = number + 1, at + (1 if abs(at - alone) < 60 or abs(at - again) < 60 else 20)
+        return sorted(trades, key=lambda trade: trade.received_at_us)
+
+    return make
+
+
+def test_who_fell_alone_this_morning_falls_with_the_market_at_noon(falls_twice, play) -> None:
+    alerts = play(falls_twice(COINS[:12]))
+    storm, *updates = market_wide(alerts)
+    assert (storm.state, storm.direction) == ("open", "down")
+    assert {alert.state for alert in updates} <= {"escalate"}
+    assert {name for alert in (storm, *updates) for name in alert.members} == {f"upbit:KRW-{c}" for c in COINS[:12]}
+    assert len({alert.episode_id for alert in alerts if alert.scope == "symbol"}) == 12, "episodes are what they were"
+    first = min(a.event_at_us or 0 for a in alerts if (a.started_at_us - START_US) > 7_200_000_000)
+    assert (storm.event_at_us or 0) - first <= 5_000_000
+
+
+@pytest.mark.parametrize("after_s", [300.0, 1_700.0, 8_825.0, 8_832.0, 8_836.0, 8_845.0])
+def test_a_second_fall_is_the_same_in_any_order_after_a_restart_and_at_any_scale(falls_twice, play, after_s) -> None:
+    trades = falls_twice(COINS[:12])
+    place = next(n for n, trade in enumerate(trades) if trade.traded_at_us > START_US + after_s * 1_000_000)
+    assert ids(play(trades, restart_at=place)) == ids(play(trades))
+    assert ids(play(trades, shuffle=random.Random(after_s))) == ids(play(trades))
+    thousandfold = [msgspec.structs.replace(trade, price=f"{trade.price}000") for trade in trades]
+    assert ids(play(thousandfold)) == ids(play(trades))
+
+
 def test_one_coin_on_two_exchanges_is_one_story(falls, play) -> None:
     trades = [*falls(["BTC"]), *falls(["BTC"], "binance", quote="USDT")]
     alerts = play(sorted(trades, key=lambda trade: trade.received_at_us))
