@@ -1,5 +1,7 @@
 """One base currency that moves on several exchanges is one story: the first to open leads, the others join it.
 
+A further leg of an episode opens as an episode does: it leads, or joins the story that the other exchange leads.
+
 What joined stays a record of its own, suppressed as ``joined``; the leading episode tells of it once, and again when
 the joined one becomes more severe than what was told.
 """
@@ -40,19 +42,21 @@ class Joining:
         self._stories: dict[str, Story] = {}
         """By base and direction."""
 
-    def take(self, alert: Alert) -> list[Alert]:
-        """A symbol's state change; return what is to be recorded, in that order."""
+    def take(self, alert: Alert, *, begins: bool) -> list[Alert]:
+        """A symbol's state change, which `begins` a leg or does not; return what is to be recorded, in that order."""
         if alert.direction == "none":
             return [alert]
+        if begins:
+            self._turn(alert)
         key = f"{alert.base}:{alert.direction}"
         story = self._stories.get(key)
         if story is None or (not story.legs and story.lead.state == "resolve"):
             return self._alone(key, alert)
         if alert.episode_id == story.lead.episode_id:
             return self._of_lead(key, story, alert)
-        if alert.episode_id not in story.legs and not _goes_with(story, alert):
+        if alert.episode_id not in story.legs and not (begins and _goes_with(story, alert)):
             return [alert]
-        return self._of_leg(key, story, alert)
+        return self._of_leg(key, story, alert, begins=begins)
 
     def packed(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -61,6 +65,18 @@ class Joining:
     def unpack(self, packed: dict[str, Any]) -> None:
         """The inverse of `packed`."""
         self._stories = msgspec.convert(packed, dict[str, Story])
+
+    def _turn(self, alert: Alert) -> None:
+        """Whoever turned has no part any more in the story of the other direction."""
+        key = f"{alert.base}:{'down' if alert.direction == 'up' else 'up'}"
+        story = self._stories.get(key)
+        if story is None:
+            return
+        story.legs.pop(alert.episode_id, None)
+        if story.lead.episode_id == alert.episode_id:
+            story.lead = msgspec.structs.replace(story.lead, state="resolve")
+        if story.lead.state == "resolve" and not story.legs:
+            del self._stories[key]
 
     def _alone(self, key: str, alert: Alert) -> list[Alert]:
         if alert.state == "resolve":
@@ -77,7 +93,7 @@ class Joining:
             del self._stories[key]
         return [told]
 
-    def _of_leg(self, key: str, story: Story, alert: Alert) -> list[Alert]:
+    def _of_leg(self, key: str, story: Story, alert: Alert, *, begins: bool) -> list[Alert]:
         is_new = alert.episode_id not in story.legs
         story.legs[alert.episode_id] = name_of(alert)
         is_worse = _BY_WEIGHT.index(alert.severity) > _BY_WEIGHT.index(story.severity)
@@ -85,7 +101,7 @@ class Joining:
             del story.legs[alert.episode_id]
             if story.lead.state == "resolve" and not story.legs:
                 del self._stories[key]
-        elif story.lead.state == "resolve" and is_worse:
+        elif story.lead.state == "resolve" and (is_worse or begins):
             # The leading episode is over, so this one speaks for itself.
             del story.legs[alert.episode_id]
             self._stories[key] = Story(alert, alert.severity, story.legs)
@@ -115,8 +131,9 @@ def name_of(alert: Alert) -> str:
 
 def _goes_with(story: Story, alert: Alert) -> bool:
     """Whether an opening belongs to a story: of another market, while the leading episode is open and young."""
-    is_open = alert.state == "open" and story.lead.state != "resolve"
+    if story.lead.state == "resolve":
+        return False
     if alert.kind == DIVERGENCE:
-        return is_open
+        return True
     near = abs(alert.started_at_us - story.lead.started_at_us) <= JOIN_WITHIN_US
-    return is_open and near and (alert.exchange != story.lead.exchange or story.lead.kind == DIVERGENCE)
+    return near and (alert.exchange != story.lead.exchange or story.lead.kind == DIVERGENCE)

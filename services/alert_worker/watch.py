@@ -263,9 +263,10 @@ class Watch:
         told, market = self._expired(tick - 1), []
         for one in [*(one for one in changes if self._is_new(tick, one)), *compared]:
             completed = self._elsewhere.complete(one.alert, tick, self._divergences, self._behind(tick))
-            own, *more = self._joining.take(completed)
+            begins = self._legs.begins(completed)
+            own, *more = self._joining.take(completed, begins=begins)
             market += [Decided(alert, one.delay_us) for alert in (own, *more)]
-            if self._legs.begins(completed) and own.suppressed_by != JOINED and own.direction in self._storms:
+            if begins and own.suppressed_by != JOINED and own.direction in self._storms:
                 self._storms[own.direction].join(_member(own, tick))
         for storm in self._storms.values():
             about_all = storm.decide(tick, self.rules) if market else None

@@ -137,6 +137,26 @@ def test_one_coin_on_two_exchanges_is_one_story(falls, play) -> None:
     assert set(last.members) == {"upbit:KRW-BTC", "binance:USDT-BTC"}
 
 
+def test_one_coin_on_two_exchanges_is_one_story_whenever_it_moves_again(make_market, play) -> None:
+    """In lockstep down, further down, back up, and down: each told once, Binance a second behind."""
+
+    def level(at):
+        price = 1.0
+        for begins, change in ((600, -0.03), (2_400, -0.03), (4_200, 0.04), (6_000, -0.03)):
+            price *= 1 + change * min(1, max(0, (at - begins) / 60))
+        return price
+
+    upbit, binance = make_market("KRW-BTC"), make_market("USDT-BTC", "binance")
+    trades = [upbit.trade(n, float(n), 140_000_000 * level(n)) for n in range(7_800)]
+    trades += [binance.trade(n, n + 0.07, 10_000_000 * level(n - 1)) for n in range(7_800)]
+    alerts = play(sorted(trades, key=lambda trade: trade.received_at_us))
+    heard = [alert for alert in told(alerts) if alert.state != "resolve"]
+    assert {alert.symbol for alert in heard} == {"KRW-BTC"}
+    words = [(alert.direction, alert.severity) for alert in heard if "-with-" not in alert.alert_id]
+    alone = [alert for alert in play(t for t in trades if t.exchange == "upbit") if alert.state != "resolve"]
+    assert words == [(alert.direction, alert.severity) for alert in alone]
+
+
 def mixed(falls):
     """Six coins on both exchanges, and one that falls alone and later."""
     trades = falls(COINS[:6], apart=0.7) + falls(COINS[:6], "binance", apart=0.9, quote="USDT")
