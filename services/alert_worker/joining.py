@@ -3,10 +3,11 @@
 A further leg of an episode opens as an episode does: it leads, or joins the story that the other exchange leads.
 
 What joined stays a record of its own, suppressed as ``joined``; the leading episode tells of it once, and again when
-the joined one becomes more severe than what was told.
+the joined one becomes more severe than what was told. Where people do not hear the leading one, because it is muted or
+its feed is down, the joined one tells of itself (`hearing`).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,6 +19,15 @@ JOIN_WITHIN_US = 600_000_000
 """An opening this much after the leading one, in event time, is a story of its own: exchanges move together."""
 
 _BY_WEIGHT: tuple[Severity, ...] = ("notice", "warning", "danger")
+
+
+class Word(NamedTuple):
+    """What is to be recorded."""
+
+    alert: Alert
+    beside: tuple[Alert, ...] = ()
+    """Words of the same story that people have to hear, were they told alone, or this one is not what it says: of one
+    that joined the leading one's newest, of what is told of it that one's, too."""
 
 
 class Story(msgspec.Struct, array_like=True):
@@ -42,10 +52,10 @@ class Joining:
         self._stories: dict[str, Story] = {}
         """By base and direction."""
 
-    def take(self, alert: Alert, *, begins: bool) -> list[Alert]:
+    def take(self, alert: Alert, *, begins: bool) -> list[Word]:
         """A symbol's state change, which `begins` a leg or does not; return what is to be recorded, in that order."""
         if alert.direction == "none":
-            return [alert]
+            return [Word(alert)]
         if begins:
             self._turn(alert)
         key = f"{alert.base}:{alert.direction}"
@@ -55,7 +65,7 @@ class Joining:
         if alert.episode_id == story.lead.episode_id:
             return self._of_lead(key, story, alert)
         if alert.episode_id not in story.legs and not (begins and _goes_with(story, alert)):
-            return [alert]
+            return [Word(alert)]
         return self._of_leg(key, story, alert, begins=begins)
 
     def packed(self) -> dict[str, Any]:
@@ -78,22 +88,22 @@ class Joining:
         if story.lead.state == "resolve" and not story.legs:
             del self._stories[key]
 
-    def _alone(self, key: str, alert: Alert) -> list[Alert]:
+    def _alone(self, key: str, alert: Alert) -> list[Word]:
         if alert.state == "resolve":
             self._stories.pop(key, None)
         else:
             self._stories[key] = Story(alert, alert.severity, {})
-        return [alert]
+        return [Word(alert)]
 
-    def _of_lead(self, key: str, story: Story, alert: Alert) -> list[Alert]:
+    def _of_lead(self, key: str, story: Story, alert: Alert) -> list[Word]:
         story.lead = alert
         story.severity = max(story.severity, alert.severity, key=_BY_WEIGHT.index)
         told = msgspec.structs.replace(alert, members=story.members) if story.legs else alert
         if alert.state == "resolve" and not story.legs:
             del self._stories[key]
-        return [told]
+        return [Word(told)]
 
-    def _of_leg(self, key: str, story: Story, alert: Alert, *, begins: bool) -> list[Alert]:
+    def _of_leg(self, key: str, story: Story, alert: Alert, *, begins: bool) -> list[Word]:
         is_new = alert.episode_id not in story.legs
         story.legs[alert.episode_id] = name_of(alert)
         is_worse = _BY_WEIGHT.index(alert.severity) > _BY_WEIGHT.index(story.severity)
@@ -105,8 +115,8 @@ class Joining:
             # The leading episode is over, so this one speaks for itself.
             del story.legs[alert.episode_id]
             self._stories[key] = Story(alert, alert.severity, story.legs)
-            return [alert]
-        joined = msgspec.structs.replace(alert, suppressed_by=JOINED)
+            return [Word(alert)]
+        joined = Word(msgspec.structs.replace(alert, suppressed_by=JOINED), (story.lead,))
         is_told = is_worse or (is_new and alert.kind != DIVERGENCE)
         if story.lead.state == "resolve" or alert.state == "resolve" or not is_told:
             return [joined]
@@ -121,7 +131,7 @@ class Joining:
             # What the other exchange did until the leading alert is not what it did until this one.
             divergence_pct=alert.divergence_pct if shown is alert else None,
         )  # fmt: skip
-        return [joined, told]
+        return [joined, Word(told, (lead, alert))]
 
 
 def name_of(alert: Alert) -> str:

@@ -265,9 +265,9 @@ class Watch:
             completed = self._elsewhere.complete(one.alert, tick, self._divergences, self._behind(tick))
             begins = self._legs.begins(completed)
             own, *more = self._joining.take(completed, begins=begins)
-            market += [Decided(alert, one.delay_us) for alert in (own, *more)]
-            if begins and own.suppressed_by != JOINED and own.direction in self._storms:
-                self._storms[own.direction].join(_member(own, tick))
+            market += [Decided(word.alert, one.delay_us, beside=word.beside) for word in (own, *more)]
+            if begins and own.alert.suppressed_by != JOINED and own.alert.direction in self._storms:
+                self._storms[own.alert.direction].join(_member(own.alert, tick))
         for storm in self._storms.values():
             about_all = storm.decide(tick, self.rules) if market else None
             if about_all is not None:

@@ -31,8 +31,8 @@ def joining(word):
     return joining
 
 
-def told(alerts):
-    return [alert.episode_id for alert in alerts if alert.suppressed_by is None]
+def told(words):
+    return [word.alert.episode_id for word in words if word.alert.suppressed_by is None]
 
 
 @pytest.fixture(params=[False, True], ids=["at once", "once it was over"])
@@ -83,4 +83,4 @@ def test_a_step_of_a_leg_that_has_its_own_story_joins_none(word) -> None:
     joining.take(word("upbit", "open", 0), begins=True)
     joining.take(word("binance", "open", 601), begins=True)
     (step,) = joining.take(word("binance", "escalate", 601, 2), begins=False)
-    assert step.suppressed_by != JOINED
+    assert step.alert.suppressed_by != JOINED
