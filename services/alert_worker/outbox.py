@@ -50,18 +50,19 @@ GATHER_US = 2_000_000
 class Outbox:
     """Episodes and what is known of each. Bounded by its reader, who stops at `is_full`."""
 
-    def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
+    def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000, most_held: int = 50_000) -> None:
         self._gathering = Gathering(quiet or QuietHours())
-        self._most_untold = most_untold
+        self._most_untold, self._most_held = most_untold, most_held
         self._episodes: dict[str, ToldEpisode] = {}
         self._waiting: dict[str, ToldEpisode] = {}
-        self._untold = 0
+        self._untold = self._held = 0
+        """Alerts that are to be told, and those of them that quiet hours held back when that was asked last."""
         self._next_offset = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether no more alerts should be read for now."""
-        return self._untold >= self._most_untold
+        """Whether no more alerts should be read for now. What waits for the morning keeps out nothing that is grave."""
+        return self._untold - self._held >= self._most_untold or self._held >= self._most_held
 
     @property
     def settled_offset(self) -> int:
@@ -153,7 +154,11 @@ class Outbox:
     def next_action(self, now_us: int) -> Action | Together | None:
         """What to do now; None when there is nothing, or nothing yet."""
         gathers = self._gathers(now_us)
-        waiting = [e for e in self._waiting.values() if not self._holds(e, now_us, gathers=gathers)]
+        held = {name for name, e in self._waiting.items() if self._is_held(e, now_us)}
+        self._held = sum(len(self._waiting[name].untold) for name in held)
+        waiting = [
+            e for name, e in self._waiting.items() if name not in held and not self._rests(e, now_us, gathers=gathers)
+        ]
         self._gathering.gather(waiting, now_us)
         due: list[tuple[int, int, ToldEpisode | ToldGroup]] = [
             (-e.rank, e.untold[0][0], e) for e in waiting if e.group is None
@@ -219,12 +224,12 @@ class Outbox:
         """The episode's picture cannot be shown."""
         self._episode(episode_id).picture = None
 
-    def _holds(self, episode: ToldEpisode, now_us: int, *, gathers: bool) -> bool:
-        """Whether an episode waits: for others like it, because of quiet hours, or because it was just told."""
-        if episode.rests(now_us):
-            return True
-        if gathers and episode.is_new and episode.now.kind == NOTICE:
-            return True
+    def _rests(self, episode: ToldEpisode, now_us: int, *, gathers: bool) -> bool:
+        """Whether an episode waits for a moment: for others like it, or because it was just told."""
+        return episode.rests(now_us) or (gathers and episode.is_new and episode.now.kind == NOTICE)
+
+    def _is_held(self, episode: ToldEpisode, now_us: int) -> bool:
+        """Whether an episode waits because of quiet hours."""
         if not episode.is_new or not self._gathering.quiet.hold(episode.gravest.severity, now_us):
             return False
         episode.held_as = episode.gravest.severity

@@ -493,6 +493,34 @@ def test_quiet_hours_hold_back_what_is_mild_until_the_morning(fall) -> None:
     assert {alert.state for alert in details.fresh} == {"open", "resolve"}
 
 
+def test_however_much_waits_for_the_morning_what_is_grave_is_read_and_told_at_night(fall) -> None:
+    quiet = QuietHours({"warning": read_hours("22:00-08:00")})
+    world = World(Outbox(quiet, most_untold=10, most_held=30))
+    world.now = NIGHT
+    for n in range(25):
+        assert not world.outbox.is_full
+        world.add(*fall(1, first=n))
+        assert world.drain() == []
+    world.add(*fall(1, first=25, severity="danger"))
+    assert [action.newest.severity for action in world.drain()] == ["danger"]
+    assert not world.outbox.is_full
+    world.now = NOW + 3_000 * S
+    while world.outbox.settled_offset < len(world.log):
+        assert world.drain()
+        world.now += 30 * S
+    assert set(world.told.values()) == {1}
+    assert len(world.told) == 26
+
+
+def test_what_waits_for_the_morning_is_bounded_too(fall) -> None:
+    world = World(Outbox(QuietHours({"warning": read_hours("22:00-08:00")}), most_untold=10, most_held=30))
+    world.now = NIGHT
+    for n in range(3):
+        world.add(*fall(10, first=10 * n))
+        world.drain()
+    assert world.outbox.is_full
+
+
 def test_what_gets_worse_at_night_is_told_at_night(fall) -> None:
     world = World(Outbox(QuietHours({"warning": read_hours("22:00-08:00")})))
     world.now = NIGHT
