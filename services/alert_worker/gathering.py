@@ -26,8 +26,10 @@ class Gathering:
         """When, and of which direction, single episodes were told in messages of their own: no answers in threads."""
 
     def gather(self, waiting: list[ToldEpisode], now_us: int) -> None:
-        """Put new episodes together where there are many."""
+        """Put together what is new where there is much: episodes, and legs of those that were told."""
         new = [e for e in waiting if e.is_new]
+        # At night a further leg goes on where its episode was told, which calls nobody.
+        legs = [e for e in waiting if e.begins_anew and not self.quiet.hold(e.gravest.severity, now_us)]
         morning = [e for e in new if e.held_as is not None and not self.quiet.hold(e.held_as, now_us)]
         if morning:
             self._join(self._group("morning", kst_day(now_us), None, now_us), morning, now_us)
@@ -39,10 +41,11 @@ class Gathering:
         if len(late) >= MANY:
             self._join(self._group("late", late[0].now.episode_id, None, now_us), late, now_us)
         for reason, direction in _TOGETHER:
-            several = [e for e in new if e.is_new and e.now.direction == direction and _goes_in(e.now, reason)]
             storm = self._open_storm(direction, now_us)
+            several = [e for e in new if e.is_new] + [e for e in legs if e.group is None or e.group is not storm]
+            several = [e for e in several if e.now.direction == direction and _goes_in(e.now, reason)]
             if storm is not None or len(several) >= self.storm_of:
-                first = several[0].now.episode_id if several else ""
+                first = _name(several[0]) if several else ""
                 self._join(storm or self._group(reason, first, direction, now_us), several, now_us)
         for episode in waiting:
             if episode.now.state == "escalate" and episode.group is None and episode.parent is not None:
@@ -78,6 +81,11 @@ class Gathering:
             episode.group = group
             if group.direction is not None:
                 group.until_us = now_us + GROUP_OPEN_US
+
+
+def _name(first: ToldEpisode) -> str:
+    """Of those told together; an episode may be the first of several such, a leg each."""
+    return first.now.episode_id if first.is_new else first.now.alert_id
 
 
 def _goes_in(alert: Alert, reason: Reason) -> bool:

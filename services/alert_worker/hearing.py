@@ -1,11 +1,13 @@
 """Whether people hear of an alert: what the feeds say of its market, and what is muted. Pure.
 
 A market-wide alert tells of those of its members that would be heard alone; of fewer than make a storm, not at all.
+What joined another exchange's story is told by that, unless people do not hear that: then it is told by itself.
 """
 
 from msgspec.structs import replace
 
 from services.alert_worker.feeds import Feeds
+from services.alert_worker.joining import JOINED
 from services.alert_worker.mutes import MUTE, Mutes
 from services.alert_worker.partition import Decided
 from services.alert_worker.storms import Member, among
@@ -15,6 +17,8 @@ from shared.events import Alert
 def heard(decided: Decided, feeds: Feeds, mutes: Mutes, now_us: int, least_coins: int) -> Alert:
     """The alert, marked with why nobody is told of it, if that is so; `least_coins` are a storm."""
     alert = decided.alert
+    if decided.beside:
+        return _of_story(decided, feeds, mutes, now_us)
     if not decided.members:
         return _marked(alert, feeds, mutes, now_us)
     own = {member: _marked(_own(alert, member), feeds, mutes, now_us) for member in decided.members}
@@ -27,6 +31,15 @@ def heard(decided: Decided, feeds: Feeds, mutes: Mutes, now_us: int, least_coins
     is_gapped = all(own[member].data_quality == "gapped" for member in audible)
     alert = replace(among(alert, audible), data_quality="gapped" if is_gapped else alert.data_quality)
     return _marked(alert, feeds, mutes, now_us)
+
+
+def _of_story(decided: Decided, feeds: Feeds, mutes: Mutes, now_us: int) -> Alert:
+    alert = decided.alert
+    beside = [_marked(one, feeds, mutes, now_us).suppressed_by for one in decided.beside]
+    reason = next((one for one in beside if one is not None), None)
+    if alert.suppressed_by != JOINED:
+        return _marked(alert, feeds, mutes, now_us) if reason is None else replace(alert, suppressed_by=reason)
+    return alert if reason is None else _marked(replace(alert, suppressed_by=None), feeds, mutes, now_us)
 
 
 def _marked(alert: Alert, feeds: Feeds, mutes: Mutes, now_us: int) -> Alert:

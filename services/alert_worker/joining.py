@@ -1,10 +1,13 @@
 """One base currency that moves on several exchanges is one story: the first to open leads, the others join it.
 
+A further leg of an episode opens as an episode does: it leads, or joins the story that the other exchange leads.
+
 What joined stays a record of its own, suppressed as ``joined``; the leading episode tells of it once, and again when
-the joined one becomes more severe than what was told.
+the joined one becomes more severe than what was told. Where people do not hear the leading one, because it is muted or
+its feed is down, the joined one tells of itself (`hearing`).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,6 +19,15 @@ JOIN_WITHIN_US = 600_000_000
 """An opening this much after the leading one, in event time, is a story of its own: exchanges move together."""
 
 _BY_WEIGHT: tuple[Severity, ...] = ("notice", "warning", "danger")
+
+
+class Word(NamedTuple):
+    """What is to be recorded."""
+
+    alert: Alert
+    beside: tuple[Alert, ...] = ()
+    """Words of the same story that people have to hear, were they told alone, or this one is not what it says: of one
+    that joined the leading one's newest, of what is told of it that one's, too."""
 
 
 class Story(msgspec.Struct, array_like=True):
@@ -40,19 +52,21 @@ class Joining:
         self._stories: dict[str, Story] = {}
         """By base and direction."""
 
-    def take(self, alert: Alert) -> list[Alert]:
-        """A symbol's state change; return what is to be recorded, in that order."""
+    def take(self, alert: Alert, *, begins: bool) -> list[Word]:
+        """A symbol's state change, which `begins` a leg or does not; return what is to be recorded, in that order."""
         if alert.direction == "none":
-            return [alert]
+            return [Word(alert)]
+        if begins:
+            self._turn(alert)
         key = f"{alert.base}:{alert.direction}"
         story = self._stories.get(key)
         if story is None or (not story.legs and story.lead.state == "resolve"):
             return self._alone(key, alert)
         if alert.episode_id == story.lead.episode_id:
             return self._of_lead(key, story, alert)
-        if alert.episode_id not in story.legs and not _goes_with(story, alert):
-            return [alert]
-        return self._of_leg(key, story, alert)
+        if alert.episode_id not in story.legs and not (begins and _goes_with(story, alert)):
+            return [Word(alert)]
+        return self._of_leg(key, story, alert, begins=begins)
 
     def packed(self) -> dict[str, Any]:
         """Everything, as plain values."""
@@ -62,22 +76,34 @@ class Joining:
         """The inverse of `packed`."""
         self._stories = msgspec.convert(packed, dict[str, Story])
 
-    def _alone(self, key: str, alert: Alert) -> list[Alert]:
+    def _turn(self, alert: Alert) -> None:
+        """Whoever turned has no part any more in the story of the other direction."""
+        key = f"{alert.base}:{'down' if alert.direction == 'up' else 'up'}"
+        story = self._stories.get(key)
+        if story is None:
+            return
+        story.legs.pop(alert.episode_id, None)
+        if story.lead.episode_id == alert.episode_id:
+            story.lead = msgspec.structs.replace(story.lead, state="resolve")
+        if story.lead.state == "resolve" and not story.legs:
+            del self._stories[key]
+
+    def _alone(self, key: str, alert: Alert) -> list[Word]:
         if alert.state == "resolve":
             self._stories.pop(key, None)
         else:
             self._stories[key] = Story(alert, alert.severity, {})
-        return [alert]
+        return [Word(alert)]
 
-    def _of_lead(self, key: str, story: Story, alert: Alert) -> list[Alert]:
+    def _of_lead(self, key: str, story: Story, alert: Alert) -> list[Word]:
         story.lead = alert
         story.severity = max(story.severity, alert.severity, key=_BY_WEIGHT.index)
         told = msgspec.structs.replace(alert, members=story.members) if story.legs else alert
         if alert.state == "resolve" and not story.legs:
             del self._stories[key]
-        return [told]
+        return [Word(told)]
 
-    def _of_leg(self, key: str, story: Story, alert: Alert) -> list[Alert]:
+    def _of_leg(self, key: str, story: Story, alert: Alert, *, begins: bool) -> list[Word]:
         is_new = alert.episode_id not in story.legs
         story.legs[alert.episode_id] = name_of(alert)
         is_worse = _BY_WEIGHT.index(alert.severity) > _BY_WEIGHT.index(story.severity)
@@ -85,12 +111,12 @@ class Joining:
             del story.legs[alert.episode_id]
             if story.lead.state == "resolve" and not story.legs:
                 del self._stories[key]
-        elif story.lead.state == "resolve" and is_worse:
+        elif story.lead.state == "resolve" and (is_worse or begins):
             # The leading episode is over, so this one speaks for itself.
             del story.legs[alert.episode_id]
             self._stories[key] = Story(alert, alert.severity, story.legs)
-            return [alert]
-        joined = msgspec.structs.replace(alert, suppressed_by=JOINED)
+            return [Word(alert)]
+        joined = Word(msgspec.structs.replace(alert, suppressed_by=JOINED), (story.lead,))
         is_told = is_worse or (is_new and alert.kind != DIVERGENCE)
         if story.lead.state == "resolve" or alert.state == "resolve" or not is_told:
             return [joined]
@@ -105,7 +131,7 @@ class Joining:
             # What the other exchange did until the leading alert is not what it did until this one.
             divergence_pct=alert.divergence_pct if shown is alert else None,
         )  # fmt: skip
-        return [joined, told]
+        return [joined, Word(told, (lead, alert))]
 
 
 def name_of(alert: Alert) -> str:
@@ -115,8 +141,9 @@ def name_of(alert: Alert) -> str:
 
 def _goes_with(story: Story, alert: Alert) -> bool:
     """Whether an opening belongs to a story: of another market, while the leading episode is open and young."""
-    is_open = alert.state == "open" and story.lead.state != "resolve"
+    if story.lead.state == "resolve":
+        return False
     if alert.kind == DIVERGENCE:
-        return is_open
+        return True
     near = abs(alert.started_at_us - story.lead.started_at_us) <= JOIN_WITHIN_US
-    return is_open and near and (alert.exchange != story.lead.exchange or story.lead.kind == DIVERGENCE)
+    return near and (alert.exchange != story.lead.exchange or story.lead.kind == DIVERGENCE)

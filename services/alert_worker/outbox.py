@@ -1,7 +1,8 @@
 """What is still to be told, and what was: alerts and notification records in, the next thing to do out. Pure.
 
 Most severe first. Many at once become one message: four or more of a direction (a storm) or of what the exchanges say
-(notices), what waited while nobody could be told (late), what quiet hours held back (morning). Nothing is left out:
+(notices), what waited while nobody could be told (late), what quiet hours held back (morning). In a storm a further leg
+of an episode that was told counts as an episode does: a market that falls again is news to all. Nothing is left out:
 what a message stands for is counted.
 
 Who was told of an episode hears the same of it again only after a cooldown, which begins when the message arrived and
@@ -32,7 +33,7 @@ from services.alert_worker.gathering import Gathering
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours
-from services.alert_worker.told import ToldEpisode, ToldGroup, graver, is_last
+from services.alert_worker.told import GROUP_OPEN_US, ToldEpisode, ToldGroup, graver, is_last
 from shared.events import Alert, Notification
 
 EPISODES_KEPT = 3_000
@@ -49,18 +50,19 @@ GATHER_US = 2_000_000
 class Outbox:
     """Episodes and what is known of each. Bounded by its reader, who stops at `is_full`."""
 
-    def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000) -> None:
+    def __init__(self, quiet: QuietHours | None = None, most_untold: int = 5_000, most_held: int = 50_000) -> None:
         self._gathering = Gathering(quiet or QuietHours())
-        self._most_untold = most_untold
+        self._most_untold, self._most_held = most_untold, most_held
         self._episodes: dict[str, ToldEpisode] = {}
         self._waiting: dict[str, ToldEpisode] = {}
-        self._untold = 0
+        self._untold = self._held = 0
+        """Alerts that are to be told, and those of them that quiet hours held back when that was asked last."""
         self._next_offset = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether no more alerts should be read for now."""
-        return self._untold >= self._most_untold
+        """Whether no more alerts should be read for now. What waits for the morning keeps out nothing that is grave."""
+        return self._untold - self._held >= self._most_untold or self._held >= self._most_held
 
     @property
     def settled_offset(self) -> int:
@@ -112,7 +114,9 @@ class Outbox:
         self._gathering.groups[group.group_id] = group
         for episode_id in record.episodes:
             group.members[episode_id] = None
-            self._episode(episode_id).group = group
+            episode = self._episode(episode_id)
+            if episode.group is None or episode.group.begun_us <= group.begun_us:
+                episode.group = group
         for alert_id in record.alert_ids:
             owner = alert_id
             while owner and owner not in group.members:
@@ -150,7 +154,11 @@ class Outbox:
     def next_action(self, now_us: int) -> Action | Together | None:
         """What to do now; None when there is nothing, or nothing yet."""
         gathers = self._gathers(now_us)
-        waiting = [e for e in self._waiting.values() if not self._holds(e, now_us, gathers=gathers)]
+        held = {name for name, e in self._waiting.items() if self._is_held(e, now_us)}
+        self._held = sum(len(self._waiting[name].untold) for name in held)
+        waiting = [
+            e for name, e in self._waiting.items() if name not in held and not self._rests(e, now_us, gathers=gathers)
+        ]
         self._gathering.gather(waiting, now_us)
         due: list[tuple[int, int, ToldEpisode | ToldGroup]] = [
             (-e.rank, e.untold[0][0], e) for e in waiting if e.group is None
@@ -216,12 +224,12 @@ class Outbox:
         """The episode's picture cannot be shown."""
         self._episode(episode_id).picture = None
 
-    def _holds(self, episode: ToldEpisode, now_us: int, *, gathers: bool) -> bool:
-        """Whether an episode waits: for others like it, because of quiet hours, or because it was just told."""
-        if episode.rests(now_us):
-            return True
-        if gathers and episode.is_new and episode.now.kind == NOTICE:
-            return True
+    def _rests(self, episode: ToldEpisode, now_us: int, *, gathers: bool) -> bool:
+        """Whether an episode waits for a moment: for others like it, or because it was just told."""
+        return episode.rests(now_us) or (gathers and episode.is_new and episode.now.kind == NOTICE)
+
+    def _is_held(self, episode: ToldEpisode, now_us: int) -> bool:
+        """Whether an episode waits because of quiet hours."""
         if not episode.is_new or not self._gathering.quiet.hold(episode.gravest.severity, now_us):
             return False
         episode.held_as = episode.gravest.severity
@@ -241,7 +249,10 @@ class Outbox:
         return None if rank is None or (group.parent is not None and group.may_wait(rank, now_us)) else rank
 
     def _fresh(self, group: ToldGroup) -> list[ToldEpisode]:
-        return [self._episodes[name] for name in group.members if self._episodes[name].untold]
+        return [e for e in self._members(group) if e.untold and e.group is group]
+
+    def _members(self, group: ToldGroup) -> list[ToldEpisode]:
+        return [self._episodes[name] for name in group.members if name in self._episodes]
 
     def _oldest(self, group: ToldGroup) -> int:
         return min(e.untold[0][0] for e in self._fresh(group))
@@ -252,8 +263,8 @@ class Outbox:
         )
 
     def _together(self, group: ToldGroup, now_us: int) -> Together:
-        episodes = [self._episodes[name] for name in group.members]
-        fresh = sorted((e for e in episodes if e.untold), key=lambda e: _weight(e.gravest))[:MOST_DETAILS]
+        episodes = self._members(group)
+        fresh = sorted(self._fresh(group), key=lambda e: _weight(e.gravest))[:MOST_DETAILS]
         known = [e.newest for e in episodes if e.newest is not None]
         lead = next((alert for alert in known if alert.scope == "market"), None)
         return Together(
@@ -262,17 +273,23 @@ class Outbox:
             members=tuple(sorted((alert for alert in known if alert.scope == "symbol"), key=_weight)),
             fresh=tuple(e.gravest for e in fresh),
             covered=tuple(alert for e in fresh for _, alert in e.untold),
-            told=tuple(alert_id for e in episodes for alert_id in e.told),
+            # Before it is posted, what its members were told elsewhere says nothing of it.
+            told=tuple(alert_id for e in episodes for alert_id in e.told) if group.parent else (),
             episodes=tuple(group.members),
             lead=lead,
             parent=group.parent,
             may_repeat=group.is_in_doubt or any(e.is_in_doubt for e in fresh),
-            is_whole=len(known) == len(episodes),
-            own=tuple(e.action() for e in fresh if e.parent is not None),
+            is_whole=len(known) == len(group.members) and all(e.group is group for e in episodes),
+            own=tuple(e.action() for e in fresh if self._began_alone(e, group)),
             intake=group.intake,
             heard=group.heard,
             is_for_all=group.parent is not None and self._is_for_all(fresh, group.heard, now_us),
         )
+
+    @staticmethod
+    def _began_alone(episode: ToldEpisode, group: ToldGroup) -> bool:
+        """Whether its own message began what the group tells of; one that tells of an earlier leg stays as it is."""
+        return episode.parent is not None and episode.told_at_us >= group.begun_us - GROUP_OPEN_US
 
     def _settle_group(self, action: Together, place: Place | None, now_us: int) -> None:
         group = self._gathering.groups[action.group_id]
@@ -305,9 +322,7 @@ class Outbox:
     def _forget_some(self) -> None:
         """What is over and told, oldest first, where there is too much of it."""
         if len(self._gathering.groups) > GROUPS_KEPT:
-            over = (
-                name for name, g in self._gathering.groups.items() if all(self._episodes[m].is_over for m in g.members)
-            )
+            over = (name for name, g in self._gathering.groups.items() if all(e.is_over for e in self._members(g)))
             self._gathering.groups.pop(next(over, ""), None)
         surplus = len(self._episodes) - EPISODES_KEPT
         if surplus > 0:

@@ -37,6 +37,8 @@ class Decided(NamedTuple):
     delay_us: int
     members: tuple[Member, ...] = ()
     """Of a market-wide one, each with what decides whether people hear of it."""
+    beside: tuple[Alert, ...] = ()
+    """See `joining.Word`."""
 
 
 _AHEAD_TICKS = 36_000

@@ -25,7 +25,7 @@ from services.alert_worker.window import Window
 from shared.events import DetectorSnapshot
 from shared.partitioning import symbol_key
 
-STATE_VERSION = f"{RULE_VERSION} state/9"
+STATE_VERSION = f"{RULE_VERSION} state/10"
 """Another one is not read. Numbers of the rules file are not part of it: changing them forgets nothing."""
 
 MARK = "-"

@@ -1,5 +1,6 @@
 """Many symbols of one direction within a minute are one market-wide episode. Openings in event time in, alerts out.
 
+An opening is the first word of a leg: whoever fell in the last half day falls with the others all the same.
 By default it opens with the fourth base currency within 60 s; it grows by updates (never two within 15 s) and ends when
 nobody joined for five minutes. The members' own episodes go on beside it: they are the details.
 """
@@ -25,7 +26,7 @@ _BY_WEIGHT: tuple[Severity, ...] = ("notice", "warning", "danger")
 
 
 class Member(msgspec.Struct, array_like=True, frozen=True):
-    """A symbol's opening."""
+    """A symbol's opening, see above."""
 
     tick: int
     name: str
@@ -53,7 +54,7 @@ class Storm:
     """Those of the newest alert."""
 
     def join(self, member: Member) -> None:
-        """A symbol's episode opened. After a jump of the clock by an hour a recording of another time began."""
+        """A leg of a symbol's episode began. After a jump of the clock by an hour a recording of another time began."""
         if self.members and abs(self._newest() - member.tick) > ANOTHER_TIME_TICKS:
             self._forget()
         if member.name in self.members or len(self.members) < MOST_MEMBERS:

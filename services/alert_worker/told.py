@@ -98,6 +98,20 @@ class ToldEpisode:
         """Whether nobody was told of it, for certain."""
         return self.parent is None and self.group is None and not self.is_in_doubt
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether its newest alert is of a leg of which people, who know the episode, heard nothing."""
+        if not self.told or self.now.state != "escalate" or self.is_in_doubt:
+            return False
+        if self.group is not None and self.group.is_in_doubt:
+            return False  # whether its answer told of the leg is not known
+        return all(alert.started_at_us != self.now.started_at_us for alert in self._known)
+
+    @property
+    def _known(self) -> list[Alert]:
+        """Its newest alerts that were told."""
+        return [alert for alert in self.history if alert.alert_id in self.told]
+
     def awaits_end(self, alert: Alert) -> bool:
         """Whether the alert ends what people were told of, which they hear even if it is muted by now."""
         return alert.state == "resolve" and not self.is_new
@@ -137,8 +151,8 @@ class ToldEpisode:
 
     def _goes_further(self) -> bool:
         """Whether it is a leg, or a step of one, that was not told: what only goes on is none."""
-        now, told = self.gravest, [alert for alert in self.history if alert.alert_id in self.told]
-        return all(now.started_at_us != alert.started_at_us or _step(now) > _step(alert) for alert in told)
+        now = self.gravest
+        return all(now.started_at_us != alert.started_at_us or _step(now) > _step(alert) for alert in self._known)
 
     def action(self, *, is_for_all: bool = False) -> Action:
         """Tell what is untold in a message of its own."""

@@ -19,6 +19,7 @@ from services.alert_worker.gap_past import Close
 from services.alert_worker.grid import tick_of
 from services.alert_worker.halts import Halts, Report
 from services.alert_worker.joining import JOINED, Joining, name_of
+from services.alert_worker.legs import Legs
 from services.alert_worker.partition import Decided, Partition
 from services.alert_worker.rules.base import Reading
 from services.alert_worker.rules.ruleset import DEFAULTS, Ruleset
@@ -45,6 +46,7 @@ class Watch:
         """Whether a partition that is far behind is left behind; not while what was missed is being read."""
         self.not_compared = 0
         """How often a coin's prices on two exchanges were not compared, because one side is read too slowly."""
+        self._legs = Legs()
         self._joining = Joining()
         self._storms: dict[str, Storm] = {"down": Storm("down"), "up": Storm("up")}
         self._pending: dict[str, Decided] = {}
@@ -146,6 +148,7 @@ class Watch:
         self._seen = {name: tick for name, tick in self._seen.items() if abs(newest - tick) <= _SEEN_TICKS}
         elsewhere = self._elsewhere.packed()
         state: list[Any] = [
+            self._legs.packed(),
             self._joining.packed(),
             {name: storm.packed() for name, storm in self._storms.items()},
             [[one.alert, one.delay_us] for one in self._pending.values()],
@@ -160,7 +163,8 @@ class Watch:
 
     def unpack(self, packed: str) -> None:
         """The inverse of `packed`."""
-        joining, storms, pending, self._seen, compared, samples, reports = msgspec.json.decode(packed)
+        legs, joining, storms, pending, self._seen, compared, samples, reports = msgspec.json.decode(packed)
+        self._legs.unpack(legs)
         divergences, halts, self._compared, closes, elsewhere = of_zlib_text(compared)
         self._halts.unpack(halts)
         self._elsewhere.unpack(elsewhere)
@@ -259,10 +263,11 @@ class Watch:
         told, market = self._expired(tick - 1), []
         for one in [*(one for one in changes if self._is_new(tick, one)), *compared]:
             completed = self._elsewhere.complete(one.alert, tick, self._divergences, self._behind(tick))
-            for alert in self._joining.take(completed):
-                market.append(Decided(alert, one.delay_us))
-                if alert.state == "open" and alert.suppressed_by != JOINED and alert.direction in self._storms:
-                    self._storms[alert.direction].join(_member(alert, tick))
+            begins = self._legs.begins(completed)
+            own, *more = self._joining.take(completed, begins=begins)
+            market += [Decided(word.alert, one.delay_us, beside=word.beside) for word in (own, *more)]
+            if begins and own.alert.suppressed_by != JOINED and own.alert.direction in self._storms:
+                self._storms[own.alert.direction].join(_member(own.alert, tick))
         for storm in self._storms.values():
             about_all = storm.decide(tick, self.rules) if market else None
             if about_all is not None:

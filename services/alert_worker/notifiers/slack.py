@@ -138,10 +138,21 @@ class SlackBot:
         return None if found is None else Place(channel, str(found))
 
     async def _find_answer(self, thread: Place, mark: str) -> Place | None:
-        call = self._client.conversations_replies(channel=str(thread.channel), ts=str(thread.ts), limit=_LOOK_BACK)
-        answers = (await _api(call))["messages"][1:]  # the first is the message itself
-        found = next((answer["ts"] for answer in answers if mark in str(answer.get("blocks"))), None)
-        return None if found is None else Place(thread.channel, str(found))
+        """Slack gives the oldest first, and on each page the message itself: what was lost is on the last page."""
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            call = self._client.conversations_replies(
+                channel=str(thread.channel), ts=str(thread.ts), limit=_LOOK_BACK, cursor=cursor or None
+            )
+            page = await _api(call)
+            answers = (one for one in page["messages"] if one["ts"] != thread.ts)
+            found = next((answer["ts"] for answer in answers if mark in str(answer.get("blocks"))), None)
+            if found is not None:
+                return Place(thread.channel, str(found))
+            cursor = _next_cursor(page)
+            if not cursor:
+                return None
+        raise Refused(f"a thread of more than {_MOST_PAGES * _LOOK_BACK} answers is not read to its end")
 
     async def _channel_id(self, name: str) -> str:
         """The channel's id; it may be set by name, and reading takes the id."""
@@ -156,10 +167,15 @@ class SlackBot:
             for channel in page["channels"]:
                 if channel["name"] == wanted:
                     return str(channel["id"])
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            cursor = _next_cursor(page)
             if not cursor:
                 break
         raise Refused(f"no channel {wanted} is listed")
+
+
+def _next_cursor(page: Mapping[str, Any]) -> str:
+    """Where the next page begins; empty on the last one."""
+    return str((page.get("response_metadata") or {}).get("next_cursor") or "")
 
 
 async def _send_bytes(session: aiohttp.ClientSession, url: str, content: bytes) -> tuple[int, str]:

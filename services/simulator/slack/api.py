@@ -3,7 +3,7 @@
 import asyncio
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from services.simulator.limits import TokenBucket
 from services.simulator.slack.validate import Refused
-from services.simulator.slack.workspace import MAX_FILE_BYTES, Workspace
+from services.simulator.slack.workspace import MAX_FILE_BYTES, Message, Workspace
 
 WEBHOOK_PATH = "/services/T0TAPEWATCH/B0TAPEWATCH/simulatedsecret"
 log = structlog.get_logger(__name__)
@@ -243,14 +243,15 @@ class SlackApi:
     def _history(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel = self._workspace.channel(arguments.get("channel"))
         found = [message for message in channel.messages if message.thread_ts is None or message.root is not None]
-        return {"messages": [message.as_json() for message in reversed(found)], "has_more": False}
+        return _page(found[::-1], arguments, most=100)
 
     def _replies(self, arguments: Arguments, _: web.Request) -> dict[str, Any]:
         channel, ts = self._workspace.channel(arguments.get("channel")), arguments.get("ts")
-        found = [message.as_json() for message in channel.messages if ts in (message.ts, message.thread_ts)]
-        if not found:
+        parent = channel.find(str(ts))
+        if parent is None:
             raise Refused("thread_not_found")
-        return {"messages": found, "has_more": False}
+        page = _page([message for message in channel.messages if message.thread_ts == ts], arguments, most=1_000)
+        return page | {"messages": [parent.as_json(), *page["messages"]]}  # the message itself, whatever the page
 
     def _upload_address(self, arguments: Arguments, request: web.Request) -> dict[str, Any]:
         if not arguments.get("filename") or not str(arguments.get("length", "")).isdecimal():
@@ -316,6 +317,19 @@ _METHODS: dict[str, Method] = {
     "files.getUploadURLExternal": SlackApi._upload_address,
     "files.completeUploadExternal": SlackApi._complete_upload,
 }
+
+
+def _page(found: Sequence[Message], arguments: Arguments, most: int) -> dict[str, Any]:
+    """`limit` or `most` of the messages, from a cursor on, and where the next ones begin."""
+    first, limit = str(arguments.get("cursor") or 0), str(arguments.get("limit") or most)
+    for value, error in ((first, "invalid_cursor"), (limit, "invalid_limit")):
+        if not value.isdecimal():
+            raise Refused(error)
+    after = int(first) + int(limit)
+    page: dict[str, Any] = {"messages": [message.as_json() for message in found[int(first) : after]]}
+    if after >= len(found):
+        return page | {"has_more": False}
+    return page | {"has_more": True, "response_metadata": {"next_cursor": str(after)}}
 
 
 def _asked_s(wait_s: float) -> int:

@@ -16,6 +16,7 @@ from services.alert_worker.delivery import Delivery
 from services.alert_worker.lease_keeper import Superseded
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.messages.wording import ENGLISH
+from services.alert_worker.notifiers import slack as slack_notifier
 from services.alert_worker.notifiers.base import Errand, Gone, Later, NotReady, Refused, Unanswered
 from services.alert_worker.notifiers.slack import SlackBot, SlackWebhook
 from services.alert_worker.scribe import Scribe
@@ -185,6 +186,21 @@ async def test_a_lost_answer_is_looked_up_before_posting_again(by_bot, act, stor
         place = await by_bot.deliver(storm(may_repeat=True))
         await by_bot.deliver(storm(place, may_repeat=True))
     assert len(slack.messages) == 4
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+async def test_a_lost_answer_is_found_at_the_end_of_a_long_thread(by_bot, act, slack, monkeypatch, pages) -> None:
+    """Slack gives a thread's oldest answers first. Where the end is not read, the message says that it may repeat."""
+    monkeypatch.setattr(slack_notifier, "_LOOK_BACK", 2)
+    monkeypatch.setattr(slack_notifier, "_MOST_PAGES", pages)
+    slack.api._limits = type(slack.api._limits)(posts_burst=100.0)
+    place = await by_bot.deliver(act("open"))
+    for n in range(3):
+        await by_bot.notifier.post(Errand(Message(f"earlier {n}", []), f"earlier {n}", place))
+    await by_bot.deliver(act("escalate", place))
+    await by_bot.deliver(act("escalate", place, may_repeat=True))
+    repeats = [message for message in slack.messages[5:] if "(may repeat)" in str(message.blocks)]
+    assert (len(slack.messages), len(repeats)) == ((5, 0) if pages == 2 else (6, 1))
 
 
 async def test_where_the_bot_may_not_look_the_message_says_that_it_may_repeat(by_bot, act, slack) -> None:

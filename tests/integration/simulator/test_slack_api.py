@@ -68,6 +68,27 @@ async def test_an_answer_may_be_shown_in_the_channel_as_well(simulate: Any) -> N
     assert page.count("worse") == 2
 
 
+async def test_a_thread_is_given_page_by_page_oldest_first_and_a_channel_newest_first(simulate: Any) -> None:
+    running = await simulate(slack_limits=SlackLimits(posts_burst=100.0))
+    slack = client(running)
+    posted = await slack.chat_postMessage(channel="#tapewatch", text="open")
+    place = {"channel": posted["channel"], "thread_ts": posted["ts"]}
+    for n in range(5):
+        await slack.chat_postMessage(**place, text=str(n), reply_broadcast=n == 4)
+    pages, cursor = [], ""
+    while not pages or cursor:
+        page = await slack.conversations_replies(channel=posted["channel"], ts=posted["ts"], limit=2, cursor=cursor)
+        pages.append([one["text"] for one in page["messages"]])
+        cursor = page.get("response_metadata", {}).get("next_cursor", "")
+        assert page["has_more"] == bool(cursor)
+    assert pages == [["open", "0", "1"], ["open", "2", "3"], ["open", "4"]]
+    newest = await slack.conversations_history(channel=posted["channel"], limit=1)
+    assert ([one["text"] for one in newest["messages"]], newest["has_more"]) == (["4"], True)
+    for wrong in ({"cursor": "x"}, {"limit": "x"}):
+        with pytest.raises(SlackApiError):
+            await slack.conversations_replies(channel=posted["channel"], ts=posted["ts"], **wrong)
+
+
 async def test_what_slack_refuses(simulate: Any) -> None:
     running = await simulate()
     slack = client(running)

@@ -1,9 +1,11 @@
 """A storm is told of those who would be heard alone: mutes and the state of feeds hold for it as for its members."""
 
 import pytest
+from msgspec.structs import replace
 
 from services.alert_worker.feeds import Feeds
 from services.alert_worker.hearing import heard
+from services.alert_worker.joining import Joining
 from services.alert_worker.mutes import Mutes, check_target
 from services.alert_worker.partition import Decided
 from services.alert_worker.rules.ruleset import DEFAULTS
@@ -89,3 +91,56 @@ def test_the_end_of_what_was_told_is_not_held_back(told) -> None:
 
 def test_storms_can_be_muted_by_name() -> None:
     assert check_target("rule:storm") == "rule:storm"
+
+
+@pytest.fixture
+def bitcoin(make_alert):
+    """Upbit leads, Binance joins and becomes dangerous: what is recorded with these mutes and feeds."""
+
+    def make(*targets: str, feeds: Feeds | None = None):
+        joining, mutes = Joining(), Mutes()
+        for target in targets:
+            mutes.hear(Control(action="mute", target=target, at_us=NOW))
+        upbit = make_alert("open", severity="warning", started_at_us=NOW, received_at_us=NOW)
+        binance = replace(upbit, exchange="binance", symbol="BTCUSDT", episode_id="e2", alert_id="e2-open")
+        worse = replace(binance, alert_id="e2-2-escalate", state="escalate", severity="danger")
+        words = [joining.take(one, begins=one.state == "open") for one in (upbit, binance, worse)]
+        return [
+            heard(Decided(word.alert, 0, beside=word.beside), feeds or Feeds(), mutes, NOW, DEFAULTS.storms.least_coins)
+            for word in (word for of_one in words for word in of_one)
+        ]
+
+    return make
+
+
+def outcomes(alerts):
+    return [(alert.symbol, alert.severity, alert.suppressed_by) for alert in alerts]
+
+
+def test_whoever_joined_is_told_by_the_one_that_leads(bitcoin) -> None:
+    assert outcomes(bitcoin()) == [
+        ("KRW-BTC", "warning", None),
+        ("BTCUSDT", "warning", "joined"),
+        ("KRW-BTC", "warning", None),
+        ("BTCUSDT", "danger", "joined"),
+        ("KRW-BTC", "danger", None),
+    ]
+
+
+@pytest.mark.parametrize(("targets", "reason"), [(("upbit:KRW-BTC",), "mute"), ((), "feed")])
+def test_where_the_leading_one_is_not_heard_the_other_speaks_for_itself(bitcoin, targets, reason) -> None:
+    assert outcomes(bitcoin(*targets, feeds=None if targets else down("stalled"))) == [
+        ("KRW-BTC", "warning", reason),
+        ("BTCUSDT", "warning", None),
+        ("KRW-BTC", "warning", reason),
+        ("BTCUSDT", "danger", None),
+        ("KRW-BTC", "danger", reason),
+    ]
+
+
+def test_what_is_muted_makes_nothing_of_the_leading_one(bitcoin) -> None:
+    assert [one for one in outcomes(bitcoin("BTCUSDT")) if one[2] is None] == [("KRW-BTC", "warning", None)]
+
+
+def test_a_muted_coin_is_muted_on_both(bitcoin) -> None:
+    assert None not in {reason for _, _, reason in outcomes(bitcoin("coin:BTC"))}

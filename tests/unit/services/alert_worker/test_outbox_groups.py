@@ -381,6 +381,94 @@ def test_after_a_long_wait_what_still_matters_comes_first_and_all_is_counted(wor
     assert len(done) <= 4  # the message, and its answers
 
 
+@pytest.fixture
+def fall_again(fall: Callable[..., list[Alert]]) -> Callable[..., list[Alert]]:
+    """The first word of a further leg of each, two hours after the first."""
+
+    def make(count: int, first: int = 0, **changes: object) -> list[Alert]:
+        legs = fall(count, "escalate", first, **({"started_at_us": NOW + 7_200 * S} | changes))
+        return [replace(leg, alert_id=f"{leg.episode_id}-3-escalate") for leg in legs]
+
+    return make
+
+
+@pytest.mark.parametrize("killed", [None, "intended", "told"])
+@pytest.mark.parametrize("together", [True, False])
+def test_who_fell_before_falls_together_in_one_new_message_with_the_details_in_its_thread(
+    world, fall, fall_again, together, killed
+) -> None:
+    for n in range(0, 300, 300 if together else 1):
+        world.add(*fall(300 if together else 1, first=n, decided_at_us=world.now))
+        world.drain()
+        world.now += 2 * GROUP_OPEN_US
+        world.add(*fall(300 if together else 1, "resolve", first=n, decided_at_us=world.now))
+        while world.outbox.settled_offset < len(world.log):
+            world.drain()
+            world.now += 2 * S
+    posted, before = len(world.posts), {place for _, place in world.posts}
+    world.now += 7_200 * S
+    begun = world.now
+    world.add(*fall_again(300, decided_at_us=world.now))
+    if killed:
+        world.step(killed)
+        world.restart()
+    first, *_ = world.drain()
+    assert isinstance(first, Together)
+    assert (first.parent, len(first.members), first.own) == (None, 300, ())
+    while world.now < begun + GROUP_OPEN_US:
+        world.now += S
+        world.drain()
+    assert len(world.posts) - posted <= 5
+    assert {place for _, place in world.posts[posted:]}.isdisjoint(before)
+    while world.outbox.settled_offset < len(world.log):
+        world.now += 2 * S
+        world.drain()
+    assert set(world.told.values()) == {1}
+    assert len(world.told) == 900
+
+
+def test_a_few_that_fall_again_go_on_where_they_were_told(world, fall, fall_again) -> None:
+    world.add(*fall(MANY))
+    world.drain()
+    world.now += 7_200 * S
+    world.add(*fall_again(MANY - 1, decided_at_us=world.now))
+    (answer,) = world.drain()
+    assert answer.parent is not None
+
+
+def test_who_falls_again_joins_the_storm_that_is_told_and_its_old_message_is_drawn_no_more(
+    world, fall, fall_again
+) -> None:
+    world.add(*fall(5))
+    world.drain()
+    world.now += 7_200 * S
+    world.add(*fall(4, first=10, decided_at_us=world.now), *fall_again(1, decided_at_us=world.now))
+    first, *_ = world.drain()
+    assert isinstance(first, Together)
+    assert len(first.members) == 5
+    world.now += 2 * GROUP_OPEN_US
+    world.add(*fall(1, "resolve", first=1, decided_at_us=world.now))
+    for restarts in (False, True):
+        if restarts:
+            world.restart()
+        answer = world.outbox.next_action(world.now)
+        assert isinstance(answer, Together)
+        assert (answer.is_whole, [alert.symbol for alert in answer.fresh]) == (False, ["KRW-C1"])
+
+
+def test_at_night_who_falls_again_is_told_in_the_old_thread(fall, fall_again) -> None:
+    world = World(Outbox(QuietHours({"warning": read_hours("22:00-08:00")})))
+    world.now = NIGHT - 3_600 * S
+    world.outbox.obey(QuietHours(), MANY)
+    world.add(*fall(MANY, decided_at_us=world.now))
+    world.drain()
+    world.outbox.obey(QuietHours({"warning": read_hours("22:00-08:00")}), MANY)
+    world.now = NIGHT
+    world.add(*fall_again(MANY, decided_at_us=world.now))
+    (answer,) = world.drain()
+    assert answer.parent is not None
+
+
 @pytest.mark.parametrize("state", ["escalate", "resolve"])
 def test_a_member_s_later_changes_are_told_in_the_thread(world, fall, state) -> None:
     world.add(*fall(4))
@@ -403,6 +491,34 @@ def test_quiet_hours_hold_back_what_is_mild_until_the_morning(fall) -> None:
     assert isinstance(message, Together)
     assert (message.reason, len(message.members)) == ("morning", 2)
     assert {alert.state for alert in details.fresh} == {"open", "resolve"}
+
+
+def test_however_much_waits_for_the_morning_what_is_grave_is_read_and_told_at_night(fall) -> None:
+    quiet = QuietHours({"warning": read_hours("22:00-08:00")})
+    world = World(Outbox(quiet, most_untold=10, most_held=30))
+    world.now = NIGHT
+    for n in range(25):
+        assert not world.outbox.is_full
+        world.add(*fall(1, first=n))
+        assert world.drain() == []
+    world.add(*fall(1, first=25, severity="danger"))
+    assert [action.newest.severity for action in world.drain()] == ["danger"]
+    assert not world.outbox.is_full
+    world.now = NOW + 3_000 * S
+    while world.outbox.settled_offset < len(world.log):
+        assert world.drain()
+        world.now += 30 * S
+    assert set(world.told.values()) == {1}
+    assert len(world.told) == 26
+
+
+def test_what_waits_for_the_morning_is_bounded_too(fall) -> None:
+    world = World(Outbox(QuietHours({"warning": read_hours("22:00-08:00")}), most_untold=10, most_held=30))
+    world.now = NIGHT
+    for n in range(3):
+        world.add(*fall(10, first=10 * n))
+        world.drain()
+    assert world.outbox.is_full
 
 
 def test_what_gets_worse_at_night_is_told_at_night(fall) -> None:
@@ -446,18 +562,21 @@ def test_pictures_are_shown_only_in_messages_of_one_episode(world, fall) -> None
 def test_killed_anywhere_everything_is_told_and_nothing_twice_but_what_lost_its_receipt(seed, fall) -> None:
     """Random episodes, random deaths between intent, message and receipt."""
     rng, world = random.Random(seed), World()
-    states = {n: iter(("open", "escalate", "resolve")) for n in range(40)}
+    two_legs = [(state, leg) for leg in (0, 7_200 * S) for state in ("open", "escalate", "resolve")]
+    states = {n: iter(two_legs) for n in range(40)}
     lost_receipts: Counter[str] = Counter()
     while states:
         world.now += rng.randrange(20 * S)
         for n in rng.sample(sorted(states), min(len(states), rng.randrange(12))):
-            state = next(states[n], None)
+            state, leg = next(states[n], (None, 0))
             if state is None:
                 del states[n]
             else:
                 severity = rng.choice(("notice", "warning", "danger"))
-                world.add(*fall(1, state, first=n, decided_at_us=world.now, severity=severity,
-                                direction=rng.choice(("up", "down"))))  # fmt: skip
+                (alert,) = fall(1, "escalate" if leg and state == "open" else state, first=n, severity=severity,
+                                decided_at_us=world.now, started_at_us=NOW + leg,
+                                direction=rng.choice(("up", "down")))  # fmt: skip
+                world.add(replace(alert, alert_id=f"e{n}-{leg}-{state}"))
         for _ in range(rng.randrange(4)):
             fate = rng.choice((None, None, None, "intended", "told"))
             action = world.step(fate)

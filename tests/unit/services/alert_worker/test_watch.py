@@ -89,6 +89,47 @@ def test_a_storm_ends_when_nobody_joins_any_more(falls, play, make_market) -> No
     assert (ended.event_at_us or 0) - (opened.event_at_us or 0) == pytest.approx(300_000_000, abs=2_000_000)
 
 
+@pytest.fixture
+def falls_twice(make_market):
+    """Trades of coins that each fell alone, by 2.5 %, and two hours later all fall by 3 % more, within 20 s."""
+
+    def make(coins, apart=130.0):
+        trades, again = [], 60.0 + apart * len(coins) + 7_200
+        for place, coin in enumerate(coins):
+            market, alone = make_market(f"KRW-{coin}"), 60.0 + apart * place
+            number, at = 0, place / 100
+            while at < again + 60:
+                fallen = 0.025 * min(1, max(0, (at - alone) / 20)) + 0.03 * min(1, max(0, (at - again) / 20))
+                trades.append(market.trade(number, at, 10_000_000 * (1 - fallen)))
+                number, at = number + 1, at + (1 if abs(at - alone) < 60 or abs(at - again) < 60 else 60)
+        return sorted(trades, key=lambda trade: trade.received_at_us)
+
+    return make
+
+
+def test_who_fell_alone_this_morning_falls_with_the_market_at_noon(falls_twice, play) -> None:
+    alerts = play(falls_twice(COINS[:12]))
+    storm, *updates = market_wide(alerts)
+    assert (storm.state, storm.direction) == ("open", "down")
+    assert {alert.state for alert in updates} <= {"escalate"}
+    assert {name for alert in (storm, *updates) for name in alert.members} == {f"upbit:KRW-{c}" for c in COINS[:12]}
+    assert len({alert.episode_id for alert in alerts if alert.scope == "symbol"}) == 12, "episodes are what they were"
+    first = min(a.event_at_us or 0 for a in alerts if (a.started_at_us - START_US) > 7_200_000_000)
+    assert (storm.event_at_us or 0) - first <= 5_000_000
+
+
+def test_a_second_fall_is_the_same_in_any_order_after_a_restart_and_at_any_scale(falls_twice, play) -> None:
+    trades = falls_twice(COINS[:5])
+    alike = ids(play(trades))
+    assert any("-open" in alert_id for alert_id in alike)
+    for after_s in (300.0, 7_922.0, 7_930.0, 7_935.0):
+        place = next(n for n, trade in enumerate(trades) if trade.traded_at_us > START_US + after_s * 1_000_000)
+        assert ids(play(trades, restart_at=place)) == alike
+    assert ids(play(trades, shuffle=random.Random(1))) == alike
+    thousandfold = [msgspec.structs.replace(trade, price=f"{trade.price}000") for trade in trades]
+    assert ids(play(thousandfold)) == alike
+
+
 def test_one_coin_on_two_exchanges_is_one_story(falls, play) -> None:
     trades = [*falls(["BTC"]), *falls(["BTC"], "binance", quote="USDT")]
     alerts = play(sorted(trades, key=lambda trade: trade.received_at_us))
@@ -96,6 +137,36 @@ def test_one_coin_on_two_exchanges_is_one_story(falls, play) -> None:
     assert [alert.suppressed_by for alert in alerts if alert.episode_id != told(alerts)[0].episode_id] == ["joined"]
     last = told(alerts)[-1]
     assert set(last.members) == {"upbit:KRW-BTC", "binance:USDT-BTC"}
+
+
+def test_whoever_joins_comes_with_the_one_that_leads(falls) -> None:
+    watch, trades = Watch(1), [*falls(["BTC"]), *falls(["BTC"], "binance", quote="USDT")]
+    trades.sort(key=lambda trade: trade.received_at_us)
+    told = [one for offset, trade in enumerate(trades) for one in watch.observe(trade, offset)]
+    leads, joined, with_both = told
+    assert leads.beside == ()
+    assert joined.beside == (leads.alert,)
+    assert [one.exchange for one in with_both.beside] == [leads.alert.exchange, joined.alert.exchange]
+
+
+def test_one_coin_on_two_exchanges_is_one_story_whenever_it_moves_again(make_market, play) -> None:
+    """In lockstep down, further down, back up, and down: each told once, Binance a second behind."""
+
+    def level(at):
+        price = 1.0
+        for begins, change in ((600, -0.03), (2_400, -0.03), (4_200, 0.04), (6_000, -0.03)):
+            price *= 1 + change * min(1, max(0, (at - begins) / 60))
+        return price
+
+    upbit, binance = make_market("KRW-BTC"), make_market("USDT-BTC", "binance")
+    trades = [upbit.trade(n, float(n), 140_000_000 * level(n)) for n in range(7_800)]
+    trades += [binance.trade(n, n + 0.07, 10_000_000 * level(n - 1)) for n in range(7_800)]
+    alerts = play(sorted(trades, key=lambda trade: trade.received_at_us))
+    heard = [alert for alert in told(alerts) if alert.state != "resolve"]
+    assert {alert.symbol for alert in heard} == {"KRW-BTC"}
+    words = [(alert.direction, alert.severity) for alert in heard if "-with-" not in alert.alert_id]
+    alone = [alert for alert in play(t for t in trades if t.exchange == "upbit") if alert.state != "resolve"]
+    assert words == [(alert.direction, alert.severity) for alert in alone]
 
 
 def mixed(falls):
