@@ -4,6 +4,7 @@ A part that is back within seconds is told once, as restarted. One that restarts
 then no more, until it has stayed up for a minute.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,6 +15,7 @@ Told = Literal["unseen", "up", "down", "looping", "stopped"]
 ChangeKind = Literal[
     "down", "looping", "stopped", "restarted", "back", "started", "not_started",
     "all_stopped", "all_started", "rebooted", "watchdog_back", "canary_overdue", "canary_back", "silent", "heard",
+    "waits", "gets_on",
 ]  # fmt: skip
 
 _S = 1_000_000
@@ -29,7 +31,9 @@ _RESTARTS_KEPT = 20
 class Change:
     """What people are told. `since_us`: when the state that ended, or began, began. `down_us`: how long it was away.
 
-    `absences`: where nobody watched meanwhile, this time and those of the same night.
+    `absences`: where nobody watched meanwhile, this time and those of the same night. `waits_for`: what the part waits
+    for, as people know; then `parts` are all that are told of together, `still` those that go on waiting, and
+    `is_first`: nobody was told yet that anything waits for it.
     """
 
     part: str
@@ -41,6 +45,10 @@ class Change:
     down_us: int | None = None
     status: str = ""
     absences: Absences | None = None
+    waits_for: str = ""
+    parts: Sequence[str] = ()
+    still: Sequence[str] = ()
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,12 @@ def with_end(change: Change, recorded: End | None) -> Change:
     is_known = change.end is not None or bool(change.status)
     is_behind = recorded is not None and recorded.kind == "asked" and change.kind != "restarted" and is_known
     return change if recorded is None or is_behind else replace(change, end=recorded)
+
+
+def excused(before: Part, seen: Observation, now_us: int) -> Part:
+    """The part after a look at a start of which nobody needs to hear: people know what it waits for."""
+    after = _Look(seen, now_us, before).after
+    return replace(after, known=after.incarnation, not_up_since_us=None)
 
 
 def look(before: Part, seen: Observation, now_us: int) -> Step:

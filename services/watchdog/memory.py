@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.watchdog import canaries
+from services.watchdog import canaries, waits
 from services.watchdog.absences import Absences
-from services.watchdog.changes import START_GRACE_US, Change, ChangeKind, Part, look
+from services.watchdog.changes import START_GRACE_US, Change, ChangeKind, Part, excused, look
 from services.watchdog.observation import Observation
+from services.watchdog.waits import Waiting
 
 AWAY_US = 15_000_000
 """A watchdog that did not look for longer was away itself, and says so."""
@@ -39,6 +40,8 @@ class Memory:
     overdue: Mapping[str, int] = field(default_factory=dict)
     """Parts whose canary people know to be overdue: since when."""
     absences: Absences = field(default_factory=Absences)
+    waits: Sequence[Waiting] = ()
+    """Who runs and only waits."""
 
 
 def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Change]]:
@@ -73,12 +76,20 @@ def _after_absence(memory: Memory, sight: Sight, now_us: int, changes: list[Chan
 
 def _one_by_one(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
     parts = dict(memory.parts)
+    waiting, told = waits.look(memory.waits, sight.parts, now_us)
+    changes += told
     for seen in sight.parts:
-        step = look(parts.get(seen.part, Part()), seen, now_us)
+        before = parts.get(seen.part, Part())
+        if waits.excuses(waiting, seen):
+            parts[seen.part] = excused(before, seen, now_us)
+            continue
+        step = look(before, seen, now_us)
         parts[seen.part] = step.part
         if step.change is not None:
-            changes.append(step.change)
-    return replace(memory, parts=parts)
+            changes.append(replace(step.change, waits_for=waits.story_of(waiting, seen.part)))
+            if step.part.told != "up":  # its own story goes on where that of its waiting was told
+                waiting = [one for one in waiting if one.part != seen.part]
+    return replace(memory, parts=parts, waits=waiting)
 
 
 def _together(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
@@ -86,7 +97,7 @@ def _together(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) 
     if sight.wanted is False:
         if memory.all_stopped_since_us is None:
             changes.append(Change("tapewatch", "all_stopped", now_us, now_us))
-            memory = replace(memory, all_stopped_since_us=now_us)
+            memory = replace(memory, all_stopped_since_us=now_us, waits=())
         return replace(memory, coming_since_us=None)
     since_us = now_us if memory.coming_since_us is None else memory.coming_since_us
     missing = [seen for seen in sight.parts if seen.phase != "up"]
@@ -100,7 +111,7 @@ def _together(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) 
     away_us = now_us - gone_us
     changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=away_us, status=status, absences=absences))
     fresh = {seen.part: _as_it_is(seen, now_us) for seen in sight.parts}
-    memory = replace(memory, parts=fresh, all_stopped_since_us=None, coming_since_us=None)
+    memory = replace(memory, parts=fresh, all_stopped_since_us=None, coming_since_us=None, waits=())
     return memory if absences is None else replace(memory, absences=absences)
 
 

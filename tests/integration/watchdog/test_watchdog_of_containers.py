@@ -1,5 +1,6 @@
 """The watchdog as a process, parts that show their health as every service does, and the simulated Slack."""
 
+import json
 import signal
 from time import monotonic
 
@@ -36,6 +37,24 @@ async def test_what_answers_and_does_not_get_on_is_told_as_hung(ops: Ops) -> Non
     [hung] = await ops.until(bool)
     assert "hung: no progress" in hung.text
     assert monotonic() - still_since < 20
+
+
+async def test_what_says_that_it_waits_is_told_with_what_for_and_told_as_over_in_its_thread(ops: Ops) -> None:
+    part = await ops.part()
+    await ops.watchdog()
+    await ops.known_up()
+    part.send_signal(signal.SIGUSR2)
+    began_at = monotonic()
+    [waits] = await ops.until(bool)
+    assert monotonic() - began_at < 20
+    assert waits.text == "⏳ WAITS · consumer-redis on vm1: Kafka does not answer"
+    assert "docker compose logs --tail 100 consumer-redis" in json.dumps(waits.blocks)
+    part.send_signal(signal.SIGUSR2)
+    over_at = monotonic()
+    _, over = await ops.until(lambda messages: len(messages) == 2)
+    assert monotonic() - over_at < 20
+    assert over.text.startswith("✅ GETS ON · consumer-redis on vm1, waited for Kafka for ")
+    assert over.thread_ts == waits.ts
 
 
 @pytest.mark.long
