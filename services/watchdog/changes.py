@@ -60,6 +60,10 @@ class Part:
     since_us: int = 0
     incarnation: str = ""
     not_up_since_us: int | None = None
+    tried_since_us: int | None = None
+    """Since when it is neither up nor stopped."""
+    failed_since_us: int | None = None
+    """Since when it is down without a break: not even starting."""
     up_since_us: int | None = None
     restarts_at_us: tuple[int, ...] = ()
     restarts: int = 0
@@ -74,6 +78,12 @@ class Step:
 
     part: Part
     change: Change | None = None
+
+
+def _since(before_us: int | None, now_us: int, *, holds: bool) -> int | None:
+    if not holds:
+        return None
+    return now_us if before_us is None else before_us
 
 
 @dataclass
@@ -98,7 +108,9 @@ class _Look:
             restarts_at_us=tuple(at for at in restarts if at > now_us - LOOP_WITHIN_US)[-_RESTARTS_KEPT:],
             restarts=before.restarts + count,
             counted=seen.restarts,
-            not_up_since_us=None if is_up else now_us if before.not_up_since_us is None else before.not_up_since_us,
+            not_up_since_us=_since(before.not_up_since_us, now_us, holds=not is_up),
+            tried_since_us=_since(before.tried_since_us, now_us, holds=seen.phase in ("starting", "down")),
+            failed_since_us=_since(before.failed_since_us, now_us, holds=seen.phase == "down"),
             up_since_us=None if not is_up else now_us if self._begins(before) else before.up_since_us,
             end=seen.end or before.end,
         )
@@ -111,18 +123,29 @@ class _Look:
         return len(self.after.restarts_at_us) >= LOOP_RESTARTS
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it is down for good; what nobody has reached yet may not have been started yet."""
+        never_ran = self.seen.end is not None and self.seen.end.kind == "unreachable" and not self.after.incarnation
+        return not never_ran and self._lasts_us(self.after.failed_since_us) >= GRACE_US
+
+    @property
+    def does_not_start(self) -> bool:
+        return self._lasts_us(self.after.tried_since_us) >= START_GRACE_US
+
+    @property
     def is_another(self) -> bool:
         """Whether another process runs than the one that people know."""
         return self.after.incarnation != self.before.known
 
     @property
     def away_us(self) -> int:
-        since_us = self.after.not_up_since_us
-        return 0 if since_us is None else self.now_us - since_us
+        return self._lasts_us(self.after.not_up_since_us)
 
     @property
     def up_us(self) -> int:
-        since_us = self.after.up_since_us
+        return self._lasts_us(self.after.up_since_us)
+
+    def _lasts_us(self, since_us: int | None) -> int:
         return 0 if since_us is None else self.now_us - since_us
 
     def tell(self, kind: ChangeKind, told: Told) -> Step:
@@ -169,9 +192,13 @@ def look(before: Part, seen: Observation, now_us: int) -> Step:
 
 
 def _unseen(look: _Look) -> Step:
-    """At first sight what is up needs no word, and what is starting gets a minute."""
+    """At first sight what is up needs no word, and what is starting gets a minute; what has failed already does not."""
+    if look.is_looping:
+        return look.tell("looping", "looping")
     if look.seen.phase == "up":
         return Step(replace(look.after, told="up", since_us=look.now_us, known=look.after.incarnation))
+    if look.has_failed:
+        return look.tell("down", "down")
     if look.away_us >= START_GRACE_US:
         return look.tell("stopped", "stopped") if look.seen.phase == "stopped" else look.tell("not_started", "down")
     return look.stay()
@@ -203,10 +230,13 @@ def _looping(look: _Look) -> Step:
 
 
 def _stopped(look: _Look) -> Step:
+    if look.is_looping:
+        return look.tell("looping", "looping")
     if look.seen.phase == "up":
         return look.tell("started", "up")
-    failed = look.seen.phase == "down" and look.away_us >= GRACE_US
-    return look.tell("down", "down") if failed else look.stay()
+    if look.has_failed:
+        return look.tell("down", "down")
+    return look.tell("not_started", "down") if look.does_not_start else look.stay()
 
 
 _RULES = {"unseen": _unseen, "up": _up, "down": _down, "looping": _looping, "stopped": _stopped}

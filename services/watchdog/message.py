@@ -16,6 +16,8 @@ OPENS: frozenset[ChangeKind] = frozenset(
     {"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue", "silent", "waits"}
 )
 CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back", "heard", "gets_on"})
+_BAD_NEWS: frozenset[ChangeKind] = frozenset({"down", "not_started"})
+"""Also of what people know to be stopped."""
 _OF_WAITS: frozenset[ChangeKind] = frozenset({"waits", "gets_on"})
 _KST = timezone(timedelta(hours=9))
 _EMOJI = {
@@ -73,7 +75,8 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
     opens, closes = change.kind in OPENS or anew, change.kind in CLOSES and not change.still
     within = _wait_for(change) if change.waits_for and change.kind not in _OF_WAITS else ""
     is_ill = change.kind == "rebooted" and bool(change.status)  # then a part is not up again
-    return Message(_about(change), escape(line), blocks, opens, closes, anew, closes or is_ill or bool(within), within)
+    is_loud = closes or is_ill or bool(within) or change.kind in _BAD_NEWS
+    return Message(_about(change), escape(line), blocks, opens, closes, anew, is_loud, within)
 
 
 def _about(change: Change) -> str:
