@@ -186,6 +186,12 @@ def excused(before: Part, seen: Observation, now_us: int) -> Part:
     return replace(after, known=after.incarnation, not_up_since_us=None)
 
 
+def tracked(before: Part, seen: Observation, now_us: int) -> tuple[Part, bool]:
+    """The part after a look that nobody is told of, and whether it has failed: by what ended, or ends all the time."""
+    look = _Look(seen, now_us, before)
+    return look.after, look.has_failed or look.is_looping
+
+
 def look(before: Part, seen: Observation, now_us: int) -> Step:
     """Compare what is seen now with what people know."""
     return _RULES[before.told](_Look(seen, now_us, before))

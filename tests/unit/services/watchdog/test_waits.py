@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from services.watchdog import outbox
 from services.watchdog.changes import Change
-from services.watchdog.memory import Memory, Sight, observe
+from services.watchdog.looking import observe
+from services.watchdog.memory import Memory, Sight
 from services.watchdog.message import Context, render
 from services.watchdog.observation import End, Observation, Phase
 from services.watchdog.wording import ENGLISH
