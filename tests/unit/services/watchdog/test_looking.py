@@ -3,7 +3,7 @@
 from services.watchdog.changes import Change
 from services.watchdog.looking import observe
 from services.watchdog.memory import Memory, Sight
-from services.watchdog.observation import Observation, Phase
+from services.watchdog.observation import End, Observation, Phase
 
 S = 1_000_000
 
@@ -22,8 +22,11 @@ class Host:
         boot: str = "first",
         wanted: bool = True,
         is_ending: bool = False,
+        end: End | None = None,
     ) -> None:
-        parts = [Observation(name, phase, f"{name}{run}") for name, phase in zip("xyz", phases, strict=False)]
+        runs = ["" if end and phase == "down" else f"{name}{run}" for name, phase in zip("xyz", phases, strict=False)]
+        seen = zip("xyz", phases, runs, strict=False)
+        parts = [Observation(name, phase, incarnation, end=end) for name, phase, incarnation in seen]
         for _ in range(seconds):
             self.memory, changes = observe(self.memory, Sight(parts, boot, wanted, is_ending), self.second * S)
             self.heard += changes
@@ -158,3 +161,15 @@ def test_where_nobody_ever_started_all_of_them_what_runs_is_looked_after_and_not
     host.goes(20, "up", "stopped", wanted=False)
     host.goes(20, "down", "stopped", wanted=False)
     assert host.told() == [("x", "down")]
+
+
+def test_a_reboot_of_a_host_of_containers_is_one_message_however_slowly_they_come() -> None:
+    host, nobody = Host(), End("unreachable", "Name or service not known")
+    host.goes(10, "up", "up", "up")
+    host.second += 30
+    host.goes(15, "down", "down", "down", run="b", boot="second", end=nobody)
+    host.goes(15, "starting", "down", "down", run="b", boot="second", end=nobody)
+    host.goes(15, "up", "starting", "starting", run="b", boot="second")
+    host.goes(90, "up", "up", "up", run="b", boot="second")
+    assert host.told() == [("tapewatch", "rebooted")]
+    assert host.heard[0].status == ""
