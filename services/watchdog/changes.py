@@ -21,6 +21,8 @@ ChangeKind = Literal[
 _S = 1_000_000
 GRACE_US = 5 * _S
 """So long something may be away before people hear of it; they hear of it within 20 s."""
+GONE_US = 12 * _S
+"""So long what only waited, as people know, may take to begin its next start."""
 START_GRACE_US = 60 * _S
 LOOP_RESTARTS, LOOP_WITHIN_US = 3, 300 * _S
 STEADY_US = 60 * _S
@@ -129,6 +131,11 @@ class _Look:
         return not never_ran and self._lasts_us(self.after.failed_since_us) >= GRACE_US
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it is away for longer than a new start takes."""
+        return self._lasts_us(self.after.failed_since_us) >= GONE_US
+
+    @property
     def does_not_start(self) -> bool:
         return self._lasts_us(self.after.tried_since_us) >= START_GRACE_US
 
@@ -180,10 +187,12 @@ def with_end(change: Change, recorded: End | None) -> Change:
     return change if recorded is None or is_behind else replace(change, end=recorded)
 
 
-def excused(before: Part, seen: Observation, now_us: int) -> Part:
-    """The part after a look at a start of which nobody needs to hear: people know what it waits for."""
-    after = _Look(seen, now_us, before).after
-    return replace(after, known=after.incarnation, not_up_since_us=None)
+def excused(before: Part, seen: Observation, now_us: int) -> Part | None:
+    """The part after a look at a new start of which nobody needs to hear; None for one that does not come, or loops."""
+    look = _Look(seen, now_us, before)
+    if look.is_looping or look.is_gone:
+        return None
+    return replace(look.after, known=look.after.incarnation, not_up_since_us=None)
 
 
 def tracked(before: Part, seen: Observation, now_us: int) -> tuple[Part, bool]:

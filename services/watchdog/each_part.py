@@ -13,8 +13,8 @@ def one_by_one(memory: Memory, sight: Sight, now_us: int, changes: list[Change])
     changes += told
     for seen in sight.parts:
         before = parts.get(seen.part, Part())
-        if waits.excuses(waiting, seen):
-            parts[seen.part] = excused(before, seen, now_us)
+        if waits.excuses(waiting, seen) and (after := excused(before, seen, now_us)) is not None:
+            parts[seen.part] = after
             continue
         step = look(before, seen, now_us)
         parts[seen.part] = step.part

@@ -52,10 +52,12 @@ def look(before: Sequence[Waiting], seen: Sequence[Observation], now_us: int) ->
 
 
 def excuses(waits: Iterable[Waiting], seen: Observation) -> bool:
-    """Whether it starts anew only because it waited: people know, and it goes on waiting. Its first word may be due."""
-    is_known = any(one.is_told for one in waits if one.part == seen.part)
-    says_no_other = seen.status in ("", STARTING) or waiting.read(seen.status) is not None
-    return is_known and seen.phase == "starting" and says_no_other
+    """Whether it may start anew only because it waited, as people know. Its first word may be due."""
+    if not story_of(waits, seen.part):
+        return False
+    if seen.phase == "starting":
+        return seen.status in ("", STARTING) or waiting.read(seen.status) is not None
+    return seen.phase == "down"
 
 
 def story_of(waits: Iterable[Waiting], part: str) -> str:

@@ -136,13 +136,13 @@ def test_kafkas_death_is_told_early_and_once_although_consumers_start_over_meanw
     host.goes(3)
     host.wait("Kafka", *started_over)
     host.goes(35)
-    host.goes(2, redis="down", postgres="down", alerts="down")
+    host.goes(9, redis="down", postgres="down", alerts="down")
     host.runs |= dict.fromkeys(started_over, 2)
     host.goes(60, redis="starting", postgres="starting", alerts="starting")
     host.get_on(*host.parts)
     host.goes(3, redis="starting", postgres="starting", alerts="starting")
     host.goes(60)
-    assert host.told() == [(10, "waits", " ".join(host.parts)), (108, "gets_on", " ".join(host.parts))]
+    assert host.told() == [(10, "waits", " ".join(host.parts)), (115, "gets_on", " ".join(host.parts))]
 
 
 def test_one_that_waited_and_then_does_not_come_up_is_told_in_the_same_thread() -> None:
@@ -166,6 +166,17 @@ def test_one_that_waited_and_then_does_not_come_up_is_told_in_the_same_thread() 
         box = outbox.told(outbox.add(box, [message]), f"ts{ts}")
     assert threads == [None, "ts0", "ts0", "ts0"]
     assert box.threads == {}
+
+
+def test_one_that_waited_and_then_ends_again_and_again_is_told_in_the_same_thread() -> None:
+    host = Host("a", "b")
+    host.wait("Kafka", "a", "b")
+    host.goes(20)
+    for run in range(2, 10):
+        host.runs["a"] = run
+        host.goes(3, a="starting")
+    assert [told[1:] for told in host.told()] == [("waits", "a b"), ("looping", "a")]
+    assert host.heard[1][1].waits_for == "Kafka"
 
 
 def test_each_story_has_a_thread_of_its_own() -> None:
