@@ -69,7 +69,7 @@ def _application(liveness: Liveness) -> "WSGIApplication":
             "ready": liveness.is_ready,
             "still_s": round(liveness.still_s, 1),
             "waits_s": round(liveness.waits_s, 1),
-            "status": without_secrets(liveness.status),
+            "status": without_secrets(liveness.says),
         }
         code = "200 OK" if verdict() else "503 Service Unavailable"
         start_response(code, [("Content-Type", "application/json")])

@@ -40,12 +40,12 @@ async def _beat(liveness: Liveness, systemd: Systemd, loop_runs: Callable[[], No
             if liveness.is_ready and not told_ready:
                 systemd.tell(READY=1)
                 told_ready = True
-            systemd.tell(STATUS=_one_line(liveness.status), WATCHDOG=1, **_more_time(liveness))
+            systemd.tell(STATUS=_one_line(liveness.says), WATCHDOG=1, **_more_time(liveness))
         elif systemd.watchdog_s is None:
-            raise TapewatchError(f"no progress for {silent_s:.0f} s ({liveness.status}): starting over")
+            raise TapewatchError(f"no progress for {silent_s:.0f} s ({liveness.says}): starting over")
         else:
             # Its own time limit would pass besides, and people are to hear of it soon.
-            systemd.tell(STATUS=_one_line(f"no progress for {silent_s:.0f} s: {liveness.status}"), WATCHDOG="trigger")
+            systemd.tell(STATUS=_one_line(f"no progress for {silent_s:.0f} s: {liveness.says}"), WATCHDOG="trigger")
         await asyncio.sleep(every_s)
 
 

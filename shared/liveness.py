@@ -3,9 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from shared.waiting import Wait
+
 STARTING = "starting"
 KAFKA_GETS_S = 30.0
 """So long Kafka may be silent before whoever needs it starts over: a broker started anew is back within 17 s."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """What a process is without: `what` and `why` as in `Wait`, `since_s` on the clock of its `Liveness`.
+
+    None: since something last went all the way.
+    """
+
+    what: str
+    why: str
+    since_s: float | None = None
 
 
 @dataclass
@@ -26,6 +40,8 @@ class Liveness:
     _moved_at_s: float = field(init=False)
     _went_at_s: float = field(init=False)
     _next_within_s: float = field(default=0.0, init=False)
+    _lack: Lack | None = field(default=None, init=False)
+    _lack_since_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._moved_at_s = self._went_at_s = self.seconds()
@@ -46,6 +62,22 @@ class Liveness:
     def tells(self, status: str) -> None:
         """What it says of itself, which is no progress: a start that only tells is bounded by `start_within_s`."""
         self.status = status
+
+    def lacks(self, lack: Lack | None) -> None:
+        """What it is without by now, which it says before all else until the next word of it. No word on progress."""
+        if lack is not None and self._lack is None:
+            self._lack_since_s = self._went_at_s if lack.since_s is None else lack.since_s
+        elif lack is not None and self._lack is not None and lack.what != self._lack.what:
+            self._lack_since_s = self.seconds()
+        self._lack = lack
+
+    @property
+    def says(self) -> str:
+        """Its line about itself: what it waits for, where it does, and how it is."""
+        lack = self._lack  # a thread asks
+        if lack is None:
+            return self.status
+        return f"{Wait(lack.what, self.seconds() - self._lack_since_s, lack.why)}; {self.status}"
 
     def _note(self, status: str | None, next_within_s: float) -> None:
         self._moved_at_s = self.seconds()

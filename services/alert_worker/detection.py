@@ -31,7 +31,7 @@ from shared.canary import EXCHANGE, SYMBOL
 from shared.clock import NowMicros, now_us
 from shared.events import Alert, Candle, DetectorSnapshot, Instrument, Trade
 from shared.kafka import PartitionReader
-from shared.liveness import KAFKA_GETS_S, Liveness
+from shared.liveness import KAFKA_GETS_S, Lack, Liveness
 from shared.metrics import ALERTS, ALERTS_SUPPRESSED, PRICES_NOT_COMPARED, TRADES_IGNORED
 from shared.partitioning import partition_of, symbol_key
 from shared.settings import KafkaSettings
@@ -215,6 +215,7 @@ class Detection:
             except (KafkaError, TimeoutError):
                 if not self._kafka_is_silent:
                     self._liveness.waits(next_within_s=KAFKA_GETS_S)
+                    self._liveness.lacks(Lack("Kafka", "Kafka does not answer"))
                 self._kafka_is_silent = True
                 return
             if all(self._watch.partitions[p.partition].position >= ends[p] for p in self._partitions):
@@ -222,6 +223,7 @@ class Detection:
 
     def _is_well(self) -> None:
         self._kafka_is_silent = False
+        self._liveness.lacks(None)
         self._liveness.moved()
 
     def _behind(self) -> int:

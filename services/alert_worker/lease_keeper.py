@@ -18,7 +18,7 @@ from shared.clock import now_us
 from shared.errors import TapewatchError
 from shared.events import DetectorSnapshot
 from shared.kafka import PartitionReader
-from shared.liveness import KAFKA_GETS_S, Liveness
+from shared.liveness import KAFKA_GETS_S, Lack, Liveness
 from shared.metrics import STANDBY
 from shared.partitioning import symbol_key
 from shared.settings import KafkaSettings
@@ -122,11 +122,13 @@ class LeaseKeeper:
             silence.broken(monotonic())
             if not self._kafka_is_silent:
                 self._liveness.waits(f"standby: {self._holder} watches; Kafka does not answer", KAFKA_GETS_S)
+                self._liveness.lacks(Lack("Kafka", "Kafka does not answer"))
             self._kafka_is_silent = True
             return asked_at_s
         if self._lease.newest != newest:
             silence.broken(monotonic())
         self._kafka_is_silent = False
+        self._liveness.lacks(None)
         self._liveness.moved(f"standby: {self._holder} watches", _BEGINS_WITHIN_S)
         return asked_at_s
 

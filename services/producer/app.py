@@ -83,9 +83,8 @@ async def produce(exchange: str, shard: Shard, settings: Settings, stop: asyncio
         owns = partial(_owns, shard, adapter.trade_exchange)
         news = ListNews(selection, publisher, list(dict.fromkeys(names)), owns, newcomers, now_us)
         publishing = group.create_task(publisher.run(), name="publisher")
-        telling = group.create_task(
-            tell_progress(publisher, reading.feeds, liveness, now_us, lambda: rest.wish), name="progress"
-        )
+        progress = tell_progress(adapter.exchange, publisher, reading.feeds, liveness, now_us, lambda: rest.wish)
+        telling = group.create_task(progress, name="progress")
         candles = group.create_task(filling.run(settings.kafka), name="candles")
         reading.begin(
             Feed(work, means, unheard(tail, work.exchange, work.symbols), tail.clock_offset_us(), tail.why)

@@ -46,7 +46,7 @@ class Feed:
         self._why = why
         self._session: Session | None = None
         self._stop = asyncio.Event()
-        self._is_up = False
+        self._is_up = self._fell_silent = False
         self._heard: dict[str, MarketEvent] = {}
         self._stalled_until_us: dict[str, int] = {}
         self._unreadable_before = 0
@@ -59,6 +59,11 @@ class Feed:
     def is_up(self) -> bool:
         """Whether the exchange has confirmed the subscription of a connection that stands."""
         return self._is_up
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a connection went silent, and the one that stands instead has brought nothing yet either."""
+        return self._fell_silent and self._session is not None and not self._session.data_frames
 
     @property
     def confirmed_at_us(self) -> int:
@@ -171,7 +176,7 @@ class Feed:
         backoff = Backoff(self._means.uniform)
         while True:
             ending, data_for_s = await self._line()
-            self._is_up = False
+            self._is_up, self._fell_silent = False, ending.kind == "stalled"
             self.last_ending = ending.reason
             if self._stop.is_set():
                 return

@@ -14,7 +14,7 @@ from services.producer.lanes import Place
 from services.producer.publisher import Publisher
 from shared.clock import NowMicros
 from shared.figures import figures
-from shared.liveness import Liveness
+from shared.liveness import Lack, Liveness
 
 _EVERY_S = 1.0
 _CLIENT_GETS_S, _CLIENT_GETS_AT_MOST_S = 40.0, 1_280.0
@@ -46,8 +46,13 @@ class Held:
         return sorted(found)
 
 
-async def tell_progress(
-    publisher: Publisher, feeds: Sequence[Feed], liveness: Liveness, now_us: NowMicros, more: Callable[[], str] = str
+async def tell_progress(  # noqa: PLR0913, PLR0917 - what it looks at, and whom it tells
+    exchange: str,
+    publisher: Publisher,
+    feeds: Sequence[Feed],
+    liveness: Liveness,
+    now_us: NowMicros,
+    more: Callable[[], str] = str,
 ) -> None:
     """Go on until cancelled. `more`: what else there is to say of the exchange, empty for nothing."""
     seen, held, clock = 0, Held(), asyncio.get_running_loop().time
@@ -56,10 +61,13 @@ async def tell_progress(
         moved, seen = publisher.acknowledged - seen, publisher.acknowledged
         up = sum(feed.is_up for feed in feeds)
         says = "; ".join(filter(None, (_figures(publisher, moved, now_us()), _connected(feeds, up), more())))
-        if (missing := _missing(publisher, moved, up, len(feeds))) is not None:
-            liveness.waits(f"waiting for {liveness.waits_s:.0f} s: {missing}; {says}")
+        away, unheard = _kafka_missing(publisher, moved), _exchange_missing(exchange, up, len(feeds))
+        silent = sum(feed.is_up and feed.is_silent for feed in feeds)
+        if away or (unheard and not (moved and up)):
+            liveness.waits(says)
         else:
             liveness.moved(says if moved else f"{says}; idle: nothing comes")
+        liveness.lacks(away or unheard or _silence(exchange, silent, len(feeds)))
         if not publisher.is_away and (stuck := held.too_long(publisher.on_the_way, clock())):
             where = ", ".join(f"{topic}/{partition}" for topic, partition in stuck)
             publisher.give_up_client(f"a batch was not acknowledged for too long: {where}")
@@ -70,15 +78,24 @@ def _figures(publisher: Publisher, moved: int, now_us: int) -> str:
     return figures(rate, lag, publisher.newest_trade_us, now_us)
 
 
-def _missing(publisher: Publisher, moved: int, up: int, feeds: int) -> str | None:
-    """What keeps it from bringing anything to Kafka; None when something got there, or nothing came to be brought."""
+def _kafka_missing(publisher: Publisher, moved: int) -> Lack | None:
+    """Kafka and why, where that keeps it from bringing anything there; None when it got there, or nothing came."""
     if publisher.is_away:
-        return "Kafka is away, holding what comes"
-    if not moved and not publisher.is_idle:
-        return "Kafka acknowledges nothing"
-    if up == feeds or (moved and up):
+        return Lack("Kafka", "Kafka is away, holding what comes")
+    return None if moved or publisher.is_idle else Lack("Kafka", "Kafka acknowledges nothing")
+
+
+def _exchange_missing(exchange: str, up: int, feeds: int) -> Lack | None:
+    """The same of the exchange: also of a part of its markets."""
+    if up == feeds:
         return None
-    return "not every connection to the exchange is up" if up else "no connection to the exchange is up"
+    some, none = f"{up} of {feeds} connections to {exchange} are up", f"no connection to {exchange} is up"
+    return Lack(exchange, some if up else none)
+
+
+def _silence(exchange: str, silent: int, feeds: int) -> Lack | None:
+    """It may be a market that has gone quiet, so it is told and is no reason not to be ready."""
+    return Lack(exchange, f"nothing comes on {silent} of {feeds} connections to {exchange}") if silent else None
 
 
 def _connected(feeds: Sequence[Feed], up: int) -> str:

@@ -11,7 +11,8 @@ import structlog
 from services.watchdog import deadman
 from services.watchdog.changes import Change, with_end
 from services.watchdog.delivery import Delivery
-from services.watchdog.memory import Sight, observe
+from services.watchdog.looking import observe
+from services.watchdog.memory import Sight
 from services.watchdog.message import Context, Message, render, shortened
 from services.watchdog.observation import End
 from services.watchdog.probed_host import ProbedHost

@@ -4,6 +4,7 @@ A part that is back within seconds is told once, as restarted. One that restarts
 then no more, until it has stayed up for a minute.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,11 +15,14 @@ Told = Literal["unseen", "up", "down", "looping", "stopped"]
 ChangeKind = Literal[
     "down", "looping", "stopped", "restarted", "back", "started", "not_started",
     "all_stopped", "all_started", "rebooted", "watchdog_back", "canary_overdue", "canary_back", "silent", "heard",
+    "waits", "gets_on",
 ]  # fmt: skip
 
 _S = 1_000_000
 GRACE_US = 5 * _S
 """So long something may be away before people hear of it; they hear of it within 20 s."""
+GONE_US = 12 * _S
+"""So long what only waited, as people know, may take to begin its next start."""
 START_GRACE_US = 60 * _S
 LOOP_RESTARTS, LOOP_WITHIN_US = 3, 300 * _S
 STEADY_US = 60 * _S
@@ -30,6 +34,8 @@ class Change:
     """What people are told. `since_us`: when the state that ended, or began, began. `down_us`: how long it was away.
 
     `absences`: where nobody watched meanwhile, or a host was silent, this time and those of the same night.
+    `waits_for`: what the part waits for, as people know; then `parts` are all that are told of together, `still` those
+    that go on waiting, and `is_first`: nobody was told yet that anything waits for it.
     """
 
     part: str
@@ -41,6 +47,10 @@ class Change:
     down_us: int | None = None
     status: str = ""
     absences: Absences | None = None
+    waits_for: str = ""
+    parts: Sequence[str] = ()
+    still: Sequence[str] = ()
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,10 @@ class Part:
     since_us: int = 0
     incarnation: str = ""
     not_up_since_us: int | None = None
+    tried_since_us: int | None = None
+    """Since when it is neither up nor stopped."""
+    failed_since_us: int | None = None
+    """Since when it is down without a break: not even starting."""
     up_since_us: int | None = None
     restarts_at_us: tuple[int, ...] = ()
     restarts: int = 0
@@ -66,6 +80,12 @@ class Step:
 
     part: Part
     change: Change | None = None
+
+
+def _since(before_us: int | None, now_us: int, *, holds: bool) -> int | None:
+    if not holds:
+        return None
+    return now_us if before_us is None else before_us
 
 
 @dataclass
@@ -90,7 +110,9 @@ class _Look:
             restarts_at_us=tuple(at for at in restarts if at > now_us - LOOP_WITHIN_US)[-_RESTARTS_KEPT:],
             restarts=before.restarts + count,
             counted=seen.restarts,
-            not_up_since_us=None if is_up else now_us if before.not_up_since_us is None else before.not_up_since_us,
+            not_up_since_us=_since(before.not_up_since_us, now_us, holds=not is_up),
+            tried_since_us=_since(before.tried_since_us, now_us, holds=seen.phase in ("starting", "down")),
+            failed_since_us=_since(before.failed_since_us, now_us, holds=seen.phase == "down"),
             up_since_us=None if not is_up else now_us if self._begins(before) else before.up_since_us,
             end=seen.end or before.end,
         )
@@ -103,18 +125,34 @@ class _Look:
         return len(self.after.restarts_at_us) >= LOOP_RESTARTS
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it is down for good; what nobody has reached yet may not have been started yet."""
+        never_ran = self.seen.end is not None and self.seen.end.kind == "unreachable" and not self.after.incarnation
+        return not never_ran and self._lasts_us(self.after.failed_since_us) >= GRACE_US
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is away for longer than a new start takes."""
+        return self._lasts_us(self.after.failed_since_us) >= GONE_US
+
+    @property
+    def does_not_start(self) -> bool:
+        return self._lasts_us(self.after.tried_since_us) >= START_GRACE_US
+
+    @property
     def is_another(self) -> bool:
         """Whether another process runs than the one that people know."""
         return self.after.incarnation != self.before.known
 
     @property
     def away_us(self) -> int:
-        since_us = self.after.not_up_since_us
-        return 0 if since_us is None else self.now_us - since_us
+        return self._lasts_us(self.after.not_up_since_us)
 
     @property
     def up_us(self) -> int:
-        since_us = self.after.up_since_us
+        return self._lasts_us(self.after.up_since_us)
+
+    def _lasts_us(self, since_us: int | None) -> int:
         return 0 if since_us is None else self.now_us - since_us
 
     def tell(self, kind: ChangeKind, told: Told) -> Step:
@@ -149,15 +187,33 @@ def with_end(change: Change, recorded: End | None) -> Change:
     return change if recorded is None or is_behind else replace(change, end=recorded)
 
 
+def excused(before: Part, seen: Observation, now_us: int) -> Part | None:
+    """The part after a look at a new start of which nobody needs to hear; None for one that does not come, or loops."""
+    look = _Look(seen, now_us, before)
+    if look.is_looping or look.is_gone:
+        return None
+    return replace(look.after, known=look.after.incarnation, not_up_since_us=None)
+
+
+def tracked(before: Part, seen: Observation, now_us: int) -> tuple[Part, bool]:
+    """The part after a look that nobody is told of, and whether it has failed: by what ended, or ends all the time."""
+    look = _Look(seen, now_us, before)
+    return look.after, look.has_failed or look.is_looping
+
+
 def look(before: Part, seen: Observation, now_us: int) -> Step:
     """Compare what is seen now with what people know."""
     return _RULES[before.told](_Look(seen, now_us, before))
 
 
 def _unseen(look: _Look) -> Step:
-    """At first sight what is up needs no word, and what is starting gets a minute."""
+    """At first sight what is up needs no word, and what is starting gets a minute; what has failed already does not."""
+    if look.is_looping:
+        return look.tell("looping", "looping")
     if look.seen.phase == "up":
         return Step(replace(look.after, told="up", since_us=look.now_us, known=look.after.incarnation))
+    if look.has_failed:
+        return look.tell("down", "down")
     if look.away_us >= START_GRACE_US:
         return look.tell("stopped", "stopped") if look.seen.phase == "stopped" else look.tell("not_started", "down")
     return look.stay()
@@ -189,10 +245,13 @@ def _looping(look: _Look) -> Step:
 
 
 def _stopped(look: _Look) -> Step:
+    if look.is_looping:
+        return look.tell("looping", "looping")
     if look.seen.phase == "up":
         return look.tell("started", "up")
-    failed = look.seen.phase == "down" and look.away_us >= GRACE_US
-    return look.tell("down", "down") if failed else look.stay()
+    if look.has_failed:
+        return look.tell("down", "down")
+    return look.tell("not_started", "down") if look.does_not_start else look.stay()
 
 
 _RULES = {"unseen": _unseen, "up": _up, "down": _down, "looping": _looping, "stopped": _stopped}

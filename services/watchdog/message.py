@@ -13,14 +13,18 @@ from services.watchdog.wording import Wording
 
 HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT, LINE_LIMIT = 150, 2_000, 2_500, 300
 OPENS: frozenset[ChangeKind] = frozenset(
-    {"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue", "silent"}
+    {"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue", "silent", "waits"}
 )
-CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back", "heard"})
+CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back", "heard", "gets_on"})
+_BAD_NEWS: frozenset[ChangeKind] = frozenset({"down", "not_started", "silent"})
+"""For all of the channel also where it is told in a thread: of what was stopped, of a host that fell silent again."""
+_OF_WAITS: frozenset[ChangeKind] = frozenset({"waits", "gets_on"})
 _KST = timezone(timedelta(hours=9))
 _EMOJI = {
     "down": "🔴", "looping": "🔁", "stopped": "⏹️", "restarted": "🟡", "back": "✅", "started": "✅",
     "not_started": "🔴", "all_stopped": "⏹️", "all_started": "✅", "rebooted": "🟡", "watchdog_back": "🟡",
     "canary_overdue": "🔇", "canary_back": "✅", "silent": "🔴", "heard": "✅",
+    "waits": "⏳", "gets_on": "✅",
 }  # fmt: skip
 
 
@@ -30,6 +34,7 @@ class Message:
 
     `anew`: what was told of `part` before is another story. `is_loud`: also in a thread it is for the whole channel.
     `goes_on`: the next incident of `part` may belong to the same story, so its thread is kept.
+    `within`: the story whose thread it belongs to where it has none of its own.
     """
 
     part: str
@@ -40,6 +45,7 @@ class Message:
     anew: bool = False
     is_loud: bool = False
     goes_on: bool = False
+    within: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +59,13 @@ class Context:
 
 def render(change: Change, context: Context, wording: Wording) -> Message:
     """The message of a change."""
-    line = f"{_EMOJI[change.kind]} {_headline(change, context, wording)}"
+    parts, emoji = change.parts or [change.part], _EMOJI[change.kind]
+    line = f"{emoji} {_headline(change, ', '.join(parts), context, wording)}"
+    # Names of many would leave no room for what is the matter; fields have them all.
+    more = f" +{len(parts) - 1}" if len(parts) > 1 else ""
+    header = f"{emoji} {_headline(change, parts[0] + more, context, wording)}"
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(line, HEADER_LIMIT), "emoji": True}},
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(header, HEADER_LIMIT), "emoji": True}},
         {"type": "section", "fields": [_field(*pair) for pair in _facts(change, context, wording)]},
     ]
     if context.log and change.kind not in CLOSES:
@@ -63,27 +73,37 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
         blocks.append(_section(f"*{wording.log}*\n```{text}```"))
     if change.kind in OPENS and context.command:
         blocks.append(_section(wording.next.format(command=escape(context.command))))
-    closes, goes_on = change.kind in CLOSES, change.absences is not None
-    anew = change.absences is not None and change.absences.count == 1 and not closes
+    closes, goes_on = change.kind in CLOSES and not change.still, change.absences is not None
+    is_first_absence = change.absences is not None and change.absences.count == 1 and not closes
+    anew = change.is_first or is_first_absence
+    within = _wait_for(change) if change.waits_for and change.kind not in _OF_WAITS else ""
     is_ill = change.kind == "rebooted" and bool(change.status)  # then a part is not up again
-    is_loud = closes or is_ill or change.kind == "silent"
-    return Message(_about(change), escape(line), blocks, change.kind in OPENS or anew, closes, anew, is_loud, goes_on)
+    is_loud = closes or is_ill or bool(within) or change.kind in _BAD_NEWS
+    opens = change.kind in OPENS or anew
+    return Message(_about(change), escape(line), blocks, opens, closes, anew, is_loud, goes_on, within)
 
 
 def _about(change: Change) -> str:
     if change.absences is not None and change.kind not in ("silent", "heard"):
         return "absences"
+    if change.kind in _OF_WAITS:
+        return _wait_for(change)
     # A worker that goes down while nothing gets through is another story, with a thread of its own.
     return f"canary of {change.part}" if change.kind in ("canary_overdue", "canary_back") else change.part
 
 
-def _headline(change: Change, context: Context, wording: Wording) -> str:
+def _wait_for(change: Change) -> str:
+    return f"wait for {change.waits_for}"
+
+
+def _headline(change: Change, part: str, context: Context, wording: Wording) -> str:
     headline = wording.headlines[change.kind].format(
-        part=change.part,
+        part=part,
         host=context.host,
         why=_why(change, wording),
         away=duration(change.at_us - change.since_us if change.down_us is None else change.down_us, wording),
         status=change.status or "?",
+        what=change.waits_for,
     )
     one = change.absences
     if one is None or one.count == 1 or change.kind in CLOSES:
@@ -93,6 +113,10 @@ def _headline(change: Change, context: Context, wording: Wording) -> str:
 
 def _facts(change: Change, context: Context, wording: Wording) -> list[tuple[str, str]]:
     facts = [(wording.host, context.host), (wording.since, _when(change.since_us))]
+    if len(change.parts) > 1:
+        facts.append((wording.parts, ", ".join(change.parts)))
+    if change.still:
+        facts.append((wording.still, ", ".join(change.still)))
     if change.end is not None and change.kind not in CLOSES:
         facts.append((wording.why, _why(change, wording)))
     if change.restarts:

@@ -42,7 +42,7 @@ def first(outbox: Outbox, given_up: str) -> Message:
 
 def thread_of(outbox: Outbox, message: Message) -> str | None:
     """The thread that the message belongs to; None when it stands by itself."""
-    return None if message.anew else outbox.threads.get(message.part)
+    return None if message.anew else outbox.threads.get(message.part, outbox.threads.get(message.within))
 
 
 def told(outbox: Outbox, ts: str | None) -> Outbox:
@@ -51,5 +51,5 @@ def told(outbox: Outbox, ts: str | None) -> Outbox:
     if message.closes and not message.goes_on:
         threads.pop(message.part, None)
     elif message.opens and ts is not None and (message.anew or message.part not in threads):
-        threads[message.part] = ts
+        threads[message.part] = thread_of(outbox, message) or ts
     return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=0)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import aiohttp
 
+from services.watchdog.boot import boot_id
 from services.watchdog.memory import Sight
 from services.watchdog.observation import End, Observation
 
@@ -24,7 +25,7 @@ class ProbedHost:
         timeout = aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S)
         async with aiohttp.ClientSession(timeout=timeout) as http:
             seen = await asyncio.gather(*(_probe(http, *probe) for probe in self._probes.items()))
-        return Sight(seen, "containers")
+        return Sight(seen, boot_id())
 
     async def last_end(self, _part: str, _since_us: int) -> End | None:
         """Only the container engine knows."""

@@ -68,6 +68,6 @@ def look(hosts: Hosts, within_us: int, now_us: int) -> tuple[Hosts, list[Change]
         elif host.silent_since_us is not None and host.heard_at_us > host.silent_since_us:
             known[name] = replace(host, silent_since_us=None)
             down_us = host.heard_at_us - host.silent_since_us
-            silences = host.silences if host.silences.count else None  # an older program counted none
-            changes.append(Change(name, "heard", now_us, host.heard_at_us, down_us=down_us, absences=silences))
+            counted = host.silences if host.silences.count else None  # an older program counted none
+            changes.append(Change(name, "heard", now_us, host.heard_at_us, down_us=down_us, absences=counted))
     return replace(hosts, known=known, looked_at_us=now_us), changes

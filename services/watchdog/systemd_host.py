@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import structlog
 
+from services.watchdog.boot import boot_id
 from services.watchdog.memory import Sight
 from services.watchdog.observation import End
 from services.watchdog.units import (
@@ -39,7 +39,7 @@ class SystemdHost:
         properties = f"--property={','.join(PROPERTIES)}"
         shown = await _output("systemctl", "show", properties, "--", self._units, self._target, BASICS, SHUTDOWN)
         parts = read_units(shown, self._own_unit, remembered)
-        return Sight(parts, f"{_boot_id()}/{start_of(shown)}", is_wanted(shown, self._target), is_ending(shown))
+        return Sight(parts, f"{boot_id()}/{start_of(shown)}", is_wanted(shown, self._target), is_ending(shown))
 
     async def last_end(self, unit: str, since_us: int) -> End | None:
         """How the unit last ended by the journal, which knows it after the next start as well."""
@@ -56,10 +56,6 @@ class SystemdHost:
     def advice(self, unit: str) -> str:
         """What to type next."""
         return f"journalctl -u {unit} -n 100 --no-pager"
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 async def _journal(*arguments: str) -> list[str]:

@@ -53,13 +53,13 @@ def is_wanted(shown: str, target: str) -> bool:
     """Whether the target that holds all units is meant to run: it does, or is on its way there."""
     for block in _blocks(shown):
         if block.get("Id") == target:
-            return block.get("ActiveState") != "inactive" or block.get("Job", "0") not in ("", "0")
+            return block.get("ActiveState") != "inactive" or _has_job(block)
     return False
 
 
 def is_ending(shown: str) -> bool:
     """Whether the host is about to go down: then the target of every way down waits its turn."""
-    return any(block.get("Id") == SHUTDOWN and block.get("Job", "0") not in ("", "0") for block in _blocks(shown))
+    return any(block.get("Id") == SHUTDOWN and _has_job(block) for block in _blocks(shown))
 
 
 def start_of(shown: str) -> str:
@@ -73,10 +73,16 @@ def _blocks(shown: str) -> Iterator[dict[str, str]]:
         yield dict(line.partition("=")[::2] for line in block.splitlines())
 
 
+def _has_job(block: Mapping[str, str]) -> bool:
+    return block.get("Job", "0") not in ("", "0")
+
+
 def _observation(block: Mapping[str, str]) -> Observation:
     phase = _PHASES.get(block.get("ActiveState", ""), "down")
     if block.get("SubState") == "auto-restart":
         phase = "down"
+    elif block.get("ActiveState") == "deactivating" and _has_job(block):
+        phase = "stopped"  # what ends by itself has no job of somebody's
     restarts = block.get("NRestarts", "")
     is_running = phase in ("up", "starting")
     return Observation(

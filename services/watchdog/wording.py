@@ -16,6 +16,8 @@ class Wording:
     host: str
     since: str
     restarts: str
+    parts: str
+    still: str
     away: str
     status: str
     why: str
@@ -46,6 +48,8 @@ ENGLISH = Wording(
         "canary_back": "ALERTS GET THROUGH AGAIN · {part} on {host} after {away}",
         "silent": "HOST IS SILENT · no sign of life from {part} for {away}, says {host}",
         "heard": "HOST IS HEARD AGAIN · {part} after {away}",
+        "waits": "WAITS · {part} on {host}: {status}",
+        "gets_on": "GETS ON · {part} on {host}, waited for {what} for {away}",
     },
     ends={
         "exit": "exit status {detail}",
@@ -60,6 +64,8 @@ ENGLISH = Wording(
     host="Host",
     since="Since",
     restarts="Restarts",
+    parts="Parts",
+    still="Still waiting",
     away="Was away for",
     status="Last word",
     why="Why",
@@ -90,6 +96,8 @@ KOREAN = Wording(
         "canary_back": "알림 전달 복구 · {host}의 {part}, {away} 만에 복구",
         "silent": "호스트 무응답 · {away} 동안 {part}의 신호가 없습니다 ({host}에서 확인)",
         "heard": "호스트 신호 복구 · {part}, {away} 만에 신호가 다시 옵니다",
+        "waits": "대기 중 · {host}의 {part}: {status}",
+        "gets_on": "진행 재개 · {host}의 {part}, {away} 동안 {what}을(를) 기다렸습니다",
     },
     ends={
         "exit": "종료 코드 {detail}",
@@ -104,6 +112,8 @@ KOREAN = Wording(
     host="호스트",
     since="시작 시각",
     restarts="재시작 횟수",
+    parts="구성 요소",
+    still="아직 대기 중",
     away="중단 시간",
     status="마지막 상태",
     why="원인",

@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from shared.errors import Stopped, Unreachable, WrongUse
 from shared.kafka.clients import client_options
 from shared.settings import KafkaSettings
+from shared.waiting import Wait
 
 _REFUSALS = ("SaslAuthenticationFailed", "UnsupportedSaslMechanism", "IllegalSaslState")
 """As aiokafka names what a broker answers to a login that it does not take."""
@@ -38,7 +39,7 @@ async def wait_until_reachable(
         waited_s = round(state.seconds_since_start or 0)
         log.warning("waiting for Kafka", servers=settings.bootstrap_servers, waited_s=waited_s, reason=reasons[-1])
         if tell is not None:
-            tell(f"waiting for Kafka for {waited_s} s: {reasons[-1]}")
+            tell(str(Wait("Kafka", waited_s, reasons[-1])))
 
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(KafkaConnectionError),

@@ -18,6 +18,7 @@ FILES = {
     "services.consumer.sinks.owner",
     "services.simulator.recordings.files",
     "services.simulator.truth_log",
+    "services.watchdog.boot",
     "shared.settings",
     "shared.settings_sources",
 }

@@ -30,3 +30,10 @@ def test_a_part_of_which_the_last_word_is_that_it_is_down_is_one() -> None:
     down = told(40, "🔴 DOWN · consumer-redis on stores: exit status 3")
     assert unended([down]) == ["nobody was told how this ended: 🔴 DOWN · consumer-redis on stores: exit status 3"]
     assert unended([down, told(60, "✅ BACK · consumer-redis on stores after 20 s")]) == []
+
+
+def test_parts_that_waited_together_and_do_not_all_get_on_are_each_missed() -> None:
+    waits = told(40, "⏳ WAITS · producer-upbit, consumer-redis on machine: Kafka does not answer")
+    on = told(60, "✅ GETS ON · producer-upbit on machine, waited for Kafka for 20 s")
+    assert unended([waits, on]) == [f"nobody was told how this ended: {waits.text}"]
+    assert unended([waits, on, told(70, on.text.replace("producer-upbit", "consumer-redis"))]) == []

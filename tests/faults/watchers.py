@@ -1,6 +1,7 @@
 """A watchdog on each host, somebody outside who misses a host that falls silent, and what people were told by both."""
 
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +22,7 @@ THIS_HOST = "machine"
 _CHANNEL = "tapewatch-ops"
 _SILENT = "no sign of life from "
 _KNOWN_WITHIN_S = 60.0
+_NAMES = re.compile(r"(?:\S+, )*\S+")
 _ENDS = ("✅", "🟡")
 """How a message begins after which all is well with what it is about."""
 
@@ -41,7 +43,13 @@ class Told:
     @property
     def about(self) -> str:
         """The part or host that the headline names, as in ``DOWN · producer-upbit on exchanges``."""
-        return self.text.partition(" · ")[2].removeprefix(_SILENT).partition(" ")[0]
+        return self.names[0]
+
+    @property
+    def names(self) -> list[str]:
+        """The same where it names several, as in ``WAITS · producer-upbit, consumer-redis on machine``."""
+        named = _NAMES.match(self.text.partition(" · ")[2].removeprefix(_SILENT))
+        return named[0].split(", ") if named else [""]
 
     @property
     def is_silence(self) -> bool:
@@ -133,7 +141,7 @@ async def told_since(market: SimulatedMarket, since_us: int) -> list[Told]:
 
 def unended(told: Sequence[Told]) -> list[str]:
     """A complaint for each part or host of which people last heard that something is wrong."""
-    last = {one.about: one for one in told}
+    last = {name: one for one in told for name in one.names}
     return [f"nobody was told how this ended: {one.text}" for one in last.values() if not one.is_end]
 
 

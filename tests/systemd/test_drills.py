@@ -238,6 +238,25 @@ def test_a_start_waits_for_kafka_and_does_not_loop(installed: Installed, before:
     assert installed.machine.show(REDIS, "NRestarts") == "0"
 
 
+def test_a_kafka_that_goes_away_is_told_early_and_once_for_all_who_wait(installed: Installed, before: int) -> None:
+    kafka = installed.stack.kafka
+    assert kafka is not None
+    kafka.kill(signal.SIGKILL)
+    kafka.wait()
+    began = time()
+    try:
+        waits = installed.until_one_begins(before, "⏳ WAITS · ")
+        installed.told_in_time("Kafka killed", waits, began)
+        sleep(AWAY_S)
+    finally:
+        kafka.start()
+    installed.until_active(*DATA)
+    over = installed.until_one_begins(before, "✅ GETS ON · ", within_s=120)
+    assert over["thread_ts"] == waits["ts"]
+    own = [one["text"] for one in installed.ops()[before:] if one.get("thread_ts", one["ts"]) != waits["ts"]]
+    assert own == []
+
+
 def test_a_start_waits_for_its_exchange_and_does_not_loop(installed: Installed, before: int) -> None:
     upbit, restarts = PRODUCERS[0], installed.restarts()
     away = installed.machine.root / "etc/tapewatch/away.env"

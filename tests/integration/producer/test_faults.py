@@ -341,8 +341,8 @@ async def test_kafka_away_for_longer_than_a_client_gets_loses_nothing(own_kafka,
     await ground.until_more(100, "upbit")
     server.kill()
     await asyncio.to_thread(server.wait)
-    while "Kafka is away, holding what comes" not in liveness.status:
-        assert liveness.is_alive, liveness.status
+    while "Kafka is away, holding what comes" not in liveness.says:
+        assert liveness.is_alive, liveness.says
         await asyncio.sleep(0.1)
     await asyncio.to_thread(server.start)
     await ground.until_more(100, "upbit")

@@ -241,6 +241,21 @@ async def test_a_replacement_is_no_sign_of_life_of_any_symbol(scripted: Exchange
     assert line.feed.signs() == before
 
 
+async def test_a_line_that_went_silent_is_silent_until_the_next_one_brings_something(
+    scripted: Exchange, listen: Listen
+) -> None:
+    scripted.says = [[CONFIRMED, trade_of("BTCUSDT", 1)], [CONFIRMED]]
+    line = listen(scripted.address, "binance", silent_s=2.0)
+    await line.until(lambda: line.feed.is_up)
+    assert not line.feed.is_silent
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    assert line.kinds().count("stalled") == 1
+    assert line.feed.is_silent
+    assert scripted.client is not None
+    await scripted.client.send(trade_of("BTCUSDT", 2))
+    await line.until(lambda: not line.feed.is_silent)
+
+
 async def test_what_lies_between_two_stalls_of_a_symbol_is_told(
     scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

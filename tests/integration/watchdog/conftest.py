@@ -21,7 +21,7 @@ from shared.clock import now_us
 PART = """
 import signal, sys, time
 from shared import health
-from shared.liveness import Liveness
+from shared.liveness import Lack, Liveness
 from shared.settings import MetricsSettings
 liveness = Liveness(time.monotonic, float(sys.argv[2]), 60)
 health.serve(MetricsSettings(port=int(sys.argv[1])), liveness)
@@ -29,12 +29,20 @@ works = True
 def stand_still(*_):
     global works
     works = False
+kafka = None
+def kafka_goes_or_comes(*_):
+    global kafka
+    kafka = Lack("Kafka", "Kafka does not answer") if kafka is None else None
 signal.signal(signal.SIGUSR1, stand_still)
+signal.signal(signal.SIGUSR2, kafka_goes_or_comes)
 liveness.moved("at work")
 print("up", flush=True)
 for _ in range(6000):
-    if works:
+    if works and kafka is None:
         liveness.moved("at work")
+    elif works:
+        liveness.waits("at work")
+    liveness.lacks(kafka)
     time.sleep(0.1)
 """
 

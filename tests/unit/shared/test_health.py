@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 
 from shared import health, metrics
 from shared.errors import WrongUse
-from shared.liveness import Liveness
+from shared.liveness import Lack, Liveness
 from shared.settings import MetricsSettings
 
 
@@ -71,6 +71,10 @@ def test_who_only_waits_for_too_long_lives_and_does_not_serve(served: Served) ->
         assert served.ask("/livez")[0] == 200
         assert served.ask("/readyz")[0] == (200 if at_s <= 30.0 else 503)
     assert json.loads(served.ask("/readyz")[1])["waits_s"] == 35.0
+    served.liveness.lacks(Lack("Kafka", "it does not answer"))
+    assert (
+        json.loads(served.ask("/livez")[1])["status"] == "waiting for Kafka for 35 s: it does not answer; Kafka is away"
+    )
     assert "tapewatch_waits_seconds 35.0" in served.ask("/metrics")[1]
 
     served.liveness.moved("5 records/s")

@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import TapewatchError
 from shared.heartbeat import beat
-from shared.liveness import Liveness
+from shared.liveness import Lack, Liveness
 from shared.systemd import Systemd
 
 WATCHDOG_S = 0.15
@@ -46,6 +46,10 @@ async def test_ready_is_said_once_and_only_after_the_first_progress(listening: s
         assert "STATUS=starting" in line
     for _ in range(3):
         assert await heard(listening) == ["STATUS=7 records/s", "WATCHDOG=1"]
+    liveness.lacks(Lack("Kafka", "it does not answer"))
+    while (line := await heard(listening))[0] == "STATUS=7 records/s":
+        pass
+    assert line[0] == "STATUS=waiting for Kafka for 0 s: it does not answer; 7 records/s"
     beating.cancel()
 
 

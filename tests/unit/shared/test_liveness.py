@@ -1,4 +1,4 @@
-from shared.liveness import Liveness
+from shared.liveness import Lack, Liveness
 
 
 class Clock:
@@ -76,3 +76,22 @@ def test_who_says_that_the_next_word_may_take_longer_is_given_that_until_the_nex
     liveness.moved()
     clock.at_s += 11
     assert not liveness.is_alive
+
+
+def test_what_it_is_without_is_said_before_all_else_and_since_when_it_last_got_on() -> None:
+    clock = Clock()
+    liveness = Liveness(clock, within_s=30, start_within_s=60)
+    liveness.moved("12 records/s")
+    for waits_s in (7, 8):
+        clock.at_s += 1
+        liveness.waits("0 records/s")
+        clock.at_s += 6 if waits_s == 7 else 0
+        liveness.lacks(Lack("Kafka", "Kafka does not answer"))
+        assert liveness.says == f"waiting for Kafka for {waits_s} s: Kafka does not answer; 0 records/s"
+    liveness.lacks(Lack("upbit", "no connection to upbit is up"))
+    assert liveness.says.startswith("waiting for upbit for 0 s: ")
+    clock.at_s += 20
+    liveness.lacks(None)
+    assert liveness.says == "0 records/s"
+    liveness.lacks(Lack("redis", "redis does not answer for a batch", since_s=clock.at_s - 3))
+    assert liveness.says.startswith("waiting for redis for 3 s: ")

@@ -11,9 +11,10 @@ from services.consumer import progress
 from services.consumer.loop import Consumer
 from services.consumer.sinks.base import Tally
 from shared.liveness import Liveness
+from shared.topics import TRADES
 
 NOON_US = 1_700_000_000_000_000
-PLACE = TopicPartition("tape.trades.v1", 0)
+PLACE = TopicPartition(TRADES.name, 0)
 
 
 @dataclass
@@ -103,3 +104,15 @@ async def test_who_does_not_get_on_says_so_and_is_not_ready() -> None:
     says = "0 records/s, 0 behind, newest trade 0 s old; Kafka does not answer"
     assert await looks(reading, liveness) == [says]
     assert not liveness.is_ready
+    assert liveness.says.startswith("waiting for Kafka for 0 s: Kafka does not answer; ")
+
+
+async def test_who_stores_what_is_old_although_newer_trades_wait_says_so() -> None:
+    liveness = Liveness(lambda: 0.0, 30, 60)
+    await looks(Reading(), liveness, (450, NOON_US - 75_000_000))
+    assert liveness.says.startswith(
+        "waiting for redis for 0 s: redis is behind, its newest trade is 75 s old, 50 wait in Kafka; "
+    )
+    for upto, age_s in ((450, 60), (500, 75)):  # young enough; or nothing newer is there
+        await looks(Reading(), liveness, (upto, NOON_US - age_s * 1_000_000))
+        assert not liveness.says.startswith("waiting")

@@ -86,6 +86,10 @@ async def test_a_slow_store_is_given_time_anew_for_each_answer_of_a_batch(story:
     assert story.liveness.moves == 1 + 3
     await story.goes_on()
     assert story.liveness.moves == 1 + 3  # no answer, no more time
+    assert story.liveness.says.startswith("waiting for postgres for 0 s: postgres does not answer for a batch; ")
+    story.consumer.stored = {PLACE: 5}
+    await story.goes_on(2)
+    assert story.liveness.says.startswith("5 records/s") or story.liveness.says.startswith("0 records/s")
 
 
 async def test_a_store_that_has_a_batch_in_hand_is_waited_for_once_a_batch(story: Story) -> None:

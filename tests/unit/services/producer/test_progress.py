@@ -12,6 +12,7 @@ import pytest
 from services.producer import progress
 from services.producer.feed import Feed
 from services.producer.publisher import Publisher
+from shared import waiting
 from shared.liveness import Liveness
 
 NOON_US = 1_700_000_000_000_000
@@ -38,6 +39,7 @@ class Sent:
 class Line:
     is_up: bool = False
     last_ending: str = ""
+    is_silent: bool = False
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,7 @@ async def _told(
 ) -> Liveness:
     liveness = liveness or Liveness(lambda: 0.0, 30, 60)
     publisher, feeds = cast("Publisher", sent), cast("list[Feed]", lines)
-    telling = asyncio.create_task(progress.tell_progress(publisher, feeds, liveness, lambda: NOON_US))
+    telling = asyncio.create_task(progress.tell_progress("upbit", publisher, feeds, liveness, lambda: NOON_US))
     for _ in range(20):
         goes_on()
         await asyncio.sleep(0.01)
@@ -66,7 +68,7 @@ async def test_what_it_says_itself_makes_no_producer_ready_that_hears_nothing() 
 
     liveness = await _told(sent, lines, instruments)
     assert not liveness.is_ready
-    assert liveness.status.startswith("waiting for 0 s: no connection to the exchange is up; ")
+    assert liveness.says.startswith("waiting for upbit for 0 s: no connection to upbit is up; ")
     assert liveness.status.endswith("; 0 of 2 connections up; cannot connect to ws://127.0.0.1:9")
 
     lines[0].is_up = True
@@ -77,7 +79,7 @@ async def test_that_an_exchange_wants_no_questions_is_told_beside_the_connection
     liveness, lines = Liveness(lambda: 0.0, 30, 60), [Line(is_up=True)]
     sent, wish = cast("Publisher", Sent()), "binance wants no questions for 118 s: HTTP 418"
     telling = asyncio.create_task(
-        progress.tell_progress(sent, cast("list[Feed]", lines), liveness, lambda: NOON_US, lambda: wish)
+        progress.tell_progress("binance", sent, cast("list[Feed]", lines), liveness, lambda: NOON_US, lambda: wish)
     )
     while not liveness.is_ready:  # noqa: ASYNC110  # no event says so
         await asyncio.sleep(0.01)
@@ -107,15 +109,15 @@ async def test_its_line_has_rate_lag_and_age_of_the_newest_trade_also_when_nothi
 
 
 @pytest.mark.parametrize(
-    ("sent", "line", "says"),
+    ("sent", "line", "what", "why"),
     [
-        (Sent(is_idle=False, is_away=True), Line(is_up=True), "Kafka is away, holding what comes"),
-        (Sent(is_idle=False), Line(is_up=True), "Kafka acknowledges nothing"),
-        (Sent(), Line(last_ending="refused"), "no connection to the exchange is up"),
+        (Sent(is_idle=False, is_away=True), Line(is_up=True), "Kafka", "Kafka is away, holding what comes"),
+        (Sent(is_idle=False), Line(is_up=True), "Kafka", "Kafka acknowledges nothing"),
+        (Sent(), Line(last_ending="refused"), "upbit", "no connection to upbit is up"),
     ],
 )
 async def test_while_what_it_needs_is_away_it_lives_and_says_so_and_does_not_serve(
-    sent: Sent, line: Line, says: str
+    sent: Sent, line: Line, what: str, why: str
 ) -> None:
     clock_s = 0.0
     liveness = Liveness(lambda: clock_s, 30, 60)
@@ -126,14 +128,36 @@ async def test_while_what_it_needs_is_away_it_lives_and_says_so_and_does_not_ser
         clock_s += 15
 
     await _told(sent, [line], time_passes, liveness)
-    assert re.match(rf"waiting for (285|300) s: {says}; 0 records/s to Kafka, ", liveness.status)
+    wait = waiting.read(liveness.says)
+    assert wait is not None
+    assert (wait.what, wait.why) == (what, why)
+    assert wait.for_s in {285, 300}
     assert liveness.is_alive
     assert not liveness.serves
 
     sent.is_away, sent.is_idle, line.is_up = False, True, True
     await _told(sent, [line], nothing, liveness)
     assert liveness.serves
-    assert not liveness.status.startswith("waiting")
+    assert liveness.says.startswith("0 records/s")
+
+
+async def test_an_exchange_that_takes_the_subscription_and_sends_nothing_is_told_and_no_reason_not_to_be_ready() -> (
+    None
+):
+    liveness = await _told(Sent(), [Line(is_up=True), Line(is_up=True, is_silent=True)], nothing)
+    assert liveness.is_ready
+    assert liveness.says.startswith("waiting for upbit for 0 s: nothing comes on 1 of 2 connections to upbit; ")
+
+
+async def test_what_it_hears_only_in_part_is_told_although_the_rest_gets_there() -> None:
+    sent, lines = Sent(), [Line(is_up=True), Line(last_ending="HTTP 429 to the handshake")]
+
+    def some_comes() -> None:
+        sent.acknowledged += 1
+
+    liveness = await _told(sent, lines, some_comes)
+    assert liveness.is_ready
+    assert liveness.says.startswith("waiting for upbit for 0 s: 1 of 2 connections to upbit are up; ")
 
 
 async def test_a_client_that_holds_one_partitions_batch_is_given_up_though_others_go_on(

@@ -1,7 +1,8 @@
 """Overdue is told once, and back once, whatever the worker does in between."""
 
 from services.watchdog.canaries import look
-from services.watchdog.memory import Memory, Sight, observe
+from services.watchdog.looking import observe
+from services.watchdog.memory import Memory, Sight
 from services.watchdog.observation import Observation, Phase
 from shared.canary import Sign
 

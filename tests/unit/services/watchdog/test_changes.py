@@ -124,3 +124,33 @@ def test_stopped_by_somebody_and_started_again() -> None:
 def test_a_start_that_does_not_come_to_its_end_is_told_after_a_minute() -> None:
     heard = told((100, "starting", "a"), (10, "up", "a"))
     assert kinds(heard) == [(60, "not_started"), (100, "back")]
+
+
+def test_what_has_failed_at_first_sight_is_told_as_soon_as_any_other() -> None:
+    heard = told((20, "down", "", KILLED), (10, "up", "a"))
+    assert kinds(heard) == [(5, "down"), (20, "back")]
+    assert heard[0][1].end == KILLED
+
+
+def test_what_nobody_has_reached_yet_may_not_have_been_started_yet() -> None:
+    nobody = End("unreachable", "Name or service not known")
+    assert told((50, "down", "", nobody), (10, "up", "a")) == []
+    assert kinds(told((70, "down", "", nobody))) == [(60, "not_started")]
+    assert kinds(told((1, "starting", "a"), (20, "down", "", nobody))) == [(6, "down")]
+
+
+def test_what_ends_again_and_again_from_first_sight_on_is_one_message() -> None:
+    starts: list[tuple[int, Phase, str]] = []
+    for name in "abcdefghijklmnopqrstuvwxyz":
+        starts += [(2, "starting", name), (1, "down", "")]
+    assert kinds(told(*starts)) == [(9, "looping")]
+
+
+def test_what_was_stopped_and_does_not_come_up_when_it_is_started_is_told() -> None:
+    heard = told((10, "up", "a"), (100, "stopped", ""), (100, "starting", "b"), (10, "up", "b"))
+    assert kinds(heard) == [(15, "stopped"), (170, "not_started"), (210, "back")]
+
+
+def test_what_was_stopped_and_fails_once_while_it_is_started_is_given_its_time() -> None:
+    heard = told((10, "up", "a"), (100, "stopped", ""), (3, "starting", "b"), (1, "down", ""), (9, "starting", "c"))
+    assert kinds(heard) == [(15, "stopped")]

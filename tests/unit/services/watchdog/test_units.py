@@ -130,3 +130,12 @@ def test_a_host_is_ending_while_the_target_of_every_way_down_waits_its_turn() ->
 def test_each_start_of_systemd_has_a_name_of_its_own() -> None:
     assert start_of(STARTS) == "77aa"
     assert start_of(SHOWN) == ""
+
+
+def test_a_part_that_is_being_stopped_is_stopped_and_one_that_goes_by_itself_is_down() -> None:
+    leaving = (
+        "Id=a.service\nType=notify\nLoadState=loaded\nActiveState=deactivating\nSubState=stop-sigterm\nJob={job}\n"
+    )
+    for job, phase in (("812", "stopped"), ("0", "down"), ("", "down")):
+        [seen] = read_units(leaving.format(job=job), "own.service", [])
+        assert (seen.phase, seen.incarnation) == (phase, "")

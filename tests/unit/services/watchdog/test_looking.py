@@ -1,8 +1,9 @@
 """Stories of a whole host, a look a second."""
 
 from services.watchdog.changes import Change
-from services.watchdog.memory import Memory, Sight, observe
-from services.watchdog.observation import Observation, Phase
+from services.watchdog.looking import observe
+from services.watchdog.memory import Memory, Sight
+from services.watchdog.observation import End, Observation, Phase
 
 S = 1_000_000
 
@@ -21,8 +22,11 @@ class Host:
         boot: str = "first",
         wanted: bool = True,
         is_ending: bool = False,
+        end: End | None = None,
     ) -> None:
-        parts = [Observation(name, phase, f"{name}{run}") for name, phase in zip("xyz", phases, strict=False)]
+        runs = ["" if end and phase == "down" else f"{name}{run}" for name, phase in zip("xyz", phases, strict=False)]
+        seen = zip("xyz", phases, runs, strict=False)
+        parts = [Observation(name, phase, incarnation, end=end) for name, phase, incarnation in seen]
         for _ in range(seconds):
             self.memory, changes = observe(self.memory, Sight(parts, boot, wanted, is_ending), self.second * S)
             self.heard += changes
@@ -103,3 +107,69 @@ def test_a_sleep_and_a_reboot_of_one_night_are_told_together() -> None:
         ("watchdog_back", 1),
         ("rebooted", 2),
     ]
+
+
+def test_a_part_that_fails_after_a_reboot_is_named_soon_and_once_and_one_that_still_starts_is_given_its_time() -> None:
+    host = Host()
+    host.goes(10, "up", "up", "up")
+    host.second += 30
+    host.goes(40, "up", "starting", "down", run="b", boot="second")
+    host.goes(60, "up", "up", "up", run="b", boot="second")
+    assert host.told() == [("tapewatch", "rebooted"), ("z", "back")]
+    rebooted, _ = host.heard
+    assert rebooted.status == "z not up: down"
+    assert rebooted.at_us == (1_000 + 10 + 30 + 5) * S
+
+
+def test_a_part_that_loops_after_a_reboot_is_named_in_the_one_message_about_it() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.second += 30
+    for run in "bcdefghij":
+        host.goes(3, "up", "starting", run=run, boot="second")
+    assert host.told() == [("tapewatch", "rebooted")]
+    assert "y not up" in host.heard[0].status
+
+
+def test_what_is_started_without_the_others_is_looked_after() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "stopped", "stopped", wanted=False)
+    host.goes(20, "up", "stopped", run="b", wanted=False)
+    host.goes(20, "down", "stopped", wanted=False)
+    host.goes(20, "up", "stopped", run="c", wanted=False)
+    host.goes(20, "up", "up", run="d")
+    assert host.told() == [
+        ("tapewatch", "all_stopped"),
+        ("x", "started"),
+        ("x", "down"),
+        ("x", "back"),
+        ("tapewatch", "all_started"),
+    ]
+
+
+def test_how_parts_go_down_with_all_the_others_is_no_news() -> None:
+    host = Host()
+    host.goes(10, "up", "up", "starting")
+    host.goes(10, "stopped", "up", "stopped", wanted=False)
+    host.goes(90, "down", "down", "stopped", wanted=False)
+    assert host.told() == [("tapewatch", "all_stopped")]
+
+
+def test_where_nobody_ever_started_all_of_them_what_runs_is_looked_after_and_nothing_was_stopped() -> None:
+    host = Host()
+    host.goes(20, "up", "stopped", wanted=False)
+    host.goes(20, "down", "stopped", wanted=False)
+    assert host.told() == [("x", "down")]
+
+
+def test_a_reboot_of_a_host_of_containers_is_one_message_however_slowly_they_come() -> None:
+    host, nobody = Host(), End("unreachable", "Name or service not known")
+    host.goes(10, "up", "up", "up")
+    host.second += 30
+    host.goes(15, "down", "down", "down", run="b", boot="second", end=nobody)
+    host.goes(15, "starting", "down", "down", run="b", boot="second", end=nobody)
+    host.goes(15, "up", "starting", "starting", run="b", boot="second")
+    host.goes(90, "up", "up", "up", run="b", boot="second")
+    assert host.told() == [("tapewatch", "rebooted")]
+    assert host.heard[0].status == ""

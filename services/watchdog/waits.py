@@ -1,0 +1,126 @@
+"""Who runs and only waits, by its own word: for a Kafka, an exchange, a store that is away. Pure.
+
+All who wait for the same are one story: told once it has gone on for a while, and told when they get on again. What
+only waits looks up to whoever keeps it, for ending it would help nobody.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from services.watchdog.changes import Change
+from services.watchdog.observation import Observation
+from shared import waiting
+from shared.liveness import STARTING
+
+_S = 1_000_000
+TELL_AFTER_US = 10 * _S
+"""A connection that is replaced, a store that is started anew: those are no news."""
+SEEN_US = 5 * _S
+"""So long it is seen besides: after a machine's sleep all have waited for long, and get on within a moment."""
+STEADY_US = 5 * _S
+"""So long it has to get on before it is told that it does."""
+TOGETHER_US = 14 * _S
+"""So long those who get on first wait for the others of their story."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One part that waits for `what`: why, since when, and since when that is seen.
+
+    `on_since_us`: since when it gets on again, which is not long ago yet.
+    """
+
+    part: str
+    what: str
+    why: str
+    since_us: int
+    seen_us: int
+    is_told: bool = False
+    on_since_us: int | None = None
+
+
+def look(before: Sequence[Waiting], seen: Sequence[Observation], now_us: int) -> tuple[list[Waiting], list[Change]]:
+    """What is known of who waits; returns the same after this look, and what people are to be told."""
+    after, changes = _followed(before, seen, now_us), []
+    for what in dict.fromkeys(one.what for one in after):
+        story = [one for one in after if one.what == what]
+        for change in (_begins(story, now_us), _ends(story, now_us)):
+            if change is not None:
+                changes.append(change)
+                after = _once_told(after, change)
+    return after, changes
+
+
+def excuses(waits: Iterable[Waiting], seen: Observation) -> bool:
+    """Whether it may start anew only because it waited, as people know. Its first word may be due."""
+    if not story_of(waits, seen.part):
+        return False
+    if seen.phase == "starting":
+        return seen.status in ("", STARTING) or waiting.read(seen.status) is not None
+    return seen.phase == "down"
+
+
+def story_of(waits: Iterable[Waiting], part: str) -> str:
+    """What people know that the part waits for; empty for nothing."""
+    return next((one.what for one in waits if one.part == part and one.is_told), "")
+
+
+def _followed(before: Sequence[Waiting], seen: Sequence[Observation], now_us: int) -> list[Waiting]:
+    saw = {one.part: one for one in seen}
+    said = {one.part: waiting.read(one.status) for one in seen if one.phase == "up"}
+    after = [_follow(one, saw.get(one.part), said.get(one.part), now_us) for one in before]
+    known = {(one.part, one.what) for one in before}
+    fresh = [
+        Waiting(part, wait.what, wait.why, now_us - int(wait.for_s * _S), now_us)
+        for part, wait in said.items()
+        if wait is not None and (part, wait.what) not in known
+    ]
+    return [*(one for one in after if one is not None), *fresh]
+
+
+def _follow(one: Waiting, seen: Observation | None, says: waiting.Wait | None, now_us: int) -> Waiting | None:
+    """None when it is no wait any more that anybody has to hear of."""
+    if says is not None and says.what == one.what:
+        return replace(one, why=says.why, on_since_us=None)
+    if not one.is_told or seen is None:
+        return None
+    if seen.phase != "up":
+        return replace(one, on_since_us=None)
+    return one if one.on_since_us is not None else replace(one, on_since_us=now_us)
+
+
+def _begins(story: Sequence[Waiting], now_us: int) -> Change | None:
+    """Once one has waited for long enough, it is told of all who wait for the same by then."""
+    due = [one for one in story if not one.is_told and _is_due(one, now_us)]
+    if not due:
+        return None
+    parts = [one.part for one in story if not one.is_told]
+    since_us, is_first = min(one.since_us for one in due), not any(one.is_told for one in story)
+    return Change(
+        parts[0], "waits", now_us, since_us, status=due[0].why, parts=parts, waits_for=due[0].what, is_first=is_first
+    )
+
+
+def _is_due(one: Waiting, now_us: int) -> bool:
+    return now_us - one.since_us >= TELL_AFTER_US and now_us - one.seen_us >= SEEN_US
+
+
+def _ends(story: Sequence[Waiting], now_us: int) -> Change | None:
+    told = [one for one in story if one.is_told]
+    on_since_us = {one.part: one.on_since_us for one in told if one.on_since_us is not None}
+    steady = [part for part, since_us in on_since_us.items() if now_us - since_us >= STEADY_US]
+    still = [one.part for one in told if one.part not in steady]
+    if not steady or (still and now_us - min(on_since_us.values()) < TOGETHER_US):
+        return None
+    since_us = min(one.since_us for one in told)
+    down_us = max(on_since_us[part] for part in steady) - since_us
+    return Change(
+        steady[0], "gets_on", now_us, since_us, down_us=down_us, parts=steady, waits_for=told[0].what, still=still
+    )
+
+
+def _once_told(waits: Sequence[Waiting], change: Change) -> list[Waiting]:
+    ours = {(part, change.waits_for) for part in change.parts}
+    if change.kind == "gets_on":
+        return [one for one in waits if (one.part, one.what) not in ours]
+    return [replace(one, is_told=True) if (one.part, one.what) in ours else one for one in waits]
