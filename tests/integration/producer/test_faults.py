@@ -10,10 +10,10 @@ import pytest
 from devstack.kafka_server import Kafka
 from devstack.server import Server
 from services.producer import feed as feed_module
-from services.producer import progress, stalls, symbol_watch
+from services.producer import progress, stalls, standing, symbol_watch
 from services.producer.app import produce
 from services.producer.exchanges import ADAPTERS
-from services.producer.gaps import LATE_US
+from services.producer.gaps import LATE_US, STANDS
 from shared.clock import now_us
 from shared.kafka import create_topics
 from shared.liveness import Liveness
@@ -196,6 +196,29 @@ async def test_a_connection_is_replaced_before_the_exchange_would_cut_it(ground,
     assert result.fine, (len(result.lost), result.wrong[:3], result.out_of_order)
     assert result.repeated > 0, "two connections overlapped"
     assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
+
+
+async def test_a_producer_says_of_each_connection_of_trades_that_it_stands(ground, monkeypatch):
+    monkeypatch.setattr(standing, "TELL_EVERY_S", 1.0)
+    await ground.market(expect=0)
+    chosen = {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": ground.kafka.bootstrap_servers}
+    settings, stop = load_settings(ground.environment | chosen), asyncio.Event()
+    liveness = Liveness(time.monotonic, within_s=60, start_within_s=60)
+    reading = asyncio.create_task(produce("upbit", Shard(), settings, stop, liveness))
+
+    async def said():
+        if reading.done():
+            reading.result()
+        return [one.event for one in await ground.held(FEED) if one.event.reason == STANDS]
+
+    await ground.until(said)
+    stop.set()
+    await reading
+    first, *_ = await said()
+    assert (first.kind, first.channel, first.connection) == ("connected", "trade", "upbit-0-trades-1")
+    trades = [one.event for one in await ground.held(TRADES)]
+    assert {trade.symbol for trade in trades} <= set(first.symbols)
+    assert first.to_us <= max(trade.received_at_us for trade in trades)
 
 
 @pytest.fixture
