@@ -11,7 +11,7 @@ import structlog
 from services.watchdog import deadman
 from services.watchdog.changes import Change, with_end
 from services.watchdog.delivery import Delivery
-from services.watchdog.looking import observe
+from services.watchdog.looking import observe, says
 from services.watchdog.memory import Sight
 from services.watchdog.message import Context, Message, render, shortened
 from services.watchdog.observation import End
@@ -115,15 +115,14 @@ class Watchdog:
         looks = 0
         while not stop.is_set():
             sight = await self._host.look(list(self._memory.parts))
-            says = f"{sum(seen.phase == 'up' for seen in sight.parts)} of {len(sight.parts)} parts up"
-            moved(says)
+            moved(says(sight, self._memory))
             memory, changes = observe(self._memory, sight, self._now())
             messages = await asyncio.gather(*(self._message(change) for change in changes))
             self._memory = memory
             self.delivery.add(messages)
             if changes or looks % round(SAVE_EVERY_S / LOOK_EVERY_S) == 0:
                 self._save()
-            moved(says)
+            moved(says(sight, self._memory))
             self.looked.set()
             looks += 1
             await unless_stopped(LOOK_EVERY_S, stop)

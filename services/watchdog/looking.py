@@ -28,6 +28,13 @@ def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Cha
     return replace(memory, boot_id=sight.boot_id, looked_at_us=now_us), changes
 
 
+def says(sight: Sight, memory: Memory) -> str:
+    """The watchdog's line about itself. Who waits is up, and people know that it only waits."""
+    up = f"{sum(seen.phase == 'up' for seen in sight.parts)} of {len(sight.parts)} parts up"
+    waiting = {one.part for one in memory.waits if one.is_told}
+    return f"{up}, {len(waiting)} only wait" if waiting else up
+
+
 def _after_absence(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
     """Nobody looked for a while: because the host was started anew, or because the watchdog was."""
     if not memory.boot_id:

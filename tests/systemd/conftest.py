@@ -117,7 +117,9 @@ class Installed:
         """Wait until they are ready and the watchdog, which looks once a second, has seen that."""
         self.until_active(*DATA, "tapewatch-watchdog")
         sleep(2)
-        self.machine.until(lambda: f"{len(DATA)} of {len(DATA)} parts up" in self._seen(), "watchdog that sees all up")
+        self.machine.until(
+            lambda: self._seen() == f"{len(DATA)} of {len(DATA)} parts up", "watchdog that sees all at work"
+        )
 
     def _seen(self) -> str:
         return self.machine.show("tapewatch-watchdog", "StatusText")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from services.watchdog import outbox
 from services.watchdog.changes import Change
-from services.watchdog.looking import observe
+from services.watchdog.looking import observe, says
 from services.watchdog.memory import Memory, Sight
 from services.watchdog.message import Context, render
 from services.watchdog.observation import End, Observation, Phase
@@ -56,6 +56,9 @@ class Host:
         for part in parts:
             del self.waits[part]
 
+    def says(self) -> str:
+        return says(Sight([self._seen(part, {}) for part in self.parts], "first"), self.memory)
+
     def told(self) -> list[tuple[int, str, str]]:
         return [(second, change.kind, " ".join(change.parts) or change.part) for second, change in self.heard]
 
@@ -64,8 +67,10 @@ def test_an_exchange_that_goes_away_after_ready_is_told_and_told_as_over() -> No
     host = Host("producer", "consumer")
     host.wait("upbit", "producer")
     host.goes(60)
+    assert host.says() == "2 of 2 parts up, 1 only wait"
     host.get_on("producer")
     host.goes(60)
+    assert host.says() == "2 of 2 parts up"
     assert host.told() == [(10, "waits", "producer"), (65, "gets_on", "producer")]
     (_, waits), (_, on) = host.heard
     assert (waits.status, waits.since_us) == (UPBIT, (BEGAN_S + 20) * S)
