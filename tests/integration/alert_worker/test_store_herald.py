@@ -4,8 +4,10 @@ from services.consumer.feed import EVERY_EXCHANGE
 from services.consumer.feed import publish as publish_event
 from services.consumer.gaps import tell
 from services.consumer.positions import Bounds, Outside
+from services.consumer.sinks import SINKS
 from shared.clock import now_us
 from shared.events import FeedEvent
+from shared.settings import Settings
 
 GAP = "RECORDS ARE LOST · consumer-redis"
 NEAR, OVER = "RECORDS WILL BE LOST · consumer-postgres", "NO RECORDS WILL BE LOST · consumer-postgres"
@@ -26,7 +28,7 @@ async def test_lost_records_and_a_lag_near_retention_are_told_once_and_so_is_its
     worker.environment["TAPEWATCH_SLACK__OPS_CHANNEL"] = "#ops"
     worker.environment["TAPEWATCH_ALERTS__CANARY_EVERY_S"] = "0"
     outside = [Outside("tape.trades.v1", partition, 5, Bounds(9, 20)) for partition in range(3)]
-    await tell(producer, outside, "consumer-redis", now_us())
+    await tell(producer, outside, SINKS["redis"].make(Settings()), now_us())
     await publish_event(producer, of_retention("degraded"))
     await worker.start()
     await eventually(lambda: told(GAP) > 0 and told(NEAR) > 0)

@@ -8,9 +8,10 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
-from services.consumer.sinks.base import PositionMoved
+from services.consumer.sinks.base import Kept, PositionMoved
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, FeedEvent, Instrument, Ticker
+from shared.partitioning import partition_of, symbol_key
 from shared.topics import ALERTS, DEAD_LETTERS, FEED, INSTRUMENTS, TICKERS, TRADES
 
 NEW_YEAR_US = 1_767_225_600_000_000
@@ -287,3 +288,19 @@ async def test_views_gather_minutes_into_hours_and_days(record, trade, batch):
         (2, 14, 14, 14, 14, 2, 28, 1),
     ]
     assert await record.rows("SELECT symbol, open, close, trades::int FROM candle_1d") == [("KRW-BTC", 10, 14, 5)]
+
+
+async def test_what_is_kept_of_a_partition_reaches_to_the_newest_of_its_own_markets(record, trade, batch):
+    number = partition_of(symbol_key("upbit", "KRW-BTC"), TRADES.partitions)
+    trades, tickers = TopicPartition(TRADES.name, number), TopicPartition(TICKERS.name, number)
+    other, feed = TopicPartition(TRADES.name, (number + 1) % TRADES.partitions), TopicPartition(FEED.name, 0)
+    sink = await record.opened(trades, tickers, other, feed)
+    new = batch([trade(7), trade(8, NEW_YEAR_US + 90_000_001)], at=trades)
+    await sink.write(joined(new, batch([ticker(NEW_YEAR_US + 3, "1")], at=tickers)))
+
+    assert [await sink.kept(place) for place in (trades, tickers, other, feed)] == [
+        Kept("trade", NEW_YEAR_US + 90_000_001),
+        Kept("ticker", NEW_YEAR_US + 3),
+        Kept("trade", None),
+        None,
+    ]
