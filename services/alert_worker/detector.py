@@ -2,6 +2,8 @@
 
 import math
 
+import msgspec
+
 from services.alert_worker.baseline import MINUTE_US, Baseline
 from services.alert_worker.episodes import Episode, step_of
 from services.alert_worker.grid import GRID_US
@@ -32,8 +34,8 @@ class Detector:
 
     __slots__ = (
         "baseline", "episode", "era", "is_changed", "is_drifting", "is_leg", "last_id", "last_tick", "last_us",
-        "market", "newer", "next_offset", "odd_since_us", "older", "over", "received_at_us", "rules", "scale",
-        "suspicion", "window",
+        "market", "newer", "next_offset", "odd_since_us", "older", "over", "received_at_us", "refilled_us", "rules",
+        "scale", "suspicion", "window",
     )  # fmt: skip
 
     def __init__(self, market: Market, rules: Ruleset = DEFAULTS) -> None:
@@ -61,6 +63,8 @@ class Detector:
         """The last two prints; 0 for none."""
         self.scale = 0
         self.last_us = self.last_id = self.received_at_us = self.odd_since_us = 0
+        self.refilled_us = 0
+        """When the newest trade was traded that came as a refill."""
         self.suspicion: tuple[int, int] | None = None
         """(direction, tick since) of a move that is not confirmed yet."""
         self.over: tuple[Episode, int] | None = None
@@ -121,6 +125,10 @@ class Detector:
         price = self._scaled(*read_price(trade.price))
         if price is not None:
             self.window.add_late(traded_at_us, price)
+
+    def note_refill(self, traded_at_us: int) -> None:
+        """A trade was refilled: alerts over a window that reaches back to it are marked."""
+        self.refilled_us = max(self.refilled_us, traded_at_us)
 
     def decide(self, tick: int) -> Alert | None:
         """Judge the symbol at a tick, after its trades up to there were applied."""
@@ -273,7 +281,9 @@ class Detector:
             episode.note_volume(self.baseline.volume_now())
         event_at_us = tick * GRID_US if state == "resolve" else self.last_us
         moment = Moment(event_at_us, self.received_at_us)
-        return alert_of(episode, state, self.market, self.scale, moment)
+        alert = alert_of(episode, state, self.market, self.scale, moment)
+        is_refilled = state != "resolve" and self.refilled_us >= episode.before_at_us
+        return msgspec.structs.replace(alert, data_quality="gapped") if is_refilled else alert
 
     def _scaled(self, price: int, scale: int) -> int | None:
         """The price at the symbol's scale; None when that needs more digits than there is room for."""

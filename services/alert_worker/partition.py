@@ -260,10 +260,13 @@ class Partition:
                 self._begin_era(exchange, detector, decided)
             if detector.episode is not None:
                 self._tell(exchange, detector, detector.expire(tick - 1), decided)
+            is_live = trade.origin == "stream"
+            if not is_live:
+                detector.note_refill(traded_at_us)
             if tick <= detector.last_tick:
                 detector.apply_late(traded_at_us, trade)
             elif counted := detector.apply(traded_at_us, trade_id, trade):
-                if trade.origin == "stream":
+                if is_live:
                     judged[detector] = None
             elif counted is None:
                 self.ignored += 1

@@ -162,6 +162,7 @@ def pack(detector: Detector) -> list[Any]:
             detector.received_at_us,
             detector.odd_since_us,
             detector.is_drifting,
+            detector.refilled_us,
         ],
         [detector.scale, [print_ for print_ in (detector.older, detector.newer) if print_], detector.suspicion],
         detector.baseline.packed(),
@@ -177,7 +178,7 @@ def _detector(record: DetectorSnapshot, rules: Ruleset) -> Detector:
     detector.next_offset = record.next_offset
     (
         detector.era, detector.last_tick, detector.last_us, detector.last_id, detector.received_at_us,
-        detector.odd_since_us, detector.is_drifting,
+        detector.odd_since_us, detector.is_drifting, detector.refilled_us,
     ) = times  # fmt: skip
     detector.scale, prints = prices[:2]
     detector.older, detector.newer = [0, 0, *prints][-2:]

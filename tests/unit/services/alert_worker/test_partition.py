@@ -260,6 +260,26 @@ def test_backfilled_trades_raise_nothing(watch, market, flash_crash) -> None:
     assert watch([*quiet[:250], *missed, *quiet[250:]]) == []
 
 
+def test_an_alert_over_refilled_trades_is_marked_also_after_a_restart(
+    watch, market, flash_crash, restart, start_us
+) -> None:
+    """Trades of half a second before the fall come later, in the middle of it."""
+    before = [trade for trade in flash_crash if trade.traded_at_us < start_us + 3_500_000]
+    after = [trade for trade in flash_crash if trade.traded_at_us >= start_us + 4_000_000]
+    missed = [trade for trade in flash_crash if trade not in (*before, *after)]
+    refilled = [msgspec.structs.replace(trade, origin="backfill") for trade in missed]
+    trades = [*before, *after[:20], *refilled, *after[20:]]
+    told = [alert for alert in watch(trades) if alert.state != "resolve"]
+    assert {alert.data_quality for alert in told} == {"gapped"}
+    assert {alert.data_quality for alert in watch([*before, *after])} == {"ok"}
+    first, place = Partition(), len(before) + 20 + len(refilled)
+    watch(trades[:place], first)
+    again, resume = restart(first)
+    assert [alert for alert in watch(trades[resume:], again, resume) if alert.state != "resolve"] == told
+    long_after = [market.trade(10_000 + n, 1_000 + n / 10, 130_000_000 if n < 50 else 120_000_000) for n in range(100)]
+    assert {alert.data_quality for alert in watch([*trades, *long_after])[-1:]} == {"ok"}
+
+
 def test_no_symbol_waits_for_its_own_next_trade(market, make_market) -> None:
     """The last trade of one symbol is decided by the trades of another one of the exchange."""
     fall = [market.trade(n, n / 10, 130_000_000 if n < 50 else 120_000_000) for n in range(60)]
