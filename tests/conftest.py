@@ -166,6 +166,7 @@ async def fresh_topics(stack: Stack, containers: "Containers | None", kafka: Kaf
     from aiokafka.protocol.admin import DeleteGroupsRequest
 
     from shared.kafka import create_topics
+    from shared.kafka.ending import leave
 
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
     # A client that learns of eleven topics waits that often, so it is not to wait long.
@@ -185,7 +186,7 @@ async def fresh_topics(stack: Stack, containers: "Containers | None", kafka: Kaf
         await create_topics(kafka)
         assert not await _with_records(consumer, _TOPIC_NAMES)  # and waits until each partition has a leader
     finally:
-        await consumer.stop()
+        await leave(consumer)
         await admin.close()
     return kafka
 

@@ -29,6 +29,7 @@ async def leave(consumer: AIOKafkaConsumer) -> None:
     """Close a consumer for good. What is not answered within two seconds is given up."""
     try:
         async with asyncio.timeout(_WITHIN_S):
+            await asyncio.sleep(0)  # a task of start() that never ran would let its cancellation out of stop()
             await consumer.stop()
     except TimeoutError:  # it waited for the group's coordinator, and what comes after that is not closed yet
         rest = [consumer._fetcher.close, consumer._client.close]

@@ -203,8 +203,10 @@ async def publish(settings: KafkaSettings, counts: dict[int, int], value: bytes 
         await producer.stop()
 
 
-async def test_a_producer_ends_whose_connection_nobody_reads_any_more(kafka: KafkaSettings, kafka_frozen: Any) -> None:
-    producer = make_producer(kafka, "test")
+async def test_a_producer_ends_whose_connection_nobody_reads_any_more(
+    fresh_topics: KafkaSettings, kafka_frozen: Any, kafka_listed: Any
+) -> None:
+    producer = make_producer(fresh_topics, "test")
     await producer.start()
     await producer.send_and_wait(TRADES.name, b"{}")
     writers = [connection._writer for connection in producer.client._conns.values()]
@@ -214,6 +216,14 @@ async def test_a_producer_ends_whose_connection_nobody_reads_any_more(kafka: Kaf
         await discard(producer)
         await asyncio.sleep(0)
         assert all(writer.is_closing() for writer in writers)
+    assert not [task for task in asyncio.all_tasks() if "aiokafka" in repr(task)]
+    await kafka_listed()
+
+
+async def test_a_reader_may_end_as_soon_as_it_has_begun(kafka: KafkaSettings) -> None:
+    reader = PartitionReader(kafka, "test")
+    await reader.start({FIRST: 0})
+    await reader.close()
     assert not [task for task in asyncio.all_tasks() if "aiokafka" in repr(task)]
 
 
