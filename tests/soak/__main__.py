@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.errors import TapewatchError
+from shared.errors import TapewatchError, WrongUse
 from tests.faults.world import running_world
 from tests.soak.blows import Blow, period
 from tests.soak.period import run_period
@@ -52,6 +52,11 @@ def main() -> int:
 
 def _record(arguments: argparse.Namespace) -> Record:
     if not arguments.fresh and (found := load(arguments.state)) is not None:
+        if arguments.seed not in (None, found.seed):
+            raise WrongUse(
+                f"{arguments.state} is of a soak with seed {found.seed}, not {arguments.seed}: "
+                "leave SEED out to go on with it, or give ARGS=--fresh to begin anew"
+            )
         return found
     seed = random.randrange(1 << 31) if arguments.seed is None else arguments.seed
     return Record(seed=seed, rate=arguments.rate)
