@@ -77,7 +77,7 @@ def is_news(news: StoreNews, now_us: int) -> bool:
 
 
 def _kind(event: FeedEvent, topic: str) -> Kind | None:
-    if event.kind == "gap":
+    if event.kind == "gap" or event.connection is not None:  # a loss names its place; to a cache it is no gap
         return "gap"
     if event.kind == "degraded":
         return "near_retention" if topic else "went_back"

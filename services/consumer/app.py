@@ -18,10 +18,11 @@ from services.consumer.membership import Membership
 from services.consumer.progress import tell_progress
 from services.consumer.retention_watch import RetentionWatch
 from services.consumer.sinks import SINKS
+from services.consumer.sinks.base import StoreFailed
 from services.consumer.start import BEGINS_WITHIN_S, find_starts, open_sink, plan_refill, until_made_anew
 from shared import lifecycle, metrics
 from shared.clock import now_us
-from shared.errors import WrongUse
+from shared.errors import Unreachable, WrongUse
 from shared.kafka import PartitionReader, check_rights, discard, make_producer, wait_until_reachable
 from shared.liveness import Liveness
 from shared.partitioning import Shard
@@ -104,7 +105,11 @@ async def serve(
         same_topics = asyncio.create_task(until_made_anew(settings.kafka, sink.topics, ids), name="topics watch")
         at_end.callback(same_topics.cancel)
         of_partitions = {partition: ids[partition.topic] for partition in owned}
-        stored = await open_sink(sink, of_partitions, stop, liveness, watching, same_topics)
+        try:
+            stored = await open_sink(sink, of_partitions, stop, liveness, watching, same_topics)
+        except (WrongUse, Unreachable, StoreFailed):  # at once, and again after each restart
+            await lifecycle.unless_stopped(stop, watch.looked(), watching)
+            raise
         reader = PartitionReader(settings.kafka, name, group_id=advice_group(sink_name))
         at_end.push_async_callback(reader.close)
         await reader.connect()

@@ -4,26 +4,38 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+from msgspec.structs import replace
 
 from services.consumer.batch import Batch, Slice
 from services.consumer.decode import TopicAndPartition
 from services.consumer.feed import EVERY_EXCHANGE, publish
 from services.consumer.positions import Outside
+from services.consumer.sinks.base import Kept, Sink
 from shared import metrics
 from shared.events import FeedEvent
 
+LATE_US = 60_000_000
+"""Markets of one partition come in with different delays: the first lost event may be older than the newest stored."""
 log = structlog.get_logger(__name__)
 
 
-def gap_event(outside: Outside, reader: str, at_us: int) -> FeedEvent:
-    """The gap that people and the store are told of. It may hold any exchange's symbols, all received before now."""
-    return FeedEvent(
-        kind="gap",
+def gap_event(outside: Outside, reader: str, kept: Kept | None, at_us: int) -> FeedEvent:
+    """What people are told of; a gap, of which there will be a row, only where a store lacks what it keeps for good.
+
+    It may hold any exchange's symbols, all received before now. The same loss told again is the same gap.
+    """
+    event = FeedEvent(
+        kind="degraded",
         exchange=EVERY_EXCHANGE,
         reason=f"{reader}: {outside.reason}",
         at_us=at_us,
-        to_us=at_us,
+        connection=f"{outside.topic}/{outside.partition}@{outside.stored}",
     )
+    if kept is None:
+        return event
+    from_us = None if kept.newest_us is None else max(0, min(kept.newest_us, at_us) - LATE_US)
+    return replace(event, kind="gap", channel=kept.channel, from_us=from_us, to_us=at_us)
 
 
 def jump(outside: Outside) -> Batch:
@@ -50,9 +62,10 @@ async def tell_went_back(
     await publish(producer, event)
 
 
-async def tell(producer: AIOKafkaProducer, outside: Sequence[Outside], reader: str, at_us: int) -> None:
-    """Log and publish each gap; returns when Kafka acknowledged them. Raises KafkaError."""
+async def tell(producer: AIOKafkaProducer, outside: Sequence[Outside], sink: Sink, at_us: int) -> None:
+    """Log and publish each loss; returns when Kafka acknowledged them. Raises KafkaError."""
     for one in outside:
         log.error("gap: the position lies outside the log", reason=one.reason)
-        await publish(producer, gap_event(one, reader, at_us))
+        kept = await sink.kept(TopicPartition(one.topic, one.partition))
+        await publish(producer, gap_event(one, f"consumer-{sink.name}", kept, at_us))
         metrics.GAPS.labels(EVERY_EXCHANGE).inc()

@@ -55,11 +55,6 @@ def went_back(
     return {key: records for key, records in behind.items() if records > 0}
 
 
-def lost_everything(stored: Mapping[TopicAndPartition, int | None]) -> bool:
-    """Say whether the store remembers no partition at all: it is new, or was emptied."""
-    return all(position is None for position in stored.values())
-
-
 def starts(
     stored: Mapping[TopicAndPartition, int | None],
     bounds: Mapping[TopicAndPartition, Bounds],

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from aiokafka.structs import TopicPartition
 
-from services.consumer.batch import Batch
+from services.consumer.batch import Batch, Slice
 from services.consumer.dead_letters import DeadLetterPublisher
 from services.consumer.decode import Refuses, read_batch
 from shared.kafka import PartitionReader
@@ -24,6 +24,14 @@ Offsets = Mapping[TopicPartition, int]
 Ranges = Mapping[TopicPartition, range]
 _WAITING_BATCHES = 4
 _WAIT_MS = 250
+
+
+def beginning(since: Offsets) -> Batch:
+    """A batch without events that stores where the partitions begin, before the first one of them has a record.
+
+    Whoever is killed until then, or hands partitions on, would leave them as if nobody had begun.
+    """
+    return Batch("beginning", tuple(Slice(p.topic, p.partition, at, at, [], []) for p, at in sorted(since.items())))
 
 
 def left_out(since: Offsets, live: Offsets) -> dict[TopicPartition, range]:

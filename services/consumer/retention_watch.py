@@ -6,7 +6,8 @@ to Kafka as advice. What was told is noted beside them, for a process whose stor
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
@@ -27,6 +28,7 @@ from shared.settings import KafkaSettings
 TOLD = "degraded"
 """Note beside a committed position: people know that unread records of its topic will be deleted soon."""
 _EVERY_S = 5.0
+_LOOKS_WITHIN_S = 10.0
 log = structlog.get_logger(__name__)
 
 
@@ -43,6 +45,7 @@ class RetentionWatch:
     owned: Collection[TopicPartition]
     consumer: Consumer | None = None
     _told: set[str] | None = None
+    _looked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def advice(self) -> dict[TopicPartition, OffsetAndMetadata]:
         """What the running consumer has to commit: where it stands, and what was told of it, once that is known."""
@@ -57,10 +60,17 @@ class RetentionWatch:
                 async with RetentionProbe(self.kafka, f"retention-{self.sink.name}", self.group) as probe:
                     while True:
                         await self._look(probe)
+                        self._looked.set()
                         await asyncio.sleep(_EVERY_S)
             except KafkaError as error:
                 log.warning("Kafka does not tell for now how long it keeps what is unread", reason=repr(error))
             await asyncio.sleep(_EVERY_S)
+
+    async def looked(self) -> None:
+        """Return after the first look, and what is told by it; or after some seconds without an answer of Kafka's."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOKS_WITHIN_S):
+                await self._looked.wait()
 
     async def _look(self, probe: RetentionProbe) -> None:
         if self.sink.is_standby:

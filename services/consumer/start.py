@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.consumer import gaps
-from services.consumer.positions import Bounds, lost_everything, starts
-from services.consumer.refill import LIVE_S, Refill, left_out
+from services.consumer.positions import Bounds, starts
+from services.consumer.refill import LIVE_S, Refill, beginning, left_out
 from services.consumer.sinks import SinkRow
 from services.consumer.sinks.base import Sink
 from shared import lifecycle
@@ -80,34 +80,37 @@ async def find_starts(
     stored: Mapping[TopicPartition, int | None],
     since: Mapping[TopicPartition, int],
 ) -> dict[TopicPartition, int]:
-    """Offset to start at by partition, `since` for those without a stored one.
+    """Offset to start at by partition, `since` for those without a stored one; these are stored at once.
 
-    What Kafka no longer has is told as a gap before the position passes it.
+    What Kafka no longer has is told before the position passes it.
     """
     partitions = list(stored)
     first, last = await reader.log_starts(partitions), await reader.log_ends(partitions)
     bounds = {p: Bounds(first[p], last[p]) for p in partitions}
     found = starts(stored, bounds, since)
-    await gaps.tell(producer, found.outside, f"consumer-{sink.name}", now_us())
+    await gaps.tell(producer, found.outside, sink, now_us())
     for one in found.outside:
         await sink.write(gaps.jump(one))
+    if since:
+        await sink.write(beginning(since))
     return {TopicPartition(*key): offset for key, offset in found.offsets.items()}
 
 
 async def plan_refill(
     reader: PartitionReader, sink: Sink, stored: Mapping[TopicPartition, int | None], row: SinkRow, settings: Settings
 ) -> tuple[Mapping[TopicPartition, int], Refill]:
-    """Where a store that lost everything starts, by partition, and what is filled besides; nothing for any other.
+    """Where partitions start of which a store remembers nothing, and what is filled besides; nothing for any other.
 
-    One whose topics were all made anew lost nothing: it reads the new logs from their start.
+    Mostly that is all or none; of a store that was emptied other members of a group may have begun some already.
+    One whose topics were made anew lost nothing: it reads the new logs from their start.
     """
-    refill_s = row.refill_s(settings)
-    if refill_s is None or not lost_everything(stored) or sink.is_made_anew:
+    refill_s, lost = row.refill_s(settings), [partition for partition, at in stored.items() if at is None]
+    if refill_s is None or not lost or sink.is_made_anew:
         return {}, Refill()
     log.warning("the store remembers nothing: live first, and filled from shortly before now", refill_s=refill_s)
     now_ms, newest_wins = now_us() // 1000, {topic.name for topic in row.newest_wins}
-    since = await reader.offsets_since(list(stored), now_ms - refill_s * 1000)
-    first = [partition for partition in stored if partition.topic in newest_wins]
+    since = await reader.offsets_since(lost, now_ms - refill_s * 1000)
+    first = [partition for partition in lost if partition.topic in newest_wins]
     live = await reader.offsets_since(first, now_ms - min(refill_s, LIVE_S) * 1000)
     ends = await reader.log_ends([partition for partition in stored if partition not in live])
     return since | live, Refill(first, left_out(since, live), ends)

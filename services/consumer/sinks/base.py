@@ -8,7 +8,7 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
 from shared.errors import TapewatchError
-from shared.events import Event
+from shared.events import Channel, Event
 from shared.topics import Topic
 
 
@@ -29,6 +29,14 @@ class Written:
 
     new: Mapping[str, int]
     repeated: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a store keeps of a partition for good: events of `channel`, the newest one of `newest_us`, if any."""
+
+    channel: Channel
+    newest_us: int | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,13 @@ class Sink(Protocol):
 
     async def write(self, batch: Batch) -> Written:
         """Store the batch and its positions, or nothing. Returns when durable; raises PositionMoved."""
+        ...
+
+    async def kept(self, place: TopicPartition) -> Kept | None:
+        """What the store keeps of the partition for good, and lacks for good where Kafka lost it; after `open`.
+
+        None where it is a cache, or where what is lost is no market's.
+        """
         ...
 
     async def refresh(self) -> None:

@@ -12,6 +12,8 @@ from shared.clock import NowMicros
 log = structlog.get_logger(__name__)
 DAYS_AHEAD = 3
 HOUR_US = DAY_US // 24
+TRIES_AGAIN_US = HOUR_US // 6
+"""While a drop waits for its lock, new inserts wait behind it."""
 
 
 class Days:
@@ -25,6 +27,7 @@ class Days:
         self._known: set[int] = set()
         self._made_ahead_in: int | None = None
         self._dropped_on: int | None = None
+        self._tried_in: int | None = None
 
     def missing(self, days: set[int]) -> set[int]:
         """Those of `days` that have no table yet."""
@@ -38,23 +41,28 @@ class Days:
             self._known.add(day)
 
     async def keep(self, session: Session) -> None:
-        """Called again and again: with every hour of the clock make days ahead, with every midnight drop old ones."""
-        hour, day = self._now_us() // HOUR_US, self._now_us() // DAY_US
+        """Called again and again: with every hour of the clock make days ahead, with every midnight drop old ones.
+
+        Where somebody reads at midnight, drops are tried again every ten minutes.
+        """
+        now_us = self._now_us()
+        hour, day, turn = now_us // HOUR_US, now_us // DAY_US, now_us // TRIES_AGAIN_US
         if hour != self._made_ahead_in:
             await self.make_ahead(session)
             self._made_ahead_in = hour
-        if day != self._dropped_on:
-            await self.drop_old(session)
-            self._dropped_on = day
+        if day != self._dropped_on and turn != self._tried_in:
+            self._tried_in = turn
+            if await self.drop_old(session):
+                self._dropped_on = day
 
     async def make_ahead(self, session: Session) -> None:
         """Make today and the days after it, so that midnight finds its table ready."""
         today = self._now_us() // DAY_US
         await self.make(session, set(range(today, today + DAYS_AHEAD + 1)))
 
-    async def drop_old(self, session: Session) -> None:
-        """Drop the days that are past retention, unless somebody is reading one: the next round comes."""
-        now_us = self._now_us()
+    async def drop_old(self, session: Session) -> bool:
+        """Drop the days that are past retention. Return whether none had to be kept because somebody reads it."""
+        now_us, kept = self._now_us(), 0
         oldest = date_of(now_us // DAY_US) - self._retention
         at = EPOCH + timedelta(microseconds=now_us)
         for record in await session.fetch("SELECT day FROM trade_day WHERE day < $1 ORDER BY day", oldest):
@@ -64,7 +72,9 @@ class Days:
                 )
             except asyncpg.LockNotAvailableError:
                 log.warning("a day past retention is in use, it is kept for now", day=str(record["day"]))
+                kept += 1
                 continue
             if dropped:
                 self._known = {day for day in self._known if date_of(day) != record["day"]}
                 log.info("dropped a day of trades", day=str(record["day"]), retention_days=self._retention.days)
+        return not kept

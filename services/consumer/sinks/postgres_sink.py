@@ -7,7 +7,7 @@ import asyncpg
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
-from services.consumer.sinks.base import Tally, Written
+from services.consumer.sinks.base import Kept, Tally, Written
 from services.consumer.sinks.postgres_days import Days
 from services.consumer.sinks.postgres_ownership import Ownership
 from services.consumer.sinks.postgres_rows import unstorable
@@ -76,9 +76,11 @@ class PostgresSink:
     async def write(self, batch: Batch) -> Written:
         """Store the batch and its positions, or nothing. Raises PositionMoved, or what ended one of the sessions."""
         await self.refresh()
-        if self._writer is None:
-            raise RuntimeError("open the sink first")
-        return await self._writer.write(batch)
+        return await self._opened.write(batch)
+
+    async def kept(self, place: TopicPartition) -> Kept | None:
+        """Trades and minute tickers; see `Sink.kept`."""
+        return await self._opened.kept(place)
 
     async def refresh(self) -> None:
         """Raise what ended the locks' session, if it ended; it looks after itself otherwise."""
@@ -91,6 +93,12 @@ class PostgresSink:
             await self._writer.close()
         if self._ownership is not None:
             await self._ownership.release()
+
+    @property
+    def _opened(self) -> Writer:
+        if self._writer is None:
+            raise RuntimeError("open the sink first")
+        return self._writer
 
     async def _connect(self, role: str, statement_timeout_s: int) -> Session:
         application = f"consumer-{self.name}-{role}"

@@ -12,12 +12,12 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from services.consumer.batch import Batch
 from services.consumer.sinks import postgres_rows
-from services.consumer.sinks.base import PositionMoved, Tally, Written
-from services.consumer.sinks.postgres_anew import AnewGaps, made_anew
+from services.consumer.sinks.base import Kept, PositionMoved, Tally, Written
+from services.consumer.sinks.postgres_anew import AnewGaps, made_anew, markets_in
 from services.consumer.sinks.postgres_days import Days
 from services.consumer.sinks.postgres_session import Session
 from services.consumer.sinks.ticker_minutes import Passing, TickerMinutes
-from shared.events import Event, Ticker, Trade
+from shared.events import Channel, Event, Ticker, Trade
 from shared.topics import ALERTS, DEAD_LETTERS, FEED, INSTRUMENTS, TICKERS, TRADES, Topic
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
@@ -41,6 +41,7 @@ _RARE = (
     _RareTable(ALERTS, _SQL["write_alert"], postgres_rows.alert_row),
     _RareTable(DEAD_LETTERS, _SQL["write_dead_letter"], postgres_rows.dead_letter_row),
 )
+_KEPT: Mapping[str, tuple[Topic, Channel]] = {TRADES.name: (TRADES, "trade"), TICKERS.name: (TICKERS, "ticker")}
 _RareRows = list[tuple[_RareTable, list[postgres_rows.Row]]]
 TOPICS = (TRADES, TICKERS, *(table.topic for table in _RARE))
 
@@ -112,6 +113,14 @@ class Writer:
             new=new | {TRADES.name: new_trades, TICKERS.name: len(tickers)},
             repeated=repeated | {TRADES.name: len(trades) - new_trades},
         )
+
+    async def kept(self, place: TopicPartition) -> Kept | None:
+        """What is stored of the partition's markets; None for topics that are no market's."""
+        if place.topic not in _KEPT:
+            return None
+        topic, channel = _KEPT[place.topic]
+        markets = markets_in([place], topic, self._ids)
+        return Kept(channel, await self._session.fetchval(_SQL[f"newest_{channel}"], markets))
 
     async def close(self) -> None:
         """Give the positions up, unless a write got no answer, which the next owner then counts; end the session."""

@@ -22,7 +22,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from services.consumer.sinks.base import StoreFailed
 from shared.connections import OPTIONS
@@ -33,6 +33,8 @@ from shared.settings import RedisSettings
 ANSWER_TIMEOUT_S = 5.0
 _CONNECT_TIMEOUT_S = 2.0
 _AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
+_PASSES = ("BUSY ", "MISCONF ")
+"""How answers begin of a Redis that runs a slow script, and of one that could not write to its disk."""
 log = structlog.get_logger(__name__)
 pack = msgspec.msgpack.Encoder().encode
 
@@ -78,7 +80,7 @@ class Connection:
             log.warning("waiting for Redis", address=self.address, waited_s=waited_s, reason=reason)
 
         attempts = AsyncRetrying(
-            retry=retry_if_exception_type(_AWAY),
+            retry=retry_if_exception(is_away),
             wait=wait_exponential_jitter(multiplier=0.1, max=1),
             stop=stop_after_delay(wait_s),
             before_sleep=say,
@@ -86,7 +88,7 @@ class Connection:
         )
         try:
             await attempts(self._ping)
-        except _AWAY as error:
+        except (*_AWAY, ResponseError) as error:
             raise Unreachable(
                 f"Redis at {self.address} did not answer within {wait_s} s: {error}. "
                 "Is it running, and is TAPEWATCH_REDIS__URL right?"
@@ -100,6 +102,8 @@ class Connection:
                 f"TAPEWATCH_REDIS__URL: Redis at {self.address} refuses user or password: {reason(error)}"
             ) from None
         except ResponseError as error:
+            if is_away(error):
+                raise
             raise WrongUse(f"TAPEWATCH_REDIS__URL: Redis at {self.address} refuses us: {error}") from None
 
     async def run(self, script: Script, argument: Any) -> Any:
@@ -129,6 +133,11 @@ class Connection:
             ) from error
         except (RedisError, OSError) as error:
             raise StoreFailed(f"Redis at {self.address} failed: {type(error).__name__}: {error}") from error
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether Redis is away, or is not itself for a while, and is to be asked again."""
+    return isinstance(error, _AWAY) or (isinstance(error, ResponseError) and str(error).startswith(_PASSES))
 
 
 def reason(error: Exception) -> str:

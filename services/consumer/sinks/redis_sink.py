@@ -14,7 +14,7 @@ import structlog
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
-from services.consumer.sinks.base import PositionMoved, StoreFailed, Tally, Written
+from services.consumer.sinks.base import Kept, PositionMoved, StoreFailed, Tally, Written
 from services.consumer.sinks.owner import is_surely_gone, new_token
 from services.consumer.sinks.recent_trades import REMEMBERED, RecentTrades
 from services.consumer.sinks.redis_blob import (
@@ -154,6 +154,10 @@ class RedisSink:
         self._unanswered, self._recent = False, recent
         self.tally = replace(self.tally, acknowledged=self.tally.acknowledged + 1)
         return written
+
+    async def kept(self, _: TopicPartition) -> Kept | None:
+        """None: this is a cache; see `Sink.kept`."""
+        return None
 
     async def refresh(self) -> None:
         """Renew the lease, and see that the positions are still ours. Raises PositionMoved, or StoreFailed."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 from redis.asyncio import Redis
 
@@ -70,6 +70,16 @@ class Tape:
             while TRADES.name in await admin.list_topics():
                 pass
             await create_topics(self.kafka)
+        finally:
+            await admin.close()
+
+    async def delete_before(self, offsets: dict[TopicPartition, int]) -> None:
+        """Let Kafka delete what lies before these offsets, as retention does."""
+        await self.producer.flush()
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap_servers)
+        await admin.start()
+        try:
+            await admin.delete_records({place: RecordsToDelete(offset) for place, offset in offsets.items()})
         finally:
             await admin.close()
 

@@ -6,17 +6,22 @@ import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from aiokafka.structs import TopicPartition
 from pydantic import SecretStr
 
 from devstack.postgres_server import Postgres
 from devstack.server import Server
 from services.cli.demo.database import create_user
+from services.consumer.gaps import LATE_US
 from services.consumer.migrate import migrate
+from services.reconcile.gaps import Gap, Gaps
+from shared.partitioning import partition_of, symbol_key
 from shared.settings import PostgresSettings
 from shared.topics import FEED, TRADES
 
@@ -33,6 +38,9 @@ SELECT instrument_id, opened_at, open, high, low, close, volume, turnover, trade
 GAPS = """
 SELECT exchange, symbols, (extract(epoch FROM from_at) * 1000000)::bigint, (extract(epoch FROM to_at) * 1000000)::bigint
 FROM gap WHERE reason LIKE '%tape.trades.v1 was made anew%'
+"""
+TWO_POSITIONS = """
+SELECT partition, next_offset FROM sink_position WHERE topic = 'tape.trades.v1' AND next_offset > 0 ORDER BY 1 LIMIT 2
 """
 AT_US = 1_790_000_000_000_000
 
@@ -233,6 +241,41 @@ async def test_a_database_restored_from_a_back_up_is_told_and_has_all_in_the_end
     told = [event for event in await tape.read(FEED) if event.kind == "degraded"]
     assert "records before what it had acknowledged" in told[0].reason
     assert len(told) == 1
+
+
+async def test_what_kafka_deleted_unread_is_a_row_of_each_partition_and_excuses_nothing_before(
+    tape: Any, store: Store, cache: Any, start_consumer: Callable[..., Any], start_postgres_consumer: Callable[[], Any]
+) -> None:
+    await tape.trades(120)
+    consumers = [start_postgres_consumer(), start_consumer()]
+    await store.until_holding(tape.published)
+    await cache.until_holding(tape.published)
+    for consumer in consumers:
+        consumer.kill(signal.SIGTERM)
+        assert await consumer.ended() == 0
+    lost = dict(await store.rows(TWO_POSITIONS))
+    await tape.trades(240)
+    await tape.delete_before({TopicPartition(TRADES.name, number): offset + 10 for number, offset in lost.items()})
+    for consumer in (start_consumer(), start_postgres_consumer()):  # the first one's words come before the other's
+        await consumer.until_said("consuming")
+        assert sum("gap" in line["event"] for line in consumer.said()) == 2
+    rows: list[Any] = []
+    while len(rows) < 2:
+        rows = await store.rows("SELECT connection, channel, from_at, to_at, reason FROM gap ORDER BY 1")
+
+    for (number, offset), (connection, channel, from_at, to_at, reason) in zip(lost.items(), rows, strict=True):
+        assert (connection, channel) == (f"{TRADES.name}/{number}@{offset}", "trade")
+        assert f"partition {number}: offsets {offset} to {offset + 9} were deleted" in reason
+        markets = [key for key in tape.published if partition_of(symbol_key(*key), TRADES.partitions) == number]
+        newest_us = AT_US + max(tape.published[key][9] for key in markets)
+        gaps = Gaps([Gap("*", "trade", None, micros(from_at), micros(to_at))])
+        assert micros(from_at) == newest_us - LATE_US
+        assert gaps.explain("upbit", "trade", "S0", newest_us + 1)
+        assert not gaps.explain("upbit", "trade", "S0", newest_us - LATE_US - 1)
+
+
+def micros(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 async def test_told_to_stop_while_standing_by_it_ends_well(

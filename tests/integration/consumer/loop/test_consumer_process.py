@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.structs import TopicPartition
 
 from services.consumer.refill import LIVE_S
@@ -51,8 +51,9 @@ def journalled(path: Path) -> dict[int, int]:
 
 
 async def positions(cache: Any) -> dict[int, int]:
+    """Where each partition of trades stands that is beyond its log's start."""
     stored = await cache.client.hgetall(f"position:{TRADES.name}")
-    return {int(partition): int(text.split()[0]) for partition, text in stored.items() if text.split()[0] != b"-"}
+    return {int(number): int(text.split()[0]) for number, text in stored.items() if text.split()[0] not in (b"-", b"0")}
 
 
 async def test_a_thousand_messages_are_a_few_lines_and_what_is_about_a_batch_names_it(
@@ -132,7 +133,9 @@ async def test_a_newer_schema_stops_it_with_one_line(tape: Any, cache: Any, star
     assert await positions(cache) == {}
 
 
-async def test_a_position_that_the_log_left_behind_is_a_gap(tape: Any, cache: Any, start_consumer: Start) -> None:
+async def test_a_position_that_the_log_left_behind_is_told_and_no_gap_of_trades(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
     await tape.trades(120)
     first = start_consumer()
     await cache.until_holding(tape.published)
@@ -140,31 +143,22 @@ async def test_a_position_that_the_log_left_behind_is_a_gap(tape: Any, cache: An
     await first.ended()
     before, position = await cache.held(), (await positions(cache))[0]
     await tape.trades(240)
-    await delete_before(tape, TopicPartition(TRADES.name, 0), position + 10)
+    await tape.delete_before({TopicPartition(TRADES.name, 0): position + 10})
     await tape.trades(240)
 
     start_consumer()
     while sum(map(len, (await cache.held()).values())) < 590:
         pass
 
-    (gap,) = await tape.read(FEED)
-    assert (gap.kind, gap.exchange) == ("gap", "*")
-    assert gap.reason == (
+    (loss,) = await tape.read(FEED)
+    assert (loss.kind, loss.exchange, loss.connection) == ("degraded", "*", f"{TRADES.name}/0@{position}")
+    assert loss.reason == (
         f"consumer-redis: {TRADES.name} partition 0: "
         f"offsets {position} to {position + 9} were deleted before they were read"
     )
     held = await cache.held()
     for key, published in tape.published.items():
         assert held[key] == before[key] + published[len(before[key]) + len(published) - len(held[key]) :]
-
-
-async def delete_before(tape: Any, partition: TopicPartition, offset: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=tape.kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.delete_records({partition: RecordsToDelete(offset)})
-    finally:
-        await admin.close()
 
 
 async def test_a_redis_that_lost_everything_is_filled_again(tape: Any, cache: Any, start_consumer: Start) -> None:
@@ -187,6 +181,43 @@ async def test_an_empty_redis_is_live_first(tape: Any, cache: Any, start_consume
     await process.until_said("consuming")
     before = {key: len(ids) for key, ids in tape.published.items()}
     await tape.trades(120)
+
+    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
+    await cache.until_holding(fresh)
+    assert await cache.held() == fresh
+
+
+@pytest.mark.parametrize("arguments", [(), ("--group", "sharers")], ids=["alone", "in a group"])
+async def test_killed_after_its_first_batch_it_goes_on_where_every_partition_began(
+    tape: Any, cache: Any, start_consumer: Start, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    await tape.trades(120)
+    before = {key: len(ids) for key, ids in tape.published.items()}
+    monkeypatch.setenv("FAILPOINT", "stored")
+    killed = start_consumer(*arguments, REDIS__REFILL="0")
+    await killed.until_said("consuming")
+    await tape.trades(1)
+    assert await killed.ended() == -signal.SIGKILL
+    monkeypatch.delenv("FAILPOINT")
+    await tape.trades(240)
+    start_consumer(*arguments, REDIS__REFILL="0")
+
+    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
+    await cache.until_holding(fresh)
+    assert await cache.held() == fresh
+
+
+async def test_members_that_share_an_empty_redis_out_anew_go_on_where_every_partition_began(
+    tape: Any, cache: Any, start_consumer: Start
+) -> None:
+    await tape.trades(120)
+    before = {key: len(ids) for key, ids in tape.published.items()}
+    first = start_consumer("--group", "sharers", REDIS__REFILL="0")
+    await first.until_said("consuming")
+    await tape.trades(1)
+    second = start_consumer("--group", "sharers", REDIS__REFILL="0")
+    await second.until_said("consuming")
+    await tape.trades(240)
 
     fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
     await cache.until_holding(fresh)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -99,6 +100,26 @@ async def test_told_once_while_the_store_is_away_and_when_it_is_over(
     await process.until_said("looked")
     assert (len(await told(tape, "degraded")), len(await told(tape, "resumed"))) == (1, 1)
     assert await cache.held() == tape.published
+
+
+async def test_told_once_while_the_store_refuses_whoever_comes(
+    tape: Any, cache: Any, start_consumer: Start, admin: Any
+) -> None:
+    await tape.trades(120)
+    first = start_consumer()
+    await cache.until_holding(tape.published)
+    await until_committed(admin)
+    first.kill()
+    await keep_trades_for(admin, 1_000)
+    await tape.trades(120)
+    password = urlsplit(cache.settings.url.get_secret_value()).password
+
+    for _ in range(4):  # the first of them may come before there is anything to tell
+        process = start_consumer(REDIS__URL=cache.settings.url.get_secret_value().replace(f":{password}@", ":wrong@"))
+        assert await process.ended() == 2
+        assert "refuses user or password" in process.said()[-1]["event"]
+    (reason,) = await told(tape, "degraded")
+    assert reason.startswith(f"consumer-redis: {TRADES.name}: 122 records wait, the oldest for ")
 
 
 async def test_a_long_backlog_is_not_read_to_learn_its_age(

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from services.consumer.sinks import postgres_ownership
-from services.consumer.sinks.postgres_days import Days
+from services.consumer.sinks.postgres_days import TRIES_AGAIN_US, Days
 from services.consumer.sinks.postgres_sink import PostgresSink
 from shared.clock import now_us
 from shared.topics import TRADES
@@ -99,6 +99,21 @@ async def test_a_day_that_somebody_reads_stays_until_the_next_round(record, trad
         await record.owner.fetch("SELECT * FROM trade")
         assert day_of(old) not in await dropped()
     assert day_of(old) in await dropped()
+    await session.close()
+
+
+async def test_a_day_that_somebody_reads_at_midnight_goes_some_minutes_later(record, trade, batch):
+    _, old, session = await old_and_replayed(record, trade, batch)
+    clock_us = now_us() // DAY_US * DAY_US
+    days = Days(90, lambda: clock_us)
+    async with record.owner.transaction():
+        await record.owner.fetch("SELECT * FROM trade")
+        await days.keep(session)
+    await days.keep(session)
+    assert (day_of(old),) in await record.rows(DAYS)
+    clock_us += TRIES_AGAIN_US
+    await days.keep(session)
+    assert (day_of(old),) not in await record.rows(DAYS)
     await session.close()
 
 

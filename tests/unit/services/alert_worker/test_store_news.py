@@ -19,6 +19,7 @@ from services.consumer.gaps import gap_event
 from services.consumer.positions import Bounds, Outside
 from services.consumer.retention import Lag
 from services.consumer.retention_watch import RetentionWatch
+from services.consumer.sinks.base import Kept
 from shared.events import FeedEvent
 from shared.settings import KafkaSettings
 
@@ -33,8 +34,8 @@ def of_retention(kind: str, topic: str, at_us: int = AT_US, reader: str = "redis
     return FeedEvent(kind=event.kind, exchange=event.exchange, reason=event.reason, at_us=at_us)
 
 
-def of_gap(partition: int, at_us: int = AT_US) -> FeedEvent:
-    return gap_event(Outside("tape.trades.v1", partition, 5, Bounds(9, 20)), "consumer-redis", at_us)
+def of_gap(partition: int, at_us: int = AT_US, kept: Kept | None = None) -> FeedEvent:
+    return gap_event(Outside("tape.trades.v1", partition, 5, Bounds(9, 20)), "consumer-redis", kept, at_us)
 
 
 def heard(*events: FeedEvent, until_us: int = LATER_US * 2) -> list[StoreNews]:
@@ -66,8 +67,9 @@ def test_the_end_is_told_when_the_last_topic_has_caught_up() -> None:
     assert (begin.kind, end.kind, end.at_us) == ("near_retention", "caught_up", LATER_US * 3)
 
 
-def test_what_a_consumer_says_at_once_of_many_is_one_message() -> None:
-    (news,) = heard(*(of_gap(partition, AT_US + partition) for partition in range(8)))
+@pytest.mark.parametrize("kept", [None, Kept("trade", AT_US)], ids=["cache", "record"])
+def test_what_a_consumer_says_at_once_of_many_is_one_message(kept: Kept | None) -> None:
+    (news,) = heard(*(of_gap(partition, AT_US + partition, kept) for partition in range(8)))
 
     assert (news.kind, len(news.reasons)) == ("gap", 8)
     assert news.reasons[7] == "tape.trades.v1 partition 7: offsets 5 to 8 were deleted before they were read"

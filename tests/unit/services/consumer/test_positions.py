@@ -1,6 +1,6 @@
 import pytest
 
-from services.consumer.positions import Bounds, lost_everything, starts, went_back
+from services.consumer.positions import Bounds, starts, went_back
 
 KEY = ("tape.trades.v1", 3)
 
@@ -43,11 +43,6 @@ def test_a_refill_serves_only_partitions_without_a_position() -> None:
     found = starts({KEY: None, other: 50}, {KEY: Bounds(0, 90), other: Bounds(0, 90)}, {KEY: 80, other: 80})
 
     assert found.offsets == {KEY: 80, other: 50}
-
-
-def test_a_store_that_remembers_one_partition_has_not_lost_everything() -> None:
-    assert lost_everything({KEY: None, ("tape.trades.v1", 4): None})
-    assert not lost_everything({KEY: None, ("tape.trades.v1", 4): 0})
 
 
 def test_a_store_that_stands_before_what_was_committed_went_back() -> None:

@@ -1,7 +1,7 @@
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch, Slice
-from services.consumer.refill import Refill, in_place, left_out, within
+from services.consumer.refill import Refill, beginning, in_place, left_out, within
 
 TRADES, TICKERS, QUIET = (TopicPartition(name, 0) for name in ("trades", "tickers", "quiet"))
 
@@ -9,6 +9,13 @@ TRADES, TICKERS, QUIET = (TopicPartition(name, 0) for name in ("trades", "ticker
 def batch(first: int, *offsets: int) -> Batch:
     piece = Slice(TICKERS.topic, 0, first, offsets[-1] + 1, list(offsets), [f"event {at}" for at in offsets])  # type: ignore[misc]
     return Batch("tickers-0@5", (piece,))
+
+
+def test_where_partitions_begin_is_one_batch_without_events() -> None:
+    pieces = beginning({TRADES: 7, TICKERS: 9}).slices
+
+    assert [(one.topic, one.first_offset, one.next_offset) for one in pieces] == [("tickers", 9, 9), ("trades", 7, 7)]
+    assert not any(one.events for one in pieces)
 
 
 def test_what_lies_between_the_two_starts_is_read_beside() -> None:
