@@ -51,5 +51,7 @@ def test_a_record_of_another_seed_is_not_gone_on_with(
     assert "a soak with seed 1, not 2" in line
     assert "ARGS=--fresh" in line
 
-    monkeypatch.setattr("sys.argv", ["soak", "--kills", "50", "--seed", "1", "--state", str(state)])
+    monkeypatch.setattr(
+        "sys.argv", ["soak", "--kills", "50", "--seed", "1", "--calm-minutes", "0", "--state", str(state)]
+    )
     assert soak.main() == 0
