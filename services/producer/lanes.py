@@ -23,6 +23,10 @@ MAX_NEWEST_BYTES = 16 << 20
 MAX_DEAD_LETTER_BYTES = 16 << 20
 MAX_FEED_BYTES = 16 << 20
 """Hours of connections that come and go while Kafka is away."""
+MAX_RECORDS = 1 << 20
+"""Of a batch, which other bounds end before."""
+REFUSED_ALONE = 3
+"""So often a record alone is called too large before that is believed."""
 
 Record = tuple[bytes, bytes]
 """Key and value."""
@@ -38,6 +42,9 @@ class Lane:
     partition: int
     waiting: list[Record] = field(default_factory=list)
     in_flight: list[Record] = field(default_factory=list)
+    most: int = MAX_RECORDS
+    """How many records go together: fewer after Kafka called a batch too large."""
+    refused_alone: int = 0
     batches: int = 0
     """How many were on their way so far."""
     acknowledged: int = 0
@@ -53,6 +60,13 @@ class Lane:
         self.in_flight = self.waiting[:count]
         self.batches += 1
         del self.waiting[:count]
+
+    def too_large(self) -> bool:
+        """Kafka called what is on its way too large: next, half of it goes. True: it is one record, time and again."""
+        is_alone = len(self.in_flight) == 1
+        self.most = max(1, len(self.in_flight) // 2)
+        self.refused_alone = self.refused_alone + 1 if is_alone else 0
+        return self.refused_alone >= REFUSED_ALONE
 
     def give_back(self) -> None:
         """What was on its way comes first again."""
@@ -148,6 +162,7 @@ class Lanes:
 
     def acknowledged(self, lane: Lane) -> int:
         """What was on its way has arrived; returns how many records that were."""
+        lane.most, lane.refused_alone = min(2 * lane.most, MAX_RECORDS), 0
         count = len(lane.in_flight)
         self._forget(lane, lane.in_flight)
         lane.in_flight = []

@@ -1,13 +1,15 @@
 """Brings what waits to Kafka: a batch a partition, one on its way at a time, held until it is acknowledged.
 
 A Kafka client that fails is replaced inside the process, what it left unacknowledged first: ending the process would
-lose frames that nobody sends again. What no new client can mend (no such topic, no permission) ends the process.
+lose frames that nobody sends again. What no new client can mend (no such topic, no permission) ends the process. What
+Kafka calls too large is sent in halves.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -22,15 +24,18 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+from msgspec.structs import replace
 
-from services.producer.gaps import gap_event
+from services.producer.gaps import Dropped, gap_event
 from services.producer.lanes import Lane, Lanes, Place
 from services.producer.pace import Pace
+from services.producer.rejects import dead_letter
 from shared import metrics
 from shared.clock import NowMicros
 from shared.events import Candle, Event, FeedEvent, MarketEvent, Trade
 from shared.kafka import discard
 from shared.topics import CANDLES, DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, TRADES, Topic
+from shared.wire import SCHEMA_OF_EVENT, decode
 
 MAX_BATCH_BYTES = 256 << 10
 _BEYOND_REPAIR = (
@@ -43,6 +48,7 @@ _BEYOND_REPAIR = (
     UnknownTopicOrPartitionError,
 )
 TOPICS_WRITTEN = (TRADES, TICKERS, ORDERBOOKS, FEED, DEAD_LETTERS, INSTRUMENTS, CANDLES)
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _RETRY_S = 1.0
 log = structlog.get_logger(__name__)
 
@@ -199,7 +205,7 @@ class Publisher:
     async def _send(self, client: AIOKafkaProducer, lane: Lane, now_ms: int) -> None:
         batch = client.create_batch()
         append, headers, count = batch.append, lane.headers, 0
-        for key, value in lane.waiting:
+        for key, value in islice(lane.waiting, lane.most):
             if append(key=key, value=value, timestamp=now_ms, headers=headers) is None:
                 break
             count += 1
@@ -216,13 +222,38 @@ class Publisher:
             return
         error = sent.exception()
         if error is not None:
-            self._failed(error)
+            is_mended = isinstance(error, _TOO_LARGE) and self._made_smaller(lane)
+            self._failed(KafkaError(f"{lane.topic.name}: {error}") if is_mended else error)
             return
         count = self._lanes.acknowledged(lane)
         self.acknowledged += count
         self._published[lane.topic.name].inc(count)
         self._settled.set()
         self._wake.set()
+
+    def _made_smaller(self, lane: Lane) -> bool:
+        """Whether the next client sends less at once. The old one has counted what was refused: nobody takes it now.
+
+        A record that is too large alone is kept as a dead letter; no other is lost for its sake.
+        """
+        if not lane.too_large():
+            return True
+        ((_, value),) = lane.in_flight
+        if lane.topic not in (TRADES, TICKERS, ORDERBOOKS) or not self._is_kept_as_letter(lane.topic, value):
+            return False
+        self._lanes.acknowledged(lane)
+        return True
+
+    def _is_kept_as_letter(self, topic: Topic, value: bytes) -> bool:
+        reason, now_us = f"{topic.name} does not take a record of {len(value)} bytes", self._now_us()
+        log.error("kept as dead letter", reason=reason)
+        if topic is TRADES:
+            missing = Dropped()
+            missing.note(decode(Trade, value))
+            self.announce(gap_event(missing.gap(), self._exchange, None, reason, now_us))
+        letter = dead_letter(value, reason, exchange=self._exchange, connection=None, suppressed=0, at_us=now_us)
+        letter = replace(letter, topic=topic.name, schema=SCHEMA_OF_EVENT[topic.event])  # so it can be replayed
+        return self.put(DEAD_LETTERS, self._exchange, letter)
 
     def _failed(self, error: BaseException) -> None:
         self._failure = self._failure or error

@@ -104,7 +104,7 @@ def dead_letter(  # noqa: PLR0913  # a record's fields
     reason: str,
     *,
     exchange: str,
-    connection: str,
+    connection: str | None,
     suppressed: int,
     at_us: int,
     at_least_bytes: int = 0,

@@ -76,7 +76,7 @@ class Connection:
         waiting = self._unsent_bytes + self._transport.get_write_buffer_size()
         if self._drip is not None:
             waiting += self._drip.waiting_bytes
-        if waiting + len(data) > self.max_unsent_bytes:
+        if waiting > self.max_unsent_bytes:  # a message of any length to somebody who reads is no backlog
             self.abort()
             return False
         self._unsent.append(data)

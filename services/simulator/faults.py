@@ -1,6 +1,8 @@
 """Faults on command: a table from name to a small function that plays it. Each says how many it struck."""
 
 import asyncio
+import binascii
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -159,13 +161,11 @@ class Faults:
         return len(clients)
 
     def malformed(self, order: Order) -> int:
-        """Connections receive `text` as it is."""
-        text = order.get("text")
-        if not isinstance(text, str):
-            raise FaultError("text is missing: what to send")
+        """Connections receive `text` as it is, or the bytes that `base64` says, so many `times` in one frame."""
+        payload = _payload(order) * _whole(order, "times", 1, 1, 100_000_000)
         connections = self._connections(order)
         for connection in connections:
-            connection.tell(text.encode())
+            connection.tell(payload)
         return len(connections)
 
     def id_gap(self, order: Order) -> int:
@@ -209,6 +209,18 @@ FAULTS: dict[str, Callable[[Faults, Order], int]] = {
     "id_gap": Faults.id_gap,
     "slack": Faults.slack,
 }
+
+
+def _payload(order: Order) -> bytes:
+    text, coded = order.get("text"), order.get("base64")
+    try:
+        if isinstance(coded, str):
+            return b64decode(coded, validate=True)
+    except binascii.Error:
+        raise FaultError("base64 must be bytes in base64") from None
+    if isinstance(text, str):
+        return text.encode()
+    raise FaultError("text is missing: what to send")
 
 
 def _seconds(order: Order, default: float | None) -> float | None:

@@ -52,6 +52,8 @@ class Strikes:
     async def strike(self, planned: Planned) -> Outcome:
         """One fault from the calm before it to the count after it."""
         world, fault, random = self.world, planned.fault, planned.random()
+        for name, link in world.links.items():
+            link.luck = planned.random(name).random
         await world.market.resume()
         await asyncio.sleep(random.uniform(*_CALM_BEFORE_S))
         restarts, gaps = world.services.restarts(), await world.gaps()

@@ -1,7 +1,5 @@
 """A proxy before Kafka that can also say no in its stead."""
 
-import random
-
 from tests.faults.kafka_refusals import Conversation, Refusal
 from tests.faults.tcp_proxy import TcpProxy, Through
 
@@ -15,7 +13,7 @@ class KafkaProxy(TcpProxy):
         self.refused = 0
 
     def _conversation(self) -> tuple[Through, Through]:
-        talk = Conversation(lambda: self.refusal, random.random, self._count)
+        talk = Conversation(lambda: self.refusal, self._draw, self._count)
         return talk.request, talk.answer
 
     def _count(self) -> None:

@@ -31,13 +31,14 @@ class SimulatedMarket(Simulated):
         """Go on."""
         await self._ask("POST", "resume")
 
-    async def play(self, fault: str, **order: Any) -> None:
-        """Play a fault of the exchanges; see `services.simulator.faults`."""
+    async def play(self, fault: str, **order: Any) -> int:
+        """Play a fault of the exchanges, and how many it struck; see `services.simulator.faults`."""
         if self._http is None:
             raise RuntimeError("the simulator has not been started")
         async with self._http.post(f"{self.addresses['control_url']}/fault", json={"fault": fault, **order}) as answer:
             if answer.status != 200:
                 raise ValueError(await answer.text())
+            return int((await answer.json())["struck"])
 
     async def messages(self) -> list[dict[str, Any]]:
         """Everything that stands in Slack's channels, replies in threads among it."""

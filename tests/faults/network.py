@@ -99,9 +99,15 @@ FAULTS = [
     *_of("exchanges", bound_s=10, makes_gap=True),
     *(
         Fault(
-            "F24", f"{link}-link-closes-slowly", "ends are told after 2 s", strike, 8, makes_gap=True, stage="proxied"
+            "F24",
+            f"{link}-link-closes-slowly",
+            "ends are told after 2 s",
+            strike,
+            bound_s=10 if link == "exchanges" else 8,
+            makes_gap=True,
+            stage="proxied",
         )
-        for link in ("kafka", "redis", "postgres")
+        for link in ("kafka", "redis", "postgres", "exchanges")
         for strike in (partial(closed_slowly, link),)
     ),
     *(

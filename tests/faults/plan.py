@@ -20,9 +20,9 @@ class Planned:
     fault: Fault
     luck: str
 
-    def random(self) -> Random:
-        """The same numbers each time."""
-        return Random(self.luck)
+    def random(self, of: str = "") -> Random:
+        """The same numbers each time; others for what is named, which asks as often as it likes."""
+        return Random(f"{self.luck}/{of}" if of else self.luck)
 
 
 def choose(catalogue: Sequence[Fault], only: Collection[str] = (), *, quick: bool = False) -> list[Fault]:

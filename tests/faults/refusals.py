@@ -68,10 +68,9 @@ FAULTS = [
     Fault(
         "F10",
         "produce-too-large",
-        "no new client can mend it: the producer starts over",
+        "batches are sent again in halves",
         partial(refused, Refusal(PRODUCE, 10, 0.02)),
         bound_s=10,
-        makes_gap=True,
         stage="proxied",
     ),
 ]

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from devstack.server import Server
 from devstack.valkey_server import Valkey
-from tests.faults.fault import Fault, Struck
+from tests.faults.fault import Check, Fault, Struck
 from tests.faults.limits import complaints_after
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _TOLD_TRIES = 120
 _TOLD_WITHIN_S = 10.0
 _LOADS_FOR_S = 4.0
+_LOCKED_S = 30.0
+_SLOW_SCRIPT_S = 12.0
+"""Longer than Redis bears a script before it answers everybody that it is busy, and than we wait for an answer."""
 
 
 async def down_for(server: Server, seconds: float, number: signal.Signals = signal.SIGKILL) -> None:
@@ -55,8 +58,13 @@ async def redis_frozen(world: "World", _random: Random) -> Struck:
     return Struck()
 
 
+def _redis(world: "World") -> Redis:
+    """As the administrator, who waits for any answer."""
+    return Redis.from_url(world.settings.redis.url.get_secret_value(), socket_timeout=None)
+
+
 async def redis_emptied(world: "World", _random: Random) -> Struck:
-    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+    async with _redis(world) as client:
         await client.flushall()
     return Struck()
 
@@ -87,9 +95,9 @@ async def redis_lost_its_last_second(world: "World", random: Random) -> Struck:
 
 async def redis_loading(world: "World", _random: Random) -> Struck:
     """Killed, and slow to read its data when it is back: it answers that it is loading."""
-    recipe = world.redis.recipe
+    recipe, told = world.redis.recipe, _told(world, "is loading the dataset in memory")
     assert isinstance(recipe, Valkey)
-    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+    async with _redis(world) as client:
         await client.bgrewriteaof()
         while (await client.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110  Redis tells nobody
             await asyncio.sleep(0.1)
@@ -100,26 +108,58 @@ async def redis_loading(world: "World", _random: Random) -> Struck:
         await down_for(world.redis, 0)
     finally:
         recipe.extra = {}
-    return Struck()
+    return Struck(check=told)
 
 
 async def redis_out_of_memory(world: "World", _random: Random) -> Struck:
     """Its limit is below what it holds for three seconds; it evicts nothing and refuses writes."""
-    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+    told = _told(world, "is at its memory limit")
+    async with _redis(world) as client:
         limit = (await client.config_get("maxmemory"))["maxmemory"] or 0
         await client.config_set("maxmemory", 1_000_000)
         await asyncio.sleep(3)
         await client.config_set("maxmemory", limit)
-    return Struck()
+    return Struck(check=told)
 
 
 async def redis_read_only(world: "World", _random: Random) -> Struck:
     """It is made a replica of nobody for three seconds: it refuses writes and goes on answering."""
-    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+    told = _told(world, "You can't write against a read only replica")
+    async with _redis(world) as client:
         await client.replicaof("127.0.0.1", 1)
         await asyncio.sleep(3)
         await client.replicaof("NO", "ONE")
-    return Struck()
+    return Struck(check=told)
+
+
+async def redis_slow_script(world: "World", _random: Random) -> Struck:
+    """Somebody's script does not end: Redis answers nobody, then that it is busy, until the script is killed."""
+    said = _said_by_sink(world)
+    async with _redis(world) as owner, _redis(world) as client:
+        script = asyncio.create_task(owner.eval("while true do end", 0))
+        try:
+            await asyncio.sleep(_SLOW_SCRIPT_S)
+        finally:
+            await client.script_kill()
+        await asyncio.gather(script, return_exceptions=True)
+    return Struck(broken=["a Redis that is busy was taken for one that refuses us"] if "refuses us" in said() else [])
+
+
+def _said_by_sink(world: "World") -> Callable[[], str]:
+    """What the sink of Redis says in its log from now on."""
+    log = world.directory / "consumer-redis.log"
+    said_before = log.stat().st_size
+    return lambda: log.read_bytes()[said_before:].decode(errors="replace")
+
+
+def _told(world: "World", text: str) -> Check:
+    """Asks whether the sink of Redis says this from now on."""
+    said = _said_by_sink(world)
+
+    async def look() -> list[str]:
+        return [] if text in said() else [f"nobody was told: {text}"]
+
+    return lambda _world: complaints_after(_TOLD_WITHIN_S, look)
 
 
 async def redis_password_changed(world: "World", _random: Random) -> Struck:
@@ -127,7 +167,7 @@ async def redis_password_changed(world: "World", _random: Random) -> Struck:
     log = world.directory / "consumer-redis.log"
     said_before, (user, password) = log.stat().st_size, login(world.directory / "writer.url")
     told = False
-    async with Redis.from_url(world.settings.redis.url.get_secret_value()) as client:
+    async with _redis(world) as client:
         await client.execute_command("ACL", "SETUSER", user, "resetpass", ">another")
         await client.client_kill_filter(_type="normal", skipme=True)
         for _ in range(_TOLD_TRIES):
@@ -203,7 +243,7 @@ async def postgres_table_locked(world: "World", _random: Random) -> Struck:
     """Somebody holds the trades for longer than our lock timeout."""
     async with postgres(world) as connection, connection.transaction():
         await connection.execute("LOCK TABLE trade IN ACCESS EXCLUSIVE MODE")
-        await asyncio.sleep(15)
+        await asyncio.sleep(_LOCKED_S)
     return Struck()
 
 
@@ -235,8 +275,9 @@ async def postgres(world: "World") -> AsyncIterator["asyncpg.Connection[asyncpg.
 FAULTS = [
     Fault("F13", "redis-killed", "kill -9, back after 1.5 s", redis_killed, bound_s=2, target="test"),
     Fault("F14", "redis-frozen", "SIGSTOP for 5 s", redis_frozen, bound_s=2),
-    Fault("F15", "redis-emptied", "FLUSHALL", redis_emptied, bound_s=5, target="test-long"),
-    Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=5),
+    Fault("F14", "redis-slow-script", "somebody's script runs for 12 s", redis_slow_script, bound_s=2),
+    Fault("F15", "redis-emptied", "FLUSHALL", redis_emptied, bound_s=2, target="test-long"),
+    Fault("F15", "redis-started-empty", "back without its files", redis_started_empty, bound_s=2),
     Fault("F16", "redis-power-loss", "the last of its file is gone, twice", redis_lost_its_last_second, bound_s=2),
     Fault("F17", "redis-out-of-memory", "refuses writes for 3 s", redis_out_of_memory, bound_s=3),
     Fault("F17", "redis-loading", "killed, loads its data for 4 s", redis_loading, bound_s=4),
@@ -247,7 +288,13 @@ FAULTS = [
     Fault("F18", "postgres-restored", "its data are those of 5 s ago", postgres_restored, bound_s=6),
     Fault("F18", "postgres-restarted", "fast restart", postgres_restarted, bound_s=2),
     Fault("F18", "postgres-sessions-cut", "our sessions ended, three times", postgres_sessions_cut, bound_s=2),
-    Fault("F19", "postgres-table-locked", "ACCESS EXCLUSIVE on the trades for 15 s", postgres_table_locked, bound_s=2),
+    Fault(
+        "F19",
+        "postgres-table-locked",
+        f"ACCESS EXCLUSIVE on the trades for {_LOCKED_S:.0f} s",
+        postgres_table_locked,
+        bound_s=2,
+    ),
     Fault("F14", "postgres-frozen", "SIGSTOP for 5 s", postgres_frozen, bound_s=2),
     Fault("F22", "both-stores-killed", "Redis and PostgreSQL down for 4 s", both_stores_killed, bound_s=4),
     Fault("F22", "both-stores-away", "Redis and PostgreSQL down for 60 s", both_stores_away, bound_s=12),

@@ -1,11 +1,11 @@
 """A TCP proxy on loopback that can be slow, narrow, deaf, or cut: a network between two parts that misbehaves."""
 
 import asyncio
-import random
 import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from random import Random
 from socket import SO_LINGER, SOL_SOCKET
 from types import TracebackType
 from typing import Self
@@ -39,16 +39,14 @@ class Weather:
 class TcpProxy:
     """Forwards connections on `port` (0: a free one) of `host` to `target`.
 
-    ``async with proxy: … proxy.weather = Weather(…)``
+    ``async with proxy: … proxy.weather = Weather(…)``. `luck` decides what is left to chance: numbers from 0 to 1.
     """
 
-    def __init__(
-        self, target: int, port: int = 0, luck: Callable[[], float] = random.random, host: str = "127.0.0.1"
-    ) -> None:
+    def __init__(self, target: int, port: int = 0, host: str = "127.0.0.1") -> None:
         self.target, self.host = target, host
         self.port = port
         self.weather = Weather()
-        self._luck = luck
+        self.luck: Callable[[], float] = Random(0).random
         self._server: asyncio.Server | None = None
         self._connections: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,7 +145,7 @@ class TcpProxy:
             for start in range(0, len(chunk), slice_bytes):
                 piece = chunk[start : start + slice_bytes]
                 await self._weather(len(piece))
-                if self._luck() < self.weather.reset_share:
+                if self._draw() < self.weather.reset_share:
                     self._reset(pair)
                     return
                 writer.write(piece)
@@ -156,11 +154,15 @@ class TcpProxy:
         if writer.can_write_eof():
             writer.write_eof()
 
+    def _draw(self) -> float:
+        """From whatever `luck` is by now: connections outlive it."""
+        return self.luck()
+
     async def _weather(self, size_bytes: int) -> None:
         while self.weather.is_stalled:  # noqa: ASYNC110  # the weather is anybody's to change
             await asyncio.sleep(_STALL_POLL_S)
         weather = self.weather
-        wait_s = weather.latency_s + weather.jitter_s * self._luck()
+        wait_s = weather.latency_s + weather.jitter_s * self._draw()
         if weather.bytes_per_s is not None:
             wait_s += size_bytes / weather.bytes_per_s
         if wait_s:

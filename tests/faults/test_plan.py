@@ -22,6 +22,13 @@ def test_a_fault_alone_has_the_luck_that_it_has_among_all() -> None:
     assert alone.random().random() == among_all["redis-killed"]
 
 
+def test_what_is_named_has_luck_of_its_own_and_the_same_each_time() -> None:
+    (planned,) = plan(choose(FAULTS, ["redis-killed"]), 7)["plain"]
+    lucks = [planned.random(name).random() for name in ("", "kafka", "redis")]
+    assert lucks == [planned.random(name).random() for name in ("", "kafka", "redis")]
+    assert len(set(lucks)) == len(lucks)
+
+
 def test_a_code_stands_for_all_of_its_faults_and_what_comes_first_does() -> None:
     chosen = choose(FAULTS, ["F36", "F13", "F15"])
     assert {fault.name for fault in chosen} >= {"redis-killed", "redis-emptied", "redis-started-empty"}

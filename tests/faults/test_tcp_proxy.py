@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from random import Random
 
 import pytest
 
@@ -88,6 +89,22 @@ async def test_by_luck_a_chunk_ends_its_connection(proxy: TcpProxy) -> None:
     proxy.weather = Weather(reset_share=1.0)
     with pytest.raises(ConnectionResetError):
         await exchange(proxy, b"hello")
+
+
+async def test_the_same_luck_breaks_a_connection_at_the_same_byte(proxy: TcpProxy) -> None:
+    async def arrived() -> int:
+        proxy.luck = Random("7/kafka").random
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        for count in range(1_000):
+            writer.write(b"hello")
+            try:
+                await reader.readexactly(5)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                return count
+        raise AssertionError("it never broke")
+
+    proxy.weather = Weather(reset_share=0.02)
+    assert len({await arrived() for _ in range(3)}) == 1
 
 
 async def test_it_refuses_and_listens_again_on_the_same_port(proxy: TcpProxy) -> None:

@@ -2,6 +2,7 @@
 
 python -m tests.soak --kills 1000              # until 1,000 blows have fallen; the result is written to docs/SOAK.md
 python -m tests.soak --kills 20 --fresh        # forget an interrupted soak and begin a short one
+python -m tests.soak --kills 0 --calm-minutes 60 --document    # the calm alone, and its part of docs/SOAK.md
 """
 
 import argparse
@@ -13,12 +14,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.errors import TapewatchError
+from shared.errors import TapewatchError, WrongUse
 from tests.faults.world import running_world
 from tests.soak.blows import Blow, period
+from tests.soak.calm import run_calm
 from tests.soak.period import run_period
 from tests.soak.record import Record, load, save
-from tests.soak.table import FULL, document, verdict
+from tests.soak.table import FULL, page, verdict
 from tests.soak.verdict import broken
 
 _DOCUMENT = Path("docs/SOAK.md")
@@ -35,23 +37,35 @@ def main() -> int:
             f"seed {record.seed}: {record.blows} of {arguments.kills} blows so far, at {record.rate:.0f} messages/s; "
             f"the record is {arguments.state}"
         )
-        if record.blows < arguments.kills and not record.broken:
+        is_over = record.blows >= arguments.kills and (record.calm is not None or not arguments.calm_minutes)
+        if not is_over and not record.broken:
             asyncio.run(_soak(record, arguments, console))
     except TapewatchError as error:
         print(f"tests.soak: {error}", file=sys.stderr)
         return error.exit_code
-    text = document(record)
     if record.blows >= FULL or arguments.document:
-        _DOCUMENT.write_text(text, encoding="utf-8")
+        _DOCUMENT.write_text(page(_DOCUMENT.read_text(encoding="utf-8"), record, _command(record)), encoding="utf-8")
         console.print(f"written: {_DOCUMENT}")
     else:
-        console.print(text, markup=False)
+        console.print(page("", record, _command(record)), markup=False)
     console.print(f"{record.blows} blows, {record.kills} kills: {verdict(record)}")
     return 1 if broken(record) else 0
 
 
+def _command(record: Record) -> str:
+    """What began this soak."""
+    minutes = record.calm.seconds / 60 if record.calm else 0
+    arguments = f"--rate {record.rate:.0f} --calm-minutes {minutes:.0f} --document"
+    return f"make soak KILLS={record.blows} SEED={record.seed} ARGS='{arguments}'"
+
+
 def _record(arguments: argparse.Namespace) -> Record:
     if not arguments.fresh and (found := load(arguments.state)) is not None:
+        if arguments.seed not in (None, found.seed):
+            raise WrongUse(
+                f"{arguments.state} is of a soak with seed {found.seed}, not {arguments.seed}: "
+                "leave SEED out to go on with it, or give ARGS=--fresh to begin anew"
+            )
         return found
     seed = random.randrange(1 << 31) if arguments.seed is None else arguments.seed
     return Record(seed=seed, rate=arguments.rate)
@@ -72,6 +86,10 @@ async def _soak(record: Record, arguments: argparse.Namespace, console: Console)
             _tell_period(record, console)
             if record.broken:
                 raise TapewatchError(f"stopped at a broken invariant: {record.broken[0]}")
+        if arguments.calm_minutes:
+            console.print(f"calm for {arguments.calm_minutes:g} minutes after the warm-up")
+            record.calm = await run_calm(world, arguments.calm_minutes)
+            save(record, arguments.state)
 
 
 def _tell_period(record: Record, console: Console) -> None:
@@ -91,6 +109,9 @@ def _parse() -> argparse.Namespace:
         prog="python -m tests.soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=FULL, help="blows in all; each kills one process or two")
+    parser.add_argument(
+        "--calm-minutes", type=float, default=10.0, help="how long nobody is killed after the last blow; 0: no calm"
+    )
     parser.add_argument("--seed", type=int, help="of a new soak; drawn and printed if absent")
     parser.add_argument("--rate", type=float, default=2_000.0, help="messages a second of a new soak")
     parser.add_argument("--state", type=Path, default=Path(".soak.json"), help="where an interrupted soak goes on from")

@@ -6,22 +6,19 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import TypeVar
 
-from services.cli.demo.supervision import resident_mb
 from shared.clock import now_us
 from tests.faults.consumers import PRODUCERS
 from tests.faults.harness import caught_up
 from tests.faults.ledger import Totals
 from tests.faults.stores import down_for
-from tests.faults.watch import count_open_files
 from tests.faults.world import World
 from tests.soak.blows import SERVICES, TARGETS, Blow, killed
+from tests.soak.calm import files_of_servers, memory_of_servers
 from tests.soak.forget import forget_lines, forget_rows
 from tests.soak.record import Period
 from tests.soak.verdict import broken_in
 
-T = TypeVar("T")
 _CATCH_UP_WITHIN_S = 300.0
 """How long it really took stands in the table: blow upon blow leaves a backlog, and the machine may be busy."""
 _CALM_S = 8.0
@@ -63,8 +60,8 @@ async def run_period(world: World, blows: Sequence[Blow], number: int, tell: Cal
         restarts=world.services.restarts() - restarts,
         flowed_s=flowed_s,
         seconds=monotonic() - began_s,
-        memory_mb=await world.watch.sizes() | _of_servers(world, resident_mb),
-        open_files=await world.watch.open_files() | _of_servers(world, count_open_files),
+        memory_mb=await world.watch.sizes() | memory_of_servers(world),
+        open_files=await world.watch.open_files() | files_of_servers(world),
     )
     period.broken += broken_in(period)
     if not period.broken:
@@ -83,12 +80,6 @@ async def _producers_frozen(world: World) -> AsyncIterator[None]:
     finally:
         for name in PRODUCERS:
             await world.services.strike(name, signal.SIGCONT)
-
-
-def _of_servers(world: World, figure: Callable[[int], T | None]) -> dict[str, T]:
-    """A figure of the servers that are one process each."""
-    found = {"redis": figure(world.redis.pid), "kafka": figure(world.kafka[0].pid)}
-    return {name: value for name, value in found.items() if value}
 
 
 async def _silence(world: World) -> int:

@@ -35,13 +35,32 @@ class Period(Struct, kw_only=True):
     broken: list[str] = field(default_factory=list)
 
 
+class Look(Struct, kw_only=True):
+    """Every process at one moment of the calm; `at_s` counts from the end of the warm-up."""
+
+    at_s: float
+    memory_mb: dict[str, float]
+    open_files: dict[str, int]
+
+
+class Calm(Struct, kw_only=True):
+    """The last period, in which nobody is killed. `restarts`: of services that ended by themselves."""
+
+    warm_up_s: float
+    seconds: float
+    published: int
+    restarts: int
+    looks: list[Look]
+
+
 class Record(Struct, kw_only=True):
-    """A soak: its seed and load, and the periods so far."""
+    """A soak: its seed and load, the periods so far, and the calm after the last."""
 
     seed: int
     rate: float
     worlds: int = 0
     periods: list[Period] = field(default_factory=list)
+    calm: Calm | None = None
 
     @property
     def messages_a_second(self) -> float:

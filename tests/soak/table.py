@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 from tests.soak.blows import TARGETS
+from tests.soak.calm_table import CALM, calm_part
+from tests.soak.markdown import row, rows
 from tests.soak.record import Period, Record
 from tests.soak.verdict import broken, growth
 
@@ -47,7 +49,8 @@ more than kills of services, because a consumer also ends when its store does.
 ## Memory and open files
 
 In the pause after the first and the last period. Growth is the median slope between all periods, times their number.
-Kafka and Redis hold what is published, up to retention and the cap of a stream: they grow, and may.
+Who is killed is young when it is looked at; whether it grows when it lives is told in the calm. Kafka, Redis and
+PostgreSQL hold what is published, up to retention, the cap of a stream and the size of a cache: they grow, and may.
 
 {flat}
 """
@@ -58,6 +61,8 @@ def verdict(record: Record) -> str:
     found = broken(record)
     if found:
         return f"broken: {'; '.join(found)}"
+    if not record.periods:
+        return "nothing grew in the calm"
     return "nothing was lost outside a recorded gap, nothing doubled, nothing out of order"
 
 
@@ -73,13 +78,22 @@ def document(record: Record) -> str:
         partial="" if record.blows >= FULL else f" This is a part: a full result has {FULL:,} blows.",
         periods="\n".join(
             [
-                *_rows(_HEADINGS, (_cells(str(number), one) for number, one in enumerate(record.periods, 1))),
-                _row(_total(record)),
+                *rows(_HEADINGS, (_cells(str(number), one) for number, one in enumerate(record.periods, 1))),
+                row(_total(record)),
             ]
         ),
-        targets="\n".join(_rows(("target", "kills"), ((name, f"{_killed(record, name):,}") for name in TARGETS))),
-        flat="\n".join(_rows(_FLAT_HEADINGS, _flat(record))),
+        targets="\n".join(rows(("target", "kills"), ((name, f"{_killed(record, name):,}") for name in TARGETS))),
+        flat="\n".join(rows(_FLAT_HEADINGS, _flat(record))),
     )
+
+
+def page(old: str, record: Record, command: str) -> str:
+    """The document with what this record has: the part that it has not stays as it is in the `old` one."""
+    blows, heading, calm = old.partition(CALM)
+    if record.periods:
+        blows = document(record)
+    calm = calm_part(record.calm, command) if record.calm else heading + calm
+    return f"{blows.rstrip()}\n\n{calm}" if calm else blows
 
 
 def _cells(name: str, one: Period) -> tuple[str, ...]:
@@ -136,11 +150,3 @@ def _flat(record: Record) -> Iterator[tuple[str, ...]]:
             f"{last.open_files.get(name, 0)}",
             f"{files[name]:+.1f}",
         )
-
-
-def _rows(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> list[str]:
-    return [_row(headings), f"|---|{'---:|' * (len(headings) - 1)}", *map(_row, rows)]
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cells)} |"

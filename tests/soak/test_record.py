@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import WrongUse
+from tests.soak import __main__ as soak
 from tests.soak.forget import forget_lines, lines_since
 from tests.soak.record import load, save
 from tests.soak.test_verdict import a_period, a_record
@@ -36,3 +37,21 @@ def test_of_the_truth_the_end_stays_in_the_same_file(tmp_path: Path) -> None:
         writer.write(b"next\n")
     assert truth.read_bytes() == lines[2] + lines[3] + b"next\n"
     assert lines_since(lines, 5) == []
+
+
+def test_a_record_of_another_seed_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "soak.json"
+    save(a_record(a_period()), state)
+    monkeypatch.setattr("sys.argv", ["soak", "--kills", "50", "--seed", "2", "--state", str(state)])
+
+    assert soak.main() == WrongUse.exit_code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a soak with seed 1, not 2" in line
+    assert "ARGS=--fresh" in line
+
+    monkeypatch.setattr(
+        "sys.argv", ["soak", "--kills", "50", "--seed", "1", "--calm-minutes", "0", "--state", str(state)]
+    )
+    assert soak.main() == 0

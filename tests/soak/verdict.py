@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Sequence
 
 from tests.soak.blows import SERVICES
-from tests.soak.record import Period, Record
+from tests.soak.record import Calm, Period, Record
 from tests.soak.slope import slope
+from tests.soak.steadiness import trends
 
 MOST_MEMORY_MB = 300.0
 MOST_GROWTH_MB = 20.0
-"""Of any process over a whole soak; the alert worker's windows fill in its first half hour."""
+"""Of any process over all the blows. Most are seconds old when they are looked at: who grows slowly shows in the calm.
+"""
 MOST_MORE_FILES = 8.0
 AWAY_S = 8.0
 """How long a killed producer may hear nothing on a busy machine: it starts, asks for its lists, and subscribes."""
 PRODUCERS = tuple(name for name in SERVICES if name.startswith("producer"))
 _TREND_NEEDS_PERIODS = 8
-_OURS = frozenset({*SERVICES, "alert-worker"})
+OURS = frozenset({*SERVICES, "alert-worker"})
 
 
 def broken_in(period: Period) -> Iterator[str]:
@@ -29,7 +31,7 @@ def broken_in(period: Period) -> Iterator[str]:
     if period.published == 0:
         yield "nothing was published, so nothing is proven"
     for name, size_mb in period.memory_mb.items():
-        if name in _OURS and size_mb > MOST_MEMORY_MB:
+        if name in OURS and size_mb > MOST_MEMORY_MB:
             yield f"{name} took {size_mb:.0f} MB"
 
 
@@ -68,9 +70,25 @@ def broken(record: Record) -> list[str]:
     found = list(record.broken)
     if len(_longest_world(record.periods)) >= _TREND_NEEDS_PERIODS:
         for name, grown_mb in growth(record.periods, "memory_mb").items():
-            if name in _OURS and grown_mb > MOST_GROWTH_MB:
+            if name in OURS and grown_mb > MOST_GROWTH_MB:
                 found.append(f"the memory of {name} grew by {grown_mb:.1f} MB")
         for name, more in growth(record.periods, "open_files").items():
-            if name in _OURS and more > MOST_MORE_FILES:
+            if name in OURS and more > MOST_MORE_FILES:
                 found.append(f"the open files of {name} grew by {more:.0f}")
-    return found
+    return found + (broken_in_calm(record.calm) if record.calm else [])
+
+
+def broken_in_calm(calm: Calm) -> list[str]:
+    """A sentence for each of our processes that grows though nobody is killed."""
+    ours = [one for one in trends(calm) if one.name in OURS]
+    return [
+        *(f"{name} was not there all through the calm" for name in sorted(OURS - {one.name for one in ours})),
+        *([f"services ended by themselves in the calm, {calm.restarts} times"] if calm.restarts else []),
+        *(
+            f"the memory of {one.name} grew by {one.mb_per_h:.1f} MB an hour in the calm, "
+            f"give or take {one.noise_mb_per_h:.1f}"
+            for one in ours
+            if one.grows
+        ),
+        *(f"{one.name} had {one.files_per_h:.0f} files more open each hour" for one in ours if one.leaves_files_open),
+    ]

@@ -1,17 +1,23 @@
 """What waits for Kafka arrives, in order, whatever happens to the client or to Kafka on the way."""
 
 import asyncio
+from base64 import b64decode
 from contextlib import asynccontextmanager
+from secrets import token_hex
 
+import msgspec
 import pytest
-from aiokafka.errors import OutOfOrderSequenceNumber, TopicAuthorizationFailedError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber, TopicAuthorizationFailedError
 
 from services.producer.lanes import Lanes
 from services.producer.publisher import Publisher
+from shared import wire
 from shared.clock import now_us
 from shared.events import FeedEvent, OrderBook, Trade
-from shared.kafka import make_producer
-from shared.topics import FEED, ORDERBOOKS, TRADES
+from shared.kafka import client_options, make_producer
+from shared.topics import DEAD_LETTERS, FEED, ORDERBOOKS, TRADES
 
 SYMBOLS = ("KRW-BTC", "KRW-ETH", "KRW-XRP")
 
@@ -43,7 +49,7 @@ async def _publishing(kafka, lanes=None):
     clients = []
 
     def make():
-        clients.append(make_producer(kafka, "test", request_timeout_ms=3000))
+        clients.append(make_producer(kafka, "test", request_timeout_ms=3000, compression_type="snappy"))
         return clients[-1]
 
     publisher = Publisher(make, "upbit", 1, now_us, lanes)
@@ -106,6 +112,54 @@ async def test_what_no_new_client_can_mend_ends_it(ground):
         publisher.publish([_trade(3)])
         with pytest.raises(TopicAuthorizationFailedError):
             await asyncio.wait_for(running, 10)
+
+
+async def test_what_kafka_calls_too_large_goes_in_halves_and_nothing_is_lost_or_out_of_order(ground):
+    async with _publishing(ground.kafka) as (publisher, clients, _):
+        publisher.publish([_trade(number) for number in range(3)])
+        assert await publisher.drain(10)
+        publisher.publish([_trade(number) for number in range(3, 3000)])
+        while not publisher.on_the_way:  # noqa: ASYNC110  the test's timeout is the limit
+            await asyncio.sleep(0)
+        clients[-1]._message_accumulator.fail_all(MessageSizeTooLargeError())
+        assert await publisher.drain(20)
+    assert len(clients) > 1
+    ids = _first_ids(await ground.held(TRADES))
+    assert ids == {symbol: list(range(index, 3000, 3)) for index, symbol in enumerate(SYMBOLS)}
+
+
+async def test_a_record_too_large_alone_is_a_dead_letter_and_a_gap_and_costs_no_other(ground):
+    large = msgspec.structs.replace(_trade(3), base=token_hex(32), quote=token_hex(32))
+    small = [_trade(number) for number in range(90) if number != 3]
+    async with _publishing(ground.kafka) as (publisher, _, _), _longest(ground.kafka, len(wire.encode(large)) + 40):
+        publisher.publish([*small[:3], large, *small[3:]])
+        assert await publisher.drain(40)
+    assert [int(one.event.trade_id) for one in await ground.held(TRADES) if one.event.symbol == "KRW-BTC"] == [
+        number for number in range(0, 90, 3) if number != 3
+    ]
+    (letter,) = [one.event for one in await ground.held(DEAD_LETTERS)]
+    assert wire.decode(Trade, b64decode(letter.payload)) == large
+    assert (letter.topic, letter.schema) == (TRADES.name, "trade/1")  # what a replay reads it by
+    (gap,) = [one.event for one in await ground.held(FEED)]
+    assert (gap.kind, gap.symbols) == ("gap", ["KRW-BTC"])
+    assert gap.from_us <= large.traded_at_us <= gap.to_us
+
+
+@asynccontextmanager
+async def _longest(kafka, size_bytes):
+    """Kafka takes no longer batch of trades."""
+    admin = AIOKafkaAdminClient(**client_options(kafka, "test"))
+    await admin.start()
+
+    async def configure(config):
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TRADES.name, config)])
+
+    try:
+        await configure(TRADES.config() | {"max.message.bytes": str(size_bytes)})
+        yield
+        await configure(TRADES.config())
+    finally:
+        await admin.close()
 
 
 def _recorded(client, steps):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from base64 import b64encode
 from decimal import Decimal
 from typing import Any
 
@@ -215,6 +216,16 @@ async def test_malformed_frames_arrive_as_they_are(simulate: Any) -> None:
         await running.until(lambda: len(running.simulator.connections("upbit")) == 1)
         await running.control("fault", fault="malformed", exchange="upbit", text='{"type":"trade","code":')
         assert await client.recv() == b'{"type":"trade","code":'
+        await running.control("fault", fault="malformed", exchange="upbit", base64=b64encode(b"\xff\xfe{").decode())
+        assert await client.recv() == b"\xff\xfe{"
+
+
+async def test_a_frame_of_ten_megabytes_arrives_whole(simulate: Any) -> None:
+    running = await simulate()
+    async with connect(running.url["upbit_websocket_url"], max_size=None) as client:
+        await running.until(lambda: len(running.simulator.connections("upbit")) == 1)
+        await running.control("fault", fault="malformed", exchange="upbit", text="x", times=10_000_000)
+        assert len(await client.recv()) == 10_000_000
 
 
 @pytest.mark.parametrize(
@@ -230,6 +241,7 @@ async def test_malformed_frames_arrive_as_they_are(simulate: Any) -> None:
         {"fault": "clock_skew", "exchange": "nope", "ahead_ms": 5},
         {"fault": "silence_symbol", "exchange": "upbit", "symbol": "KRW-NOPE"},
         {"fault": "malformed", "exchange": "upbit"},
+        {"fault": "malformed", "exchange": "upbit", "base64": "?"},
         {"fault": "slack", "kind": "nope"},
         {"fault": "rename_field", "exchange": "upbit", "name": "code"},
     ],

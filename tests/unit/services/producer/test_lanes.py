@@ -184,3 +184,35 @@ def test_trades_are_held_by_kafka_once_all_that_were_put_by_then_arrived_and_non
         lanes.put(_trade(number))
     assert lanes.dropped
     assert not lanes.holds(put)
+
+
+def test_what_is_too_large_goes_in_halves_until_one_record_is_left_that_is_refused_time_and_again():
+    lanes = Lanes()
+    for number in range(8):
+        lanes.put(_trade(number))
+    (lane,) = lanes.lanes.values()
+    sizes = []
+    while True:
+        lane.take(min(lane.most, len(lane.waiting)))
+        sizes.append(len(lane.in_flight))
+        if lane.too_large():
+            break
+        lane.give_back()
+    assert sizes == [8, 4, 2, 1, 1, 1]
+    assert len(lane.waiting) == 7
+
+
+def test_after_what_was_too_large_ever_more_goes_together_again():
+    lanes = Lanes()
+    for number in range(8):
+        lanes.put(_trade(number))
+    (lane,) = lanes.lanes.values()
+    lane.take(8)
+    assert not lane.too_large()
+    lane.give_back()
+    sizes = []
+    while lane.waiting:
+        lane.take(min(lane.most, len(lane.waiting)))
+        sizes.append(lanes.acknowledged(lane))
+    assert sizes == [4, 4]
+    assert lane.most == 16
