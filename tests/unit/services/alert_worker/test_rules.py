@@ -113,11 +113,13 @@ def test_a_rule_that_always_asks_for_more_asks_no_less_of_what_opens() -> None:
     assert rule.judge(Sight("USDT", moved(-0.051), learnt(0.0005), opens=True)) is not None
 
 
-def test_the_step_between_two_orders_is_no_move_of_a_thin_market() -> None:
+def test_the_step_between_two_orders_opens_no_message_of_a_thin_market_and_goes_on_in_one() -> None:
     coarse, busy = learnt(0.01, turnover=600.0), learnt(0.01, turnover=100_000.0)
-    assert MoveAbs().judge(Sight("USDT", moved(0.029), coarse)) is None
-    assert MoveAbs().judge(Sight("USDT", moved(0.031), coarse)) is not None
-    assert MoveAbs().judge(Sight("USDT", moved(0.021), busy)) is not None
+    assert MoveAbs().judge(Sight("USDT", moved(0.029), coarse, opens=True)) is None
+    assert MoveAbs().judge(Sight("USDT", moved(0.031), coarse, opens=True)) is not None
+    assert MoveAbs().judge(Sight("USDT", moved(0.021), busy, opens=True)) is not None
+    assert MoveAbs().judge(Sight("USDT", moved(0.021), coarse)) is not None
+    assert MoveAbs().judge(Sight("USDT", moved(0.019), coarse)) is None
 
 
 def test_the_tier_follows_the_money() -> None:
