@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _AWAY_FOR_S = 60.0
 _BEFORE_S = 15.0
 _LOOK_S = 0.1
-_NOISE_RECORDS = 500
-"""Less than half a second's records."""
+_NOISE_RECORDS = 100
+"""A seventh of a second's."""
 
 
 async def store_away(
@@ -30,7 +30,7 @@ async def store_away(
     going = asyncio.create_task(goes(server, _AWAY_FOR_S))
     meanwhile = await _lacking(world, other, _AWAY_FOR_S - 1)
     await going
-    if meanwhile <= 2 * before + _NOISE_RECORDS:
+    if meanwhile <= before + _NOISE_RECORDS:
         return Struck()
     return Struck(broken=[f"{other} lacked {meanwhile} records while {away} was away, and {before} before"])
 

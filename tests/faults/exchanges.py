@@ -9,8 +9,10 @@ from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from shared.clock import now_us
 from tests.faults.fault import Fault, Struck
 from tests.faults.limits import complaints_after
+from tests.faults.market import ALERTS
 from tests.faults.stores import postgres
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ _BUSY = {"upbit": "KRW-BTC", "binance": "BTCUSDT"}
 _STALL_TOLD_WITHIN_S = 120.0
 """Twenty seconds of silence, a question a minute at the most, and what a busy machine takes besides."""
 _REPLACED_WITHIN_S = 5.0
+_CRASH_DAY_S, _FALLS = 60.0, 5
+_FALL_TOLD_WITHIN_S = 10.0
 _MALFORMED = (
     b"{",
     b"\x00\x01",
@@ -125,10 +129,30 @@ async def burst(world: "World", _random: Random) -> Struck:
     return Struck()
 
 
+async def crash_day(world: "World", random: Random) -> Struck:
+    """Every market of both exchanges falls and recovers, again and again, at ten times the rate for a minute."""
+    since_us = now_us()
+    await world.market.play("burst", factor=10, seconds=_CRASH_DAY_S)
+    for _ in range(_FALLS):
+        for exchange, symbol in random.sample(world.wanted.traded, len(world.wanted.traded)):
+            await world.market.play("crash", exchange=exchange, symbol=symbol)
+        await asyncio.sleep(_CRASH_DAY_S / _FALLS)
+
+    async def check(world: "World") -> Sequence[str]:
+        async def look() -> list[str]:
+            told = [one for one in await world.market.messages_in(ALERTS) if float(one["ts"]) * 1e6 >= since_us]
+            return [] if told else ["nobody was told that everything falls"]
+
+        return await complaints_after(_FALL_TOLD_WITHIN_S, look)
+
+    return Struck(_FALLS, check=check)
+
+
 FAULTS = [
     Fault("F29", "frame-too-large", "10 MB on every connection", frame_too_large, bound_s=5, makes_gap=True),
     Fault("F26", "symbol-stalled", "one of a line is not heard", symbol_stalled, bound_s=10, makes_gap=True),
     Fault("F31", "burst", "50 times the rate for 10 s, as far as can be", burst, bound_s=10),
+    Fault("F31", "crash-day", "every market falls 5 times in a minute of 10 times the rate", crash_day, bound_s=10),
     Fault(
         "F29",
         "malformed-frames",

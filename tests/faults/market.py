@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 from services.cli.demo.simulated import Simulated
 from tests.faults.tcp_proxy import TcpProxy
 
+ALERTS = "tapewatch"
+"""The channel in which people are told of moves."""
+
 
 class SimulatedMarket(Simulated):
     """The simulator as a child, with the doors that only faults need."""

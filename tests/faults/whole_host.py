@@ -11,6 +11,7 @@ from shared.clock import now_us
 from shared.events import FeedEvent
 from tests.faults.fault import Fault, Struck
 from tests.faults.limits import complaints_after
+from tests.faults.market import ALERTS
 from tests.faults.watchers import Told, told_since, unended
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _GIVES_UP = "binance"
 _AWAKE_S = (8.0, 15.0)
 _TOLD_WITHIN_S = 120.0
 """A part that had to start anew is told as well only once it has stayed up for a while."""
-_ALERTS = "tapewatch"
 _NOBODY_WATCHED = "nobody watched"
 Sleep = tuple[int, int]
 """(from, to), microseconds UTC"""
@@ -39,7 +39,7 @@ async def asleep_again_and_again(world: "World", random: Random) -> Struck:
 
     async def look() -> list[str]:
         gaps = [event async for event in read_feed(world.settings.kafka) if event.kind == "gap"]
-        told, moves = await told_since(world.market, since_us), await world.market.messages_in(_ALERTS)
+        told, moves = await told_since(world.market, since_us), await world.market.messages_in(ALERTS)
         stale = [f"told after the machine slept: {one['text']}" for one in moves if _at_us(one) > sleeps[0][0]]
         missed = [
             f"nobody outside missed the machine when it slept for the {number}. time"
