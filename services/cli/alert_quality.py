@@ -167,9 +167,10 @@ def _head() -> list[str]:
         "histories of another venue (NEO). The rest is held out for them. It was not unseen: that thin markets",
         "missed moves under the rules before was known of all; when a further move is told in an episode (five",
         "minutes after the last word) was settled with the misses of March 2020 in view, that a message opens at",
-        "2 % and not at 1.5 % with the calm months of Upbit, and that ten minutes of silence are no hole and a market",
-        "that nobody knows has the fixed rule with the misses of the Upbit ticks. An episode is one message; what",
-        "moves again is told in its thread: *alerts* counts every word, *episodes* the messages.",
+        "2 % and not at 1.5 % with the calm months of Upbit, that ten minutes of silence are no hole and a market",
+        "that nobody knows has the fixed rule with the misses of the Upbit ticks, and that within an episode the",
+        "fixed rule holds in every market with those of Bitfinex in 2013 and of IDEX. An episode is one message;",
+        "what moves again is told in its thread: *alerts* counts every word, *episodes* the messages.",
         "",
     ]
 
