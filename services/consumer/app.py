@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from services.consumer.advice import advise_kafka
 from services.consumer.dead_letters import DeadLetterPublisher
+from services.consumer.feed import EVERY_EXCHANGE
 from services.consumer.flood_watch import FloodWatch
 from services.consumer.journal import Journal
 from services.consumer.loop import Consumer
@@ -92,7 +93,8 @@ async def serve(
     """
     row, name = SINKS[sink_name], f"consumer-{sink_name}"
     sink = row.make(settings)
-    metrics.count_from_zero(*((metrics.DEAD_LETTERS, (name, topic.name)) for topic in sink.topics))
+    letters = [(metrics.DEAD_LETTERS, (name, topic.name)) for topic in sink.topics]
+    metrics.count_from_zero(*letters, (metrics.GAPS, (EVERY_EXCHANGE,)))
     async with AsyncExitStack() as at_end:
         at_end.push_async_callback(sink.close)
         watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)
