@@ -19,6 +19,8 @@ from shared.waiting import Wait
 
 _REFUSALS = ("SaslAuthenticationFailed", "UnsupportedSaslMechanism", "IllegalSaslState")
 """As aiokafka names what a broker answers to a login that it does not take."""
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""As OpenSSL names a certificate of a stranger, and one for another name than the address has."""
 log = structlog.get_logger(__name__)
 
 
@@ -54,9 +56,18 @@ async def wait_until_reachable(
             await attempts(_touch, options, reasons)
         except KafkaConnectionError:
             raise Unreachable(
-                f"Kafka did not answer within {wait_s} s: {reasons[-1]}. "
-                "Is it running, and is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?"
+                f"Kafka did not answer within {wait_s} s: {reasons[-1]}. {_question(reasons[-1])}"
             ) from None
+
+
+def _question(reason: str) -> str:
+    """What to look at when Kafka cannot be reached for this reason."""
+    if _UNTRUSTED in reason:
+        return (
+            "Has TAPEWATCH_KAFKA__SSL_CAFILE the certificate of who signed Kafka's, "
+            "and TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS the name that is in it?"
+        )
+    return "Is it running, and is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?"
 
 
 def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:

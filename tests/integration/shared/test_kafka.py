@@ -1,8 +1,11 @@
 import asyncio
 import random
 import socket
+import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +193,31 @@ async def test_certificates_that_cannot_be_read_are_named(kafka: KafkaSettings) 
         await wait_until_reachable(
             kafka.model_copy(update={"security_protocol": "SSL", "ssl_cafile": "/nowhere/ca.pem"}), 60
         )
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["of a stranger", "for another name"])
+async def test_a_certificate_that_is_not_taken_is_told_with_what_to_look_at(tmp_path: Path, is_known: bool) -> None:
+    key, trusted = _certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(trusted, key)
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context) as server:
+        settings = KafkaSettings(
+            bootstrap_servers=f"127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            security_protocol="SSL",
+            ssl_cafile=trusted if is_known else None,
+        )
+        with pytest.raises(Unreachable, match=r"SSL_CAFILE .* signed Kafka's, and .*BOOTSTRAP_SERVERS the name"):
+            await wait_until_reachable(settings, 0)
+
+
+def _certificate(directory: Path) -> tuple[Path, Path]:
+    """A key, and a certificate of `stores.example` that it signed itself."""
+    key, trusted = directory / "key.pem", directory / "ca.pem"
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    names = ("-subj", "/CN=kafka", "-addext", "subjectAltName=DNS:stores.example")
+    command = ["openssl", "req", "-x509", *curve, *names, "-keyout", str(key), "-out", str(trusted)]
+    subprocess.run(command, check=True, capture_output=True)
+    return key, trusted
 
 
 async def publish(settings: KafkaSettings, counts: dict[int, int], value: bytes = b"{}") -> None:
