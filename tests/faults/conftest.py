@@ -7,7 +7,7 @@ import pytest_asyncio
 from tests.faults.harness import Strikes, struck_world
 
 SEED = 20_260_101
-RATE = 600.0
+RATE = 300.0
 PATIENCE = 30.0
 """Tests run beside other tests: what matters here is that the stores catch up, not how fast."""
 
