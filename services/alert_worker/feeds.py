@@ -52,7 +52,7 @@ class Feeds:
         elif event.kind in {"stalled", "disconnected"}:
             down = self._down.setdefault(place, {})
             down[event.kind] = _merged(down.get(event.kind), event)
-        elif event.kind == "connected":
+        elif event.kind == "connected" and event.to_us is None:  # else one that stands is said to stand
             for ended in self._down.pop(place, {}).values():
                 if ended.kind == "stalled" or event.at_us - ended.at_us > _REPLACED_WITHIN_US:
                     self._past.append(Outage(event.exchange, _names(ended), ended.at_us, event.at_us))

@@ -104,20 +104,20 @@ class Joining:
         return [Word(told)]
 
     def _of_leg(self, key: str, story: Story, alert: Alert, *, begins: bool) -> list[Word]:
-        is_new = alert.episode_id not in story.legs
         story.legs[alert.episode_id] = name_of(alert)
         is_worse = _BY_WEIGHT.index(alert.severity) > _BY_WEIGHT.index(story.severity)
         if alert.state == "resolve":
             del story.legs[alert.episode_id]
             if story.lead.state == "resolve" and not story.legs:
                 del self._stories[key]
-        elif story.lead.state == "resolve" and (is_worse or begins):
-            # The leading episode is over, so this one speaks for itself.
+        elif (begins and not _goes_with(story, alert)) or (is_worse and story.lead.state == "resolve"):
+            # What the leading episode told is over or long ago, so this one speaks for itself, and leads.
             del story.legs[alert.episode_id]
-            self._stories[key] = Story(alert, alert.severity, story.legs)
+            others = {} if story.lead.state == "resolve" else {story.lead.episode_id: name_of(story.lead)}
+            self._stories[key] = Story(alert, alert.severity, others | story.legs)
             return [Word(alert)]
         joined = Word(msgspec.structs.replace(alert, suppressed_by=JOINED), (story.lead,))
-        is_told = is_worse or (is_new and alert.kind != DIVERGENCE)
+        is_told = is_worse or (begins and alert.kind != DIVERGENCE)
         if story.lead.state == "resolve" or alert.state == "resolve" or not is_told:
             return [joined]
         story.severity = max(story.severity, alert.severity, key=_BY_WEIGHT.index)

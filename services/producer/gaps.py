@@ -39,16 +39,16 @@ class Heard:
 class Tail:
     """What Kafka's end tells about one exchange.
 
-    `last`: each symbol's last stream trade. `connected_us`: when each symbol's connection last was confirmed, or up to
-    when it was said to stand; everything missed before that has its gap already. `together`: the symbols of that
-    connection. `stands_was_told`: whether it was said of any that it stands, which is said of all again and again.
+    `last`: each symbol's last stream trade. `connected_us`: when each symbol's connection last was confirmed; what was
+    missed before that has its gap already. `stands_us`: up to when it was said to stand, which is said of all again and
+    again. `together`: the symbols of that connection.
     `forgotten_us`: from when on those may be missing of which nothing was found; None: they were never subscribed.
     """
 
     last: dict[str, Heard] = field(default_factory=dict)
     connected_us: dict[str, int] = field(default_factory=dict)
+    stands_us: dict[str, int] = field(default_factory=dict)
     together: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    stands_was_told: bool = False
     forgotten_us: int | None = None
 
     @property
@@ -68,7 +68,8 @@ class Tail:
 
         Where it has no trade of its own in the tail, one of its connection and partition speaks for it: what came
         before that on one line was written before that into one partition. That the tail of the trades begins later
-        than the last connection proves nothing: the producer may have ended in between, and another filled it.
+        than the last connection proves nothing: the producer may have ended in between, and another filled it. That its
+        connection stood proves nothing against a trade of its own: it may have stalled while the others went on.
         """
         offset_us, partition = self.clock_offset_us(), _partition(exchange, symbol)
         witnesses = [symbol] if symbol in self.last else self.together.get(symbol, ())
@@ -79,6 +80,8 @@ class Tail:
         ]
         if symbol in self.connected_us:
             heard_us.append(self.connected_us[symbol])
+        if symbol in self.stands_us and symbol not in self.last:
+            heard_us.append(self.stands_us[symbol])
         return max(heard_us, default=self.forgotten_us)
 
 
@@ -169,9 +172,8 @@ def note_connected(tail: Tail, events: Sequence[FeedEvent], exchange: str) -> No
     """Add what the feed topic says about connections; `events` in any order, since the newest counts."""
     for event in events:
         if event.kind == "connected" and event.channel == "trade" and event.exchange == exchange:
-            at_us = event.at_us if event.to_us is None else event.to_us
+            known, at_us = (tail.connected_us, event.at_us) if event.to_us is None else (tail.stands_us, event.to_us)
             symbols = tuple(event.symbols or ())
-            newer = [symbol for symbol in symbols if at_us >= tail.connected_us.get(symbol, 0)]
-            tail.connected_us |= dict.fromkeys(newer, at_us)
-            tail.together |= dict.fromkeys(newer, symbols)
-            tail.stands_was_told |= event.reason == STANDS
+            newest = [one for one in symbols if at_us >= max(tail.connected_us.get(one, 0), tail.stands_us.get(one, 0))]
+            tail.together |= dict.fromkeys(newest, symbols)
+            known |= {symbol: max(at_us, known.get(symbol, 0)) for symbol in symbols}

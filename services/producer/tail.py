@@ -42,7 +42,7 @@ async def read_tail(
             end, count = first, 2 * count
             first = max(starts[_FEED], end - count)
             await _read(reader, {_FEED: (first, end)}, tail, exchange)
-        if starts[_FEED] > 0 and not tail.stands_was_told and (untold := _untold(tail, exchange, symbols)):
+        if starts[_FEED] > 0 and not tail.stands_us and (untold := _untold(tail, exchange, symbols)):
             tail.forgotten_us = now_us - _FEED_KEPT_US
             log.warning("nothing tells up to when these were read", exchange=exchange, symbols=len(untold))
         return tail

@@ -139,9 +139,8 @@ def test_the_extra_that_is_missing_is_named(
     code, _, stderr = tapewatch(extra, *command.split())
     assert code == 2, stderr
     line = stderr.strip().splitlines()[-1]
-    assert re.fullmatch(
-        rf"tapewatch: this needs the package \w+: \S+python\S* -m pip install 'tapewatch\[{wanted}\]'", line
-    )
+    install = rf"\S+python\S* -m pip install 'tapewatch\[{wanted}\] @ file:\S+[.]whl'"
+    assert re.fullmatch(rf"tapewatch: this needs the package \w+: {install}", line)
     assert "Traceback" not in stderr
 
 

@@ -53,6 +53,15 @@ def down(kind: str, symbols: list[str] | None = None) -> Feeds:
     return feeds
 
 
+def test_that_its_connection_stands_ends_no_stall(make_alert) -> None:
+    feeds, fallen = down("stalled", ["KRW-EEE"]), make_alert("open", exchange="upbit", symbol="KRW-EEE")
+    fields = {"kind": "connected", "exchange": "upbit", "channel": "trade", "at_us": NOW + 1, "connection": "c"}
+    feeds.hear(FeedEvent(**fields, reason="it stands", symbols=["KRW-AAA"], to_us=NOW))
+    assert feeds.is_down(fallen, stalled_only=True)
+    feeds.hear(FeedEvent(**fields, reason="confirmed"))
+    assert not feeds.is_down(fallen, stalled_only=True)
+
+
 def test_without_mutes_all_are_named(told) -> None:
     alert = told()
     assert (alert.suppressed_by, alert.severity, alert.change_pct) == (None, "danger", "-4.00")

@@ -72,6 +72,14 @@ def test_who_falls_again_once_the_leading_one_is_over_speaks_for_itself(joining,
     assert told(joining.take(word("binance", "escalate", 900, 3), begins=True)) == ["binance"]
 
 
+def test_a_further_leg_long_after_the_lead_s_is_told_and_leads(joining, word) -> None:
+    assert told(joining.take(word("binance", "escalate", 1_200, 2), begins=True)) == ["binance"]
+    assert told(joining.take(word("binance", "escalate", 1_200, 3, severity="danger"), begins=False)) == ["binance"]
+    assert told(joining.take(word("upbit", "escalate", 1_201, 2), begins=True)) == ["binance"]
+    (end,) = joining.take(word("upbit", "resolve", 1_201, 3), begins=False)
+    assert end.alert.suppressed_by == JOINED, "whoever has a message of it is told its end all the same"
+
+
 def test_a_further_leg_long_after_the_other_exchange_s_is_a_story_of_its_own(word) -> None:
     joining = Joining()
     joining.take(word("upbit", "open", 0), begins=True)

@@ -84,9 +84,15 @@ def test_a_connection_that_stands_says_up_to_when_nothing_is_missing():
     tail = Tail()
     stands = _connected(900, "A", "B", to_us=800, reason=STANDS)
     note_connected(tail, [stands, _connected(500, "A", "B", "C")], "upbit")
-    assert tail.connected_us == {"A": 800, "B": 800, "C": 500}, "the newest counts, in whatever order they are read"
+    heard = {symbol: tail.heard_until_us("upbit", symbol) for symbol in "ABC"}
+    assert heard == {"A": 800, "B": 800, "C": 500}, "the newest counts, in whatever order they are read"
     assert tail.together["A"] == ("A", "B")
-    assert tail.stands_was_told
+
+
+def test_a_trade_of_its_own_counts_more_than_that_its_connection_stood_for_it_may_have_stalled():
+    tail = Tail(last={"A": Heard(510, 510)})
+    note_connected(tail, [_connected(500, "A", "B"), _connected(900, "A", "B", to_us=800, reason=STANDS)], "upbit")
+    assert [tail.heard_until_us("upbit", symbol) for symbol in "AB"] == [510, 800]
 
 
 def test_a_trade_of_the_same_connection_and_partition_speaks_for_a_quiet_symbol():
