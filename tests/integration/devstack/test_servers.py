@@ -205,8 +205,8 @@ async def _brokers_and_copies(addresses: str) -> tuple[int, int]:
         if "copied" not in await admin.list_topics():
             await admin.create_topics([NewTopic("copied", 1, 3)])
         cluster = await admin.describe_cluster()
-        while not (await admin.describe_topics(["copied"]))[0]["partitions"]:
-            await asyncio.sleep(0.05)  # the broker that is asked need not know yet what another made
+        while not (await admin.describe_topics(["copied"]))[0]["partitions"]:  # noqa: ASYNC110  the one that is asked may not know it yet
+            await asyncio.sleep(0.05)
         topic = (await admin.describe_topics(["copied"]))[0]
         return len(cluster["brokers"]), len(topic["partitions"][0]["replicas"])
     finally:
