@@ -12,7 +12,7 @@ KAFKA_GETS_S = 30.0
 
 @dataclass(frozen=True)
 class Lack:
-    """What a process is without: `what` and `why` as in `Wait`, `since_s` on the clock of its `Liveness`.
+    """What a process is without: `what`, `why` and `in_part` as in `Wait`, `since_s` on the clock of its `Liveness`.
 
     None: since something last went all the way.
     """
@@ -20,6 +20,7 @@ class Lack:
     what: str
     why: str
     since_s: float | None = None
+    in_part: bool = False
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Liveness:
         lack = self._lack  # a thread asks
         if lack is None:
             return self.status
-        return f"{Wait(lack.what, self.seconds() - self._lack_since_s, lack.why)}; {self.status}"
+        return f"{Wait(lack.what, self.seconds() - self._lack_since_s, lack.why, lack.in_part)}; {self.status}"
 
     def _note(self, status: str | None, next_within_s: float) -> None:
         self._moved_at_s = self.seconds()

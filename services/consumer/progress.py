@@ -81,7 +81,7 @@ def _lag(consumer: Consumer, unread_trades: int, now_s: float) -> Lack | None:
         return None
     store = consumer.sink.name
     why = f"{store} is behind, its newest trade is {old_s} s old, {unread_trades:,} wait in Kafka"
-    return Lack(store, why, now_s)
+    return Lack(store, why, now_s, in_part=True)
 
 
 async def _is_idle(consumer: Consumer) -> bool | None:

@@ -90,12 +90,13 @@ def _exchange_missing(exchange: str, up: int, feeds: int) -> Lack | None:
     if up == feeds:
         return None
     some, none = f"{up} of {feeds} connections to {exchange} are up", f"no connection to {exchange} is up"
-    return Lack(exchange, some if up else none)
+    return Lack(exchange, some, in_part=True) if up else Lack(exchange, none)
 
 
 def _silence(exchange: str, silent: int, feeds: int) -> Lack | None:
     """It may be a market that has gone quiet, so it is told and is no reason not to be ready."""
-    return Lack(exchange, f"nothing comes on {silent} of {feeds} connections to {exchange}") if silent else None
+    why = f"nothing comes on {silent} of {feeds} connections to {exchange}"
+    return Lack(exchange, why, in_part=True) if silent else None
 
 
 def _connected(feeds: Sequence[Feed], up: int) -> str:

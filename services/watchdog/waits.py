@@ -35,6 +35,7 @@ class Waiting:
     why: str
     since_us: int
     seen_us: int
+    in_part: bool = False
     is_told: bool = False
     on_since_us: int | None = None
 
@@ -52,8 +53,12 @@ def look(before: Sequence[Waiting], seen: Sequence[Observation], now_us: int) ->
 
 
 def excuses(waits: Iterable[Waiting], seen: Observation) -> bool:
-    """Whether it may start anew only because it waited, as people know. Its first word may be due."""
-    if not story_of(waits, seen.part):
+    """Whether it may start anew only because it waited, as people know. Its first word may be due.
+
+    Who works meanwhile ends for another reason, and so does who is killed.
+    """
+    is_known = any(one.is_told and not one.in_part for one in waits if one.part == seen.part)
+    if not is_known or (seen.end is not None and seen.end.kind in ("memory", "signal")):
         return False
     if seen.phase == "starting":
         return seen.status in ("", STARTING) or waiting.read(seen.status) is not None
@@ -71,7 +76,7 @@ def _followed(before: Sequence[Waiting], seen: Sequence[Observation], now_us: in
     after = [_follow(one, saw.get(one.part), said.get(one.part), now_us) for one in before]
     known = {(one.part, one.what) for one in before}
     fresh = [
-        Waiting(part, wait.what, wait.why, now_us - int(wait.for_s * _S), now_us)
+        Waiting(part, wait.what, wait.why, now_us - int(wait.for_s * _S), now_us, wait.in_part)
         for part, wait in said.items()
         if wait is not None and (part, wait.what) not in known
     ]
@@ -81,7 +86,7 @@ def _followed(before: Sequence[Waiting], seen: Sequence[Observation], now_us: in
 def _follow(one: Waiting, seen: Observation | None, says: waiting.Wait | None, now_us: int) -> Waiting | None:
     """None when it is no wait any more that anybody has to hear of."""
     if says is not None and says.what == one.what:
-        return replace(one, why=says.why, on_since_us=None)
+        return replace(one, why=says.why, in_part=says.in_part, on_since_us=None)
     if not one.is_told or seen is None:
         return None
     if seen.phase != "up":

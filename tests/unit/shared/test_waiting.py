@@ -7,7 +7,7 @@ NAMES = st.sampled_from(["Kafka", "upbit", "postgres"])
 REASONS = st.text(st.characters(exclude_characters=";", exclude_categories=["C", "Z"]), min_size=1)
 
 
-@given(st.builds(Wait, NAMES, st.integers(0, 10**6), REASONS), st.text())
+@given(st.builds(Wait, NAMES, st.integers(0, 10**6), REASONS, st.booleans()), st.text())
 def test_what_is_written_is_read_again_whatever_is_said_after_it(wait: Wait, more: str) -> None:
     assert read(f"{wait}; {more}") == wait
     assert read(str(wait)) == wait

@@ -111,7 +111,7 @@ async def test_who_stores_what_is_old_although_newer_trades_wait_says_so() -> No
     liveness = Liveness(lambda: 0.0, 30, 60)
     await looks(Reading(), liveness, (450, NOON_US - 75_000_000))
     assert liveness.says.startswith(
-        "waiting for redis for 0 s: redis is behind, its newest trade is 75 s old, 50 wait in Kafka; "
+        "waiting in part for redis for 0 s: redis is behind, its newest trade is 75 s old, 50 wait in Kafka; "
     )
     for upto, age_s in ((450, 60), (500, 75)):  # young enough; or nothing newer is there
         await looks(Reading(), liveness, (upto, NOON_US - age_s * 1_000_000))

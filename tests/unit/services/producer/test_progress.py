@@ -146,7 +146,7 @@ async def test_an_exchange_that_takes_the_subscription_and_sends_nothing_is_told
 ):
     liveness = await _told(Sent(), [Line(is_up=True), Line(is_up=True, is_silent=True)], nothing)
     assert liveness.is_ready
-    assert liveness.says.startswith("waiting for upbit for 0 s: nothing comes on 1 of 2 connections to upbit; ")
+    assert liveness.says.startswith("waiting in part for upbit for 0 s: nothing comes on 1 of 2 connections to upbit; ")
 
 
 async def test_what_it_hears_only_in_part_is_told_although_the_rest_gets_there() -> None:
@@ -157,7 +157,7 @@ async def test_what_it_hears_only_in_part_is_told_although_the_rest_gets_there()
 
     liveness = await _told(sent, lines, some_comes)
     assert liveness.is_ready
-    assert liveness.says.startswith("waiting for upbit for 0 s: 1 of 2 connections to upbit are up; ")
+    assert liveness.says.startswith("waiting in part for upbit for 0 s: 1 of 2 connections to upbit are up; ")
 
 
 async def test_a_client_that_holds_one_partitions_batch_is_given_up_though_others_go_on(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from services.watchdog import outbox
 from services.watchdog.changes import Change
 from services.watchdog.looking import observe, says
@@ -27,6 +29,7 @@ class Host:
         self.memory = Memory()
         self.heard: list[tuple[int, Change]] = []
         self.waits: dict[str, tuple[str, int]] = {}
+        self.works_meanwhile = False
         self.runs = dict.fromkeys(parts, 1)
         self.goes(20)
 
@@ -47,7 +50,7 @@ class Host:
         if part not in self.waits:
             return WELL
         what, since = self.waits[part]
-        return f"{Wait(what, self.second - since, NAMES[what])}; {WELL}"
+        return f"{Wait(what, self.second - since, NAMES[what], self.works_meanwhile)}; {WELL}"
 
     def wait(self, what: str, *parts: str) -> None:
         self.waits |= dict.fromkeys(parts, (what, self.second))
@@ -182,6 +185,18 @@ def test_one_that_waited_and_then_ends_again_and_again_is_told_in_the_same_threa
         host.goes(3, a="starting")
     assert [told[1:] for told in host.told()] == [("waits", "a b"), ("looping", "a")]
     assert host.heard[1][1].waits_for == "Kafka"
+
+
+@pytest.mark.parametrize("works_meanwhile", [True, False])
+def test_who_only_waited_may_start_over_unheard_and_who_worked_meanwhile_may_not(works_meanwhile: bool) -> None:
+    host = Host("a", "b")
+    host.works_meanwhile = works_meanwhile
+    host.wait("upbit", "a")
+    host.goes(20)
+    host.runs["a"] = 2
+    host.goes(3, a="starting")
+    host.goes(20)
+    assert [told[1:] for told in host.told()] == [("waits", "a"), *[("restarted", "a")] * works_meanwhile]
 
 
 def test_each_story_has_a_thread_of_its_own() -> None:
