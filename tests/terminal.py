@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Self
 
 _ROWS, _COLUMNS = 60, 140
+_OURS = {"TERM": "xterm-256color", "COLUMNS": str(_COLUMNS), "LINES": str(_ROWS)}
+"""What the terminal that runs the tests says of itself is not so of this one."""
 _PIECE = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])|\x1b\]8;[^\x1b]*\x1b\\|\r|\n|[^\x1b\r\n]+|\x1b.?")
 _HYPERLINK = "\x1b]8;"
 
@@ -89,7 +91,7 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
         return await asyncio.create_subprocess_exec(
-            *command, env={**environment, "TERM": "xterm-256color"}, preexec_fn=own_the_terminal,
+            *command, env={**environment, **_OURS}, preexec_fn=own_the_terminal,
             stdin=self._theirs, stdout=self._theirs, stderr=self._theirs,
         )  # fmt: skip
 
