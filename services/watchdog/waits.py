@@ -27,7 +27,7 @@ TOGETHER_US = 14 * _S
 class Waiting:
     """One part that waits for `what`: why, since when, and since when that is seen.
 
-    `on_since_us`: since when it gets on again, which is not long ago yet.
+    `in_part`: it works meanwhile. `on_since_us`: since when it gets on again, which is not long ago yet.
     """
 
     part: str

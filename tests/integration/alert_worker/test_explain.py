@@ -19,6 +19,8 @@ from shared.wire import HEADERS_OF_EVENT, encode
 
 WRITE_ALERT = (files("services.consumer.sinks") / "sql" / "write_alert.sql").read_text(encoding="utf-8")
 
+WITHOUT_KAFKA = {"TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "TAPEWATCH_START__WAIT_S": "0"}
+
 
 async def explain(*words: str, **environment: str) -> str:
     done = await asyncio.to_thread(CliRunner().invoke, app, ["explain", *words], env=environment)
@@ -137,11 +139,7 @@ async def test_postgres_holds_what_kafka_no_longer_does(fresh_database) -> None:
             await insert_minute(connection, began + timedelta(minutes=minute), price)
     finally:
         await connection.close()
-    environment = {
-        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "TAPEWATCH_START__WAIT_S": "0",
-        "TAPEWATCH_POSTGRES__DSN": dsn,
-    }
+    environment = {**WITHOUT_KAFKA, "TAPEWATCH_POSTGRES__DSN": dsn}
     found = json.loads(await explain("KRW-BTC", "2024-11-22T22:27", "--json", **environment))
     assert found["source"] == "PostgreSQL (candle_1m)"
     assert [(alert["state"], alert["told"]) for alert in found["alerts"]] == [("open", "would be told")]
@@ -159,11 +157,7 @@ async def test_postgres_holds_the_alerts_that_kafka_no_longer_does(fresh_databas
             await connection.execute(WRITE_ALERT, *alert_row(alert))
     finally:
         await connection.close()
-    environment = {
-        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "TAPEWATCH_START__WAIT_S": "0",
-        "TAPEWATCH_POSTGRES__DSN": dsn,
-    }
+    environment = {**WITHOUT_KAFKA, "TAPEWATCH_POSTGRES__DSN": dsn}
     found = json.loads(await explain("KRW-BTC", "2024-11-22T22:27", "--json", **environment))
     shown = [(one["alert_id"], one["change_pct"], one["event_at_us"], one["told"]) for one in found["alerts"]]
     assert shown == [("old-open", "-4.00", at_us, "recorded; whether people were told is not known here")]
@@ -188,11 +182,7 @@ async def test_postgres_alone_shows_that_the_exchanges_went_apart(fresh_database
             await insert_minute(connection, opened_at, 70_000 + 14 * (minute % 3), of=2)
     finally:
         await connection.close()
-    environment = {
-        "TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "TAPEWATCH_START__WAIT_S": "0",
-        "TAPEWATCH_POSTGRES__DSN": dsn,
-    }
+    environment = {**WITHOUT_KAFKA, "TAPEWATCH_POSTGRES__DSN": dsn}
     for symbol, is_told in (("KRW-BTC", True), ("BTCUSDT", False)):
         found = json.loads(await explain(symbol, "2024-11-22T22:27", "--json", **environment))
         (apart,) = (one for one in found["rules"] if one["rule"] == "divergence")

@@ -182,9 +182,7 @@ async def test_an_empty_redis_is_live_first(tape: Any, cache: Any, start_consume
     before = {key: len(ids) for key, ids in tape.published.items()}
     await tape.trades(120)
 
-    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
-    await cache.until_holding(fresh)
-    assert await cache.held() == fresh
+    await holds_alone(cache, {key: ids[before[key] :] for key, ids in tape.published.items()})
 
 
 @pytest.mark.parametrize("arguments", [(), ("--group", "sharers")], ids=["alone", "in a group"])
@@ -202,9 +200,7 @@ async def test_killed_after_its_first_batch_it_goes_on_where_every_partition_beg
     await tape.trades(240)
     start_consumer(*arguments, REDIS__REFILL="0")
 
-    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
-    await cache.until_holding(fresh)
-    assert await cache.held() == fresh
+    await holds_alone(cache, {key: ids[before[key] :] for key, ids in tape.published.items()})
 
 
 async def test_members_that_share_an_empty_redis_out_anew_go_on_where_every_partition_began(
@@ -219,9 +215,7 @@ async def test_members_that_share_an_empty_redis_out_anew_go_on_where_every_part
     await second.until_said("consuming")
     await tape.trades(240)
 
-    fresh = {key: ids[before[key] :] for key, ids in tape.published.items()}
-    await cache.until_holding(fresh)
-    assert await cache.held() == fresh
+    await holds_alone(cache, {key: ids[before[key] :] for key, ids in tape.published.items()})
 
 
 async def test_a_partition_that_an_emptied_redis_was_not_given_yet_is_not_read_from_the_logs_start(
@@ -242,6 +236,11 @@ async def test_a_partition_that_an_emptied_redis_was_not_given_yet_is_not_read_f
     await tape.trades(120)
 
     expected = {key: ids[10 if key in forgotten else 0 :] for key, ids in tape.published.items()}
+    await holds_alone(cache, expected)
+
+
+async def holds_alone(cache: Any, expected: Any) -> None:
+    """Wait until these trades are there, by symbol, and see that no other is."""
     await cache.until_holding(expected)
     assert await cache.held() == expected
 
