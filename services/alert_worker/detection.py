@@ -56,6 +56,9 @@ _PUBLISHED_KEPT = 20_000
 _READ_MS = 20
 _PROVE_EVERY_S, _PROVE_WITHIN_S = 3.0, 3.0
 _MOST_RECORDS = 2_000
+_GATHER_S = 0.025
+"""Between looks at a tape that is not behind: every look costs as much as fifty trades, and none is judged before the
+lateness that is allowed for has passed anyway."""
 
 _INSTRUMENTS = TopicPartition(INSTRUMENTS.name, 0)
 _CANARY_KEY = symbol_key(EXCHANGE, SYMBOL).encode()
@@ -185,6 +188,7 @@ class Detection:
                 await self._saving.save_all()
                 self._watch.change_rules(rules)
             batch = await self._reader.batch(_READ_MS, _MOST_RECORDS)
+            records = sum(map(len, batch.values()))
             await self._hear_exchanges(batch.pop(_INSTRUMENTS, []))
             for partition in self._candle_partitions:
                 self._hear(partition, batch.pop(partition, []))
@@ -197,6 +201,8 @@ class Detection:
             await self._tell_progress(bool(batch))
             if self._lease.is_sure:  # one that was frozen would lay old state over that of its successor
                 await self._saving.save_what_is_due()
+            if 0 < records < _MOST_RECORDS:
+                await asyncio.sleep(_GATHER_S)
 
     async def _tell_progress(self, moved: bool) -> None:
         """Trades were judged; or now and then, Kafka says that there are none to judge.

@@ -8,8 +8,10 @@ from time import sleep, time
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import msgspec
 import pytest
 
+from services.alert_worker.charts.request import ChartAnswer, ChartRequest
 from tests.systemd.conftest import DATA, PRODUCERS, Installed
 from tests.unit.deploy.test_units import ELSEWHERE, ports
 
@@ -205,6 +207,22 @@ def test_a_watchdog_that_is_killed_is_back_and_still_watches(installed: Installe
     over = ("🟡 RESTARTED · tapewatch-consumer@redis.service", "✅ BACK · tapewatch-consumer@redis.service")
     told = installed.until_one_begins(before, *over)
     installed.took("killed after its watchdog was", told, began)
+
+
+def test_a_chart_can_be_drawn_within_what_the_alert_workers_unit_allows(installed: Installed) -> None:
+    unit = (installed.machine.root / "etc/systemd/system/tapewatch-alert-worker.service").read_text(encoding="utf-8")
+    limits = re.findall(r"^((?:SystemCall|Memory|Restrict|Lock|Protect|Private|Nice).*)$", unit, re.MULTILINE)
+    now_us = int(time() * 1e6)
+    request = ChartRequest(
+        exchange="upbit", symbol="KRW-BTC", quote="KRW", title="KRW-BTC", to_us=now_us, received_at_us=now_us
+    )
+    (installed.machine.root / "etc/tapewatch/chart.json").write_bytes(msgspec.json.encode(request))
+    answer = installed.machine.run(
+        "systemd-run", "--quiet", "--wait", "--pipe", "--property=EnvironmentFile=/etc/tapewatch/tapewatch.env",
+        *(f"--property={line}" for line in limits),
+        "/bin/sh", "-c", "exec /opt/tapewatch/bin/python -m services.alert_worker.charts </etc/tapewatch/chart.json",
+    )  # fmt: skip
+    assert msgspec.json.decode(answer, type=ChartAnswer).png.startswith(b"\x89PNG")
 
 
 def test_a_stopped_producer_restarts_nobody_else(installed: Installed, before: int) -> None:

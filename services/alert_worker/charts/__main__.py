@@ -1,9 +1,11 @@
 """Draws one chart in a process of its own: a request on stdin, an answer on stdout, both JSON.
 
-The memory that a drawing library takes is given back with the process, and its work never delays a decision.
+The memory that a drawing library takes is given back with the process, and its work never delays a decision: who
+decides, stores or receives has the processor first.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 
@@ -23,9 +25,12 @@ from shared.wire import InvalidRecord, decode
 MOST_RECORDS = 1_000_000
 """Of the partition, all symbols counted: what is older than that is left out of a very busy hour."""
 
+_NICE = 5
+
 
 def main() -> None:
     """See the module."""
+    os.nice(_NICE)
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=ChartRequest)
     bars = asyncio.run(gather(load_settings().kafka, request))
     sys.stdout.buffer.write(msgspec.json.encode(answer(request, bars)))
