@@ -66,6 +66,7 @@ def test_no_venv_module(make: Make, tmp_path: Path) -> None:
     assert f"{python} has no venv module. Type: sudo apt-get install python3.9-venv\n" in said
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_refused_download_says_what_to_set_instead(make: Make) -> None:
     status, said = make("setup", sys.executable, PIP_INDEX_URL=NOWHERE, PIP_RETRIES="0", PIP_NO_CACHE_DIR="1")

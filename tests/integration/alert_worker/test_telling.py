@@ -56,7 +56,7 @@ MAY_NOT_LOOK = frozenset({"chat:write", "files:write"})
 
 @pytest.mark.parametrize("moment", ["alert-intended", "alert-told", "alert-receipt-kept"])
 @pytest.mark.parametrize(("scopes", "most"), [(MAY_LOOK, 1), (MAY_NOT_LOOK, 2)], ids=["looks", "cannot-look"])
-@pytest.mark.parametrize("many", [1, 30], ids=["single", "storm"])
+@pytest.mark.parametrize("many", [pytest.param(1, id="single"), pytest.param(30, id="storm", marks=pytest.mark.long)])
 async def test_killed_at_the_worst_moment_it_tells_at_least_once_and_repeats_only_a_lost_receipt(
     worker, slack, decide, eventually, all_settled, moment, scopes, most, many
 ) -> None:

@@ -45,6 +45,7 @@ async def test_killed_in_the_middle_of_an_episode_it_goes_on_with_the_same_messa
     assert len(slack.parents) == 1
 
 
+@pytest.mark.long
 async def test_killed_again_and_again_it_repeats_nothing(worker, publish, crash, alerts, slack, eventually) -> None:
     began_us = now_us() - 12_000_000
     for second in range(0, 12, 3):

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[3]
 SETTINGS, UNIT = ROOT / "deploy/kafka/server.properties", ROOT / "deploy/kafka/kafka.service"
 
 
+@pytest.mark.long
 async def test_one_node_is_formatted_starts_and_takes_our_topics_and_positions(data_directory: Path) -> None:
     client, controller = (Port().pick("Kafka") for _ in range(2))
     text = SETTINGS.read_text(encoding="utf-8").replace(":9092", f":{client}").replace(":9093", f":{controller}")

@@ -127,7 +127,7 @@ def test_servers_are_gone_when_their_keeper_was_killed(
     assert (status.returncode, status.stderr) == (3, "no stack is up: start one with `tapewatch stack up`\n")
 
 
-@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_the_foreground_form_stops_everything_on_a_signal(
     environment: dict[str, str], downloaded: Path, sig: signal.Signals, wait_until_gone: Wait
 ) -> None:
@@ -147,6 +147,7 @@ def test_the_foreground_form_stops_everything_on_a_signal(
     assert not Path(state["root"]).exists()
 
 
+@pytest.mark.long
 def test_kept_data_are_there_again_on_other_ports(command: Command, data_directory: Path, downloaded: Path) -> None:
     first = json.loads(command("up", "--json", "--data", str(data_directory / "kept")).stdout)
     command("down")
@@ -166,6 +167,7 @@ def test_a_port_in_use_is_named(command: Command) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_server_that_does_not_answer_is_named(command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         kafka = f"127.0.0.1:{other.getsockname()[1]}"

@@ -39,6 +39,7 @@ def start() -> Iterator[Start]:
         server.stop()
 
 
+@pytest.mark.long
 async def test_kafka_keeps_records_through_a_kill(start: Start, data_directory: Path) -> None:
     server = start(Kafka(data_directory / "kafka"))
     address = server.address
@@ -63,6 +64,7 @@ async def test_kafka_keeps_records_through_a_kill(start: Start, data_directory: 
     assert server.wait() == 143
 
 
+@pytest.mark.long
 async def test_postgres_keeps_rows_through_a_kill(start: Start, data_directory: Path) -> None:
     server = start(Postgres(data_directory / "postgres"))
     dsn = server.address

@@ -348,6 +348,7 @@ async def test_kafka_away_for_seconds_loses_nothing(own_kafka, field_on, compare
     assert [one.event for one in await ground.held(FEED) if one.event.kind == "gap"] == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_kafka_away_for_longer_than_a_client_gets_loses_nothing(own_kafka, field_on, compare, monkeypatch):
     monkeypatch.setattr(progress, "_CLIENT_GETS_S", 3.0)

@@ -33,6 +33,7 @@ async def load(tape: Any) -> Any:
     return Load()
 
 
+@pytest.mark.long
 async def test_killed_at_random_moments_nothing_is_lost_or_doubled(
     tape: Any, cache: Any, start_consumer: Start, load: Any
 ) -> None:

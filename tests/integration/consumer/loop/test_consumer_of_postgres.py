@@ -128,6 +128,7 @@ async def publish(tape: Any) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_killed_at_random_moments_nothing_is_lost_or_doubled(
     tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
