@@ -26,7 +26,7 @@ def _all_stop(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) 
         changes.append(Change("tapewatch", "all_stopped", now_us, now_us))
     known = {name: part for name, part in memory.parts.items() if part.told != "unseen"}
     runs = {seen.part: Part() for seen in sight.parts if is_first and seen.phase != "stopped"}
-    return replace(memory, parts={**known, **runs}, all_stopped_since_us=now_us, waits=())
+    return replace(memory, parts={**known, **runs}, all_stopped_since_us=now_us, waits=(), stories={})
 
 
 def _apart(memory: Memory, since_us: int, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
@@ -67,7 +67,9 @@ def _coming(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) ->
     changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=away_us, status=status, absences=absences))
     ill = {seen.part for seen in named}
     known = {seen.part: _as_it_is(parts[seen.part], seen, now_us, is_ill=seen.part in ill) for seen in sight.parts}
-    memory = replace(memory, parts=known, all_stopped_since_us=None, coming_since_us=None, coming={}, waits=())
+    memory = replace(
+        memory, parts=known, all_stopped_since_us=None, coming_since_us=None, coming={}, waits=(), stories={}
+    )
     return memory if absences is None else replace(memory, absences=absences)
 
 
