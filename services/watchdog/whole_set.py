@@ -33,16 +33,20 @@ def _apart(memory: Memory, since_us: int, sight: Sight, now_us: int, changes: li
     """Who stopped with the others and is started without them is looked after like any other."""
     parts = dict(memory.parts)
     for seen in sight.parts:
-        if seen.phase == "stopped" and not _is_apart(parts.get(seen.part), since_us):
+        if seen.phase in ("stopped", "down") and not _is_apart(parts.get(seen.part), since_us):
             parts[seen.part] = _stopped(now_us)
     started = [seen for seen in sight.parts if _is_apart(parts.get(seen.part), since_us)]
-    # How one goes down that was told to stop with the others is no news.
-    apart = [seen for seen in started if parts[seen.part].told != "stopped" or seen.phase in ("up", "starting")]
+    apart = [seen for seen in started if _has_run(parts[seen.part], seen)]
     return one_by_one(replace(memory, parts=parts), replace(sight, parts=apart), now_us, changes)
 
 
 def _is_apart(part: Part | None, all_stopped_since_us: int) -> bool:
     return part is not None and (part.told == "unseen" or part.since_us >= all_stopped_since_us)
+
+
+def _has_run(part: Part, seen: Observation) -> bool:
+    """Whether it ran since all were stopped: how one goes down that was told to stop with the others is no news."""
+    return part.told != "stopped" or bool(part.incarnation) or seen.phase in ("up", "starting")
 
 
 def _stopped(now_us: int) -> Part:
