@@ -98,6 +98,15 @@ def test_a_host_that_goes_four_times_in_a_night_is_one_story_and_the_next_night_
     assert len(host.heard) == 8
 
 
+def test_a_newer_program_takes_no_memory_that_knows_of_no_reboots_for_one_of_before_a_reboot() -> None:
+    host = Host()
+    host.goes(10, "up", "up", boot="containers")
+    host.goes(90, "up", "up")
+    assert host.told() == []
+    host.goes(10, "up", "up", boot="second")
+    assert host.told() == [("tapewatch", "rebooted")]
+
+
 def test_a_sleep_and_a_reboot_of_one_night_are_told_together() -> None:
     host = Host()
     host.goes(10, "up")
