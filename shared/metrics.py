@@ -33,6 +33,9 @@ SILENT_SYMBOLS = Counter(
     ["exchange", "answer"],
 )
 GAPS = Counter("tapewatch_gaps_total", "Gap events written", ["exchange"])
+RECORDS_REFUSED = Counter(
+    "tapewatch_records_refused_total", "Records that Kafka takes in no form, so large are they", ["topic"]
+)
 KAFKA_CLIENTS_REPLACED = Counter("tapewatch_kafka_clients_replaced_total", "Kafka producers thrown away and made anew")
 
 CANARY_RETURNED = Gauge(

@@ -84,7 +84,7 @@ class Outbox:
                 groups.append(record)
                 continue
             episode = self._episode(record.episode_id)
-            episode.told.extend(record.alert_ids)
+            episode.know(record.alert_ids)
             episode.is_in_doubt = record.stage == "intent"
             episode.told_at_us = record.at_us if record.stage == "sent" else 0
             episode.heard = _heard(record) if record.alert_ids else None
@@ -123,7 +123,7 @@ class Outbox:
                 owner = owner.rpartition("-")[0]
             if owner:
                 episode = self._episodes[owner]
-                episode.told.append(alert_id)
+                episode.know([alert_id])
                 episode.is_over = is_last(alert_id)
 
     def recall(self, alert: Alert) -> None:
@@ -191,6 +191,9 @@ class Outbox:
                 if is_posted(action, place):
                     episode.posted_at_us = now_us
                     self._gathering.told_alone.append((now_us, action.newest.direction))
+        if not self._waiting:  # so a restart reads nothing again of what was told by now
+            for alert in action.covered if isinstance(action, Together) else action.alerts:
+                self._episodes[alert.episode_id].forget_old()
         self._forget_some()
 
     def doubt(self, action: Action | Together) -> None:
@@ -313,7 +316,7 @@ class Outbox:
         self._untold -= before - len(episode.untold)
         if not episode.untold:
             self._waiting.pop(alerts[0].episode_id, None)
-        episode.told.extend(done)
+        episode.know(done)
         episode.is_over = any(done.values())
 
     def _episode(self, episode_id: str) -> ToldEpisode:

@@ -8,7 +8,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from services.alert_worker.actions import Action, Bulletin, Heard, Intake, Place, Together, heard_after, is_posted
-from services.alert_worker.told import TOLD_KEPT
+from services.alert_worker.told import MOST_TOLD
 from shared.clock import now_us
 from shared.events import Alert, DeadLetter, Event, Notification
 from shared.redaction import without_secrets
@@ -151,7 +151,7 @@ def _who(action: Action | Together | Bulletin, stage: Stage, place: Place | None
     return {
         "episode_id": action.newest.episode_id,
         "alert_id": action.newest.alert_id,
-        "alert_ids": told_ids[-TOLD_KEPT:],
+        "alert_ids": told_ids[-MOST_TOLD:],
         "file_id": action.picture.file_id if action.picture else None,
         "direction": action.newest.direction,
     }

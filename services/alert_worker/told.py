@@ -1,7 +1,9 @@
 """What people know of an episode, or of several that were told together, and what they do not know yet. Pure."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from services.alert_worker.actions import GRAVEST, RANKS, Action, Heard, Intake, Place, Reason, gravest_of
 from services.alert_worker.episodes import GOES_ON_TICKS, step_of
@@ -11,6 +13,8 @@ from services.alert_worker.notices import NAME as NOTICE
 from shared.events import Alert, Direction, Severity
 
 TOLD_KEPT = 20
+MOST_TOLD = 1_000
+"""So many words of an episode are known while something waits, be it for the morning: a restart reads from there on."""
 HISTORY_KEPT = 8
 
 COOLDOWN_US = GOES_ON_TICKS * GRID_US
@@ -72,7 +76,7 @@ class ToldEpisode:
     """One episode; `untold` are its alerts with their offsets."""
 
     parent: Place | None = None
-    told: deque[str] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
+    told: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_TOLD))
     untold: list[tuple[int, Alert]] = field(default_factory=list)
     history: deque[Alert] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
     picture: Picture | None = None
@@ -87,6 +91,17 @@ class ToldEpisode:
     heard: Heard | None = None
     posted_at_us: int | None = None
     """When a message of its own, no answer, was posted last."""
+
+    def know(self, alert_ids: Iterable[str]) -> None:
+        """These were told, of which some may be known: several messages may tell of one episode."""
+        for alert_id in alert_ids:
+            if alert_id not in self.told:
+                self.told.append(alert_id)
+
+    def forget_old(self) -> None:
+        """Keep the newest of what was told: nothing is read again."""
+        self.told = deque(islice(reversed(self.told), TOLD_KEPT), MOST_TOLD)
+        self.told.reverse()
 
     @property
     def newest(self) -> Alert | None:

@@ -2,7 +2,7 @@
 
 A Kafka client that fails is replaced inside the process, what it left unacknowledged first: ending the process would
 lose frames that nobody sends again. What no new client can mend (no such topic, no permission) ends the process. What
-Kafka calls too large is sent in halves.
+Kafka calls too large is sent in halves, and of a record that is too large alone what can be is kept (`refused`).
 """
 
 import asyncio
@@ -24,26 +24,23 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-from msgspec.structs import replace
 
-from services.producer.gaps import Dropped, gap_event
+from services.producer.exchanges.base import readable
+from services.producer.gaps import gap_event
 from services.producer.lanes import Lane, Lanes, Place
 from services.producer.pace import Pace
-from services.producer.rejects import dead_letter
+from services.producer.refused import kept_of
 from shared import metrics
 from shared.clock import NowMicros
 from shared.events import Candle, Event, FeedEvent, MarketEvent, Trade
 from shared.kafka import discard
 from shared.topics import CANDLES, DEAD_LETTERS, FEED, INSTRUMENTS, ORDERBOOKS, TICKERS, TRADES, Topic
-from shared.wire import SCHEMA_OF_EVENT, decode
 
 MAX_BATCH_BYTES = 256 << 10
 _BEYOND_REPAIR = (
     ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
     InvalidTopicError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
@@ -222,8 +219,11 @@ class Publisher:
             return
         error = sent.exception()
         if error is not None:
-            is_mended = isinstance(error, _TOO_LARGE) and self._made_smaller(lane)
-            self._failed(KafkaError(f"{lane.topic.name}: {error}") if is_mended else error)
+            if isinstance(error, _TOO_LARGE):
+                # The next client sends less; the old one has counted what was refused, and nobody takes it now.
+                self._make_smaller(lane)
+                error = KafkaError(f"{lane.topic.name}: {error}")
+            self._failed(error)
             return
         count = self._lanes.acknowledged(lane)
         self.acknowledged += count
@@ -231,29 +231,22 @@ class Publisher:
         self._settled.set()
         self._wake.set()
 
-    def _made_smaller(self, lane: Lane) -> bool:
-        """Whether the next client sends less at once. The old one has counted what was refused: nobody takes it now.
-
-        A record that is too large alone is kept as a dead letter; no other is lost for its sake.
-        """
+    def _make_smaller(self, lane: Lane) -> None:
+        """No record is lost for the sake of one that is too large alone: of that one, what can be is kept."""
         if not lane.too_large():
-            return True
-        ((_, value),) = lane.in_flight
-        if lane.topic not in (TRADES, TICKERS, ORDERBOOKS) or not self._is_kept_as_letter(lane.topic, value):
-            return False
+            return
+        ((_, value),), name = lane.in_flight, lane.topic.name
         self._lanes.acknowledged(lane)
-        return True
-
-    def _is_kept_as_letter(self, topic: Topic, value: bytes) -> bool:
-        reason, now_us = f"{topic.name} does not take a record of {len(value)} bytes", self._now_us()
-        log.error("kept as dead letter", reason=reason)
-        if topic is TRADES:
-            missing = Dropped()
-            missing.note(decode(Trade, value))
-            self.announce(gap_event(missing.gap(), self._exchange, None, reason, now_us))
-        letter = dead_letter(value, reason, exchange=self._exchange, connection=None, suppressed=0, at_us=now_us)
-        letter = replace(letter, topic=topic.name, schema=SCHEMA_OF_EVENT[topic.event])  # so it can be replayed
-        return self.put(DEAD_LETTERS, self._exchange, letter)
+        reason = f"{name} does not take a record of {len(value)} bytes"
+        kept = kept_of(lane.topic, value, reason, self._exchange, self._now_us())
+        if kept.gap is not None:
+            self.announce(kept.gap)
+        is_kept = kept.form is not None and self.put(kept.form[0], self._exchange, kept.form[1])
+        if not is_kept:
+            metrics.RECORDS_REFUSED.labels(name).inc()
+        begins = readable(value[:300].decode("utf-8", "replace"))
+        log.error("a record is too large for Kafka", reason=reason, is_kept=is_kept, begins=begins)
+        self._settled.set()
 
     def _failed(self, error: BaseException) -> None:
         self._failure = self._failure or error

@@ -15,7 +15,7 @@ Told = Literal["unseen", "up", "down", "looping", "stopped"]
 ChangeKind = Literal[
     "down", "looping", "stopped", "restarted", "back", "started", "not_started",
     "all_stopped", "all_started", "rebooted", "watchdog_back", "canary_overdue", "canary_back", "silent", "heard",
-    "waits", "gets_on",
+    "waits", "gets_on", "flaps", "stands", "settled",
 ]  # fmt: skip
 
 _S = 1_000_000
@@ -35,7 +35,7 @@ class Change:
 
     `absences`: where nobody watched meanwhile, or a host was silent, this time and those of the same night.
     `waits_for`: what the part waits for, as people know; then `parts` are all that are told of together, `still` those
-    that go on waiting, and `is_first`: nobody was told yet that anything waits for it.
+    that go on waiting, `is_first`: nobody was told yet that anything waits for it, `times`: how often it was.
     """
 
     part: str
@@ -51,6 +51,7 @@ class Change:
     parts: Sequence[str] = ()
     still: Sequence[str] = ()
     is_first: bool = False
+    times: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from services.watchdog.memory import Memory, Sight
 
 def one_by_one(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
     parts = dict(memory.parts)
-    waiting, told = waits.look(memory.waits, sight.parts, now_us)
+    waiting, stories, told = waits.look(memory.waits, memory.stories, sight.parts, now_us)
     changes += told
     for seen in sight.parts:
         before = parts.get(seen.part, Part())
@@ -22,4 +22,4 @@ def one_by_one(memory: Memory, sight: Sight, now_us: int, changes: list[Change])
             changes.append(replace(step.change, waits_for=waits.story_of(waiting, seen.part)))
             if step.part.told != "up":  # its own story goes on where that of its waiting was told
                 waiting = [one for one in waiting if one.part != seen.part]
-    return replace(memory, parts=parts, waits=waiting)
+    return replace(memory, parts=parts, waits=waiting, stories=stories)

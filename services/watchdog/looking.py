@@ -10,6 +10,8 @@ from services.watchdog.whole_set import together
 
 AWAY_US = 15_000_000
 """A watchdog that did not look for longer was away itself, and says so."""
+_NO_BOOT_ID = "containers"
+"""What an older program kept where parts run in containers: it knew of no reboot."""
 
 
 def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Change]]:
@@ -31,7 +33,7 @@ def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Cha
 def says(sight: Sight, memory: Memory) -> str:
     """The watchdog's line about itself. Who waits is up, and people know that it only waits."""
     up = f"{sum(seen.phase == 'up' for seen in sight.parts)} of {len(sight.parts)} parts up"
-    waiting = {one.part for one in memory.waits if one.is_told}
+    waiting = {one.part for one in memory.waits if one.is_told and one.on_since_us is None}
     return f"{up}, {len(waiting)} only wait" if waiting else up
 
 
@@ -39,7 +41,7 @@ def _after_absence(memory: Memory, sight: Sight, now_us: int, changes: list[Chan
     """Nobody looked for a while: because the host was started anew, or because the watchdog was."""
     if not memory.boot_id:
         return memory
-    if memory.boot_id != sight.boot_id:
+    if memory.boot_id not in (sight.boot_id, _NO_BOOT_ID):
         return replace(memory, coming_since_us=now_us, gone_since_us=memory.looked_at_us)
     away_us = now_us - memory.looked_at_us
     if away_us > AWAY_US:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from services.watchdog.absences import Absences
 from services.watchdog.changes import Part
+from services.watchdog.flapping import Story
 from services.watchdog.observation import Observation
-from services.watchdog.waits import Waiting
+from services.watchdog.who_waits import Waiting
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,5 @@ class Memory:
     absences: Absences = field(default_factory=Absences)
     waits: Sequence[Waiting] = ()
     """Who runs and only waits."""
+    stories: Mapping[str, Story] = field(default_factory=dict)
+    """What was waited for lately, by its name."""

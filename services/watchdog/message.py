@@ -13,18 +13,21 @@ from services.watchdog.wording import Wording
 
 HEADER_LIMIT, FIELD_LIMIT, LOG_LIMIT, LINE_LIMIT = 150, 2_000, 2_500, 300
 OPENS: frozenset[ChangeKind] = frozenset(
-    {"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue", "silent", "waits"}
+    {"down", "looping", "stopped", "not_started", "all_stopped", "canary_overdue", "silent", "waits", "flaps"}
 )
-CLOSES: frozenset[ChangeKind] = frozenset({"back", "started", "all_started", "canary_back", "heard", "gets_on"})
-_BAD_NEWS: frozenset[ChangeKind] = frozenset({"down", "not_started", "silent"})
-"""For all of the channel also where it is told in a thread: of what was stopped, of a host that fell silent again."""
-_OF_WAITS: frozenset[ChangeKind] = frozenset({"waits", "gets_on"})
+CLOSES: frozenset[ChangeKind] = frozenset(
+    {"back", "started", "all_started", "canary_back", "heard", "gets_on", "settled"}
+)
+_BAD_NEWS: frozenset[ChangeKind] = frozenset({"down", "not_started", "silent", "stands"})
+"""For all of the channel also where it is told in a thread: of what was stopped, of a host that fell silent again, of
+what came and went."""
+_OF_WAITS: frozenset[ChangeKind] = frozenset({"waits", "gets_on", "flaps", "stands", "settled"})
 _KST = timezone(timedelta(hours=9))
 _EMOJI = {
     "down": "🔴", "looping": "🔁", "stopped": "⏹️", "restarted": "🟡", "back": "✅", "started": "✅",
     "not_started": "🔴", "all_stopped": "⏹️", "all_started": "✅", "rebooted": "🟡", "watchdog_back": "🟡",
     "canary_overdue": "🔇", "canary_back": "✅", "silent": "🔴", "heard": "✅",
-    "waits": "⏳", "gets_on": "✅",
+    "waits": "⏳", "gets_on": "✅", "flaps": "🔁", "stands": "⏳", "settled": "✅",
 }  # fmt: skip
 
 
@@ -104,6 +107,7 @@ def _headline(change: Change, part: str, context: Context, wording: Wording) -> 
         away=duration(change.at_us - change.since_us if change.down_us is None else change.down_us, wording),
         status=change.status or "?",
         what=change.waits_for,
+        times=change.times,
     )
     one = change.absences
     if one is None or one.count == 1 or change.kind in CLOSES:

@@ -1,14 +1,17 @@
 """Who runs and only waits, by its own word: for a Kafka, an exchange, a store that is away. Pure.
 
-All who wait for the same are one story: told once it has gone on for a while, and told when they get on again. What
-only waits looks up to whoever keeps it, for ending it would help nobody.
+All who wait for the same are one story: told once it has gone on for a while, and told when they get on again, or as
+what comes and goes (`flapping`). What only waits looks up to whoever keeps it, for ending it would help nobody.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from services.watchdog import flapping
 from services.watchdog.changes import Change
+from services.watchdog.flapping import Story
 from services.watchdog.observation import Observation
+from services.watchdog.who_waits import Waiting
 from shared import waiting
 from shared.liveness import STARTING
 
@@ -23,33 +26,26 @@ TOGETHER_US = 14 * _S
 """So long those who get on first wait for the others of their story."""
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """One part that waits for `what`: why, since when, and since when that is seen.
-
-    `in_part`: it works meanwhile. `on_since_us`: since when it gets on again, which is not long ago yet.
-    """
-
-    part: str
-    what: str
-    why: str
-    since_us: int
-    seen_us: int
-    in_part: bool = False
-    is_told: bool = False
-    on_since_us: int | None = None
-
-
-def look(before: Sequence[Waiting], seen: Sequence[Observation], now_us: int) -> tuple[list[Waiting], list[Change]]:
-    """What is known of who waits; returns the same after this look, and what people are to be told."""
-    after, changes = _followed(before, seen, now_us), []
-    for what in dict.fromkeys(one.what for one in after):
-        story = [one for one in after if one.what == what]
-        for change in (_begins(story, now_us), _ends(story, now_us)):
-            if change is not None:
-                changes.append(change)
-                after = _once_told(after, change)
-    return after, changes
+def look(
+    before: Sequence[Waiting], stories: Mapping[str, Story], seen: Sequence[Observation], now_us: int
+) -> tuple[list[Waiting], dict[str, Story], list[Change]]:
+    """What is known of who waits, and of what; returns the same after this look, and what people are to be told."""
+    after, known, changes = _followed(before, seen, now_us), dict(stories), []
+    for what in dict.fromkeys((*(one.what for one in after), *stories)):
+        begins = _begins([one for one in after if one.what == what], now_us)
+        if begins is not None:
+            known[what], begins = flapping.begin(known.get(what, Story()), begins)
+            changes.append(begins)
+            after = _once_told(after, begins)
+        told = [one for one in after if one.what == what and one.is_told]
+        if what in known and known[what].flaps:
+            known[what], ends = flapping.look(known[what], told, now_us)
+        else:
+            ends = _ends(told, now_us)
+        if ends is not None:
+            changes.append(ends)
+            after = _once_told(after, ends)
+    return after, known, changes
 
 
 def excuses(waits: Iterable[Waiting], seen: Observation) -> bool:
@@ -90,7 +86,9 @@ def _follow(one: Waiting, seen: Observation | None, says: waiting.Wait | None, n
     if not one.is_told or seen is None:
         return None
     if seen.phase != "up":
-        return replace(one, on_since_us=None)
+        # Who has worked for a while by then did not end because it only waited.
+        works = one.on_since_us is not None and now_us - one.on_since_us >= TOGETHER_US
+        return replace(one, on_since_us=None, in_part=one.in_part or works)
     return one if one.on_since_us is not None else replace(one, on_since_us=now_us)
 
 
@@ -110,8 +108,7 @@ def _is_due(one: Waiting, now_us: int) -> bool:
     return now_us - one.since_us >= TELL_AFTER_US and now_us - one.seen_us >= SEEN_US
 
 
-def _ends(story: Sequence[Waiting], now_us: int) -> Change | None:
-    told = [one for one in story if one.is_told]
+def _ends(told: Sequence[Waiting], now_us: int) -> Change | None:
     on_since_us = {one.part: one.on_since_us for one in told if one.on_since_us is not None}
     steady = [part for part, since_us in on_since_us.items() if now_us - since_us >= STEADY_US]
     still = [one.part for one in told if one.part not in steady]
@@ -126,6 +123,6 @@ def _ends(story: Sequence[Waiting], now_us: int) -> Change | None:
 
 def _once_told(waits: Sequence[Waiting], change: Change) -> list[Waiting]:
     ours = {(part, change.waits_for) for part in change.parts}
-    if change.kind == "gets_on":
+    if change.kind in ("gets_on", "settled"):
         return [one for one in waits if (one.part, one.what) not in ours]
     return [replace(one, is_told=True) if (one.part, one.what) in ours else one for one in waits]

@@ -26,23 +26,27 @@ def _all_stop(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) 
         changes.append(Change("tapewatch", "all_stopped", now_us, now_us))
     known = {name: part for name, part in memory.parts.items() if part.told != "unseen"}
     runs = {seen.part: Part() for seen in sight.parts if is_first and seen.phase != "stopped"}
-    return replace(memory, parts={**known, **runs}, all_stopped_since_us=now_us, waits=())
+    return replace(memory, parts={**known, **runs}, all_stopped_since_us=now_us, waits=(), stories={})
 
 
 def _apart(memory: Memory, since_us: int, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
     """Who stopped with the others and is started without them is looked after like any other."""
     parts = dict(memory.parts)
     for seen in sight.parts:
-        if seen.phase == "stopped" and not _is_apart(parts.get(seen.part), since_us):
+        if seen.phase in ("stopped", "down") and not _is_apart(parts.get(seen.part), since_us):
             parts[seen.part] = _stopped(now_us)
     started = [seen for seen in sight.parts if _is_apart(parts.get(seen.part), since_us)]
-    # How one goes down that was told to stop with the others is no news.
-    apart = [seen for seen in started if parts[seen.part].told != "stopped" or seen.phase in ("up", "starting")]
+    apart = [seen for seen in started if _has_run(parts[seen.part], seen)]
     return one_by_one(replace(memory, parts=parts), replace(sight, parts=apart), now_us, changes)
 
 
 def _is_apart(part: Part | None, all_stopped_since_us: int) -> bool:
     return part is not None and (part.told == "unseen" or part.since_us >= all_stopped_since_us)
+
+
+def _has_run(part: Part, seen: Observation) -> bool:
+    """Whether it ran since all were stopped: how one goes down that was told to stop with the others is no news."""
+    return part.told != "stopped" or bool(part.incarnation) or seen.phase in ("up", "starting")
 
 
 def _stopped(now_us: int) -> Part:
@@ -67,7 +71,9 @@ def _coming(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) ->
     changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=away_us, status=status, absences=absences))
     ill = {seen.part for seen in named}
     known = {seen.part: _as_it_is(parts[seen.part], seen, now_us, is_ill=seen.part in ill) for seen in sight.parts}
-    memory = replace(memory, parts=known, all_stopped_since_us=None, coming_since_us=None, coming={}, waits=())
+    memory = replace(
+        memory, parts=known, all_stopped_since_us=None, coming_since_us=None, coming={}, waits=(), stories={}
+    )
     return memory if absences is None else replace(memory, absences=absences)
 
 

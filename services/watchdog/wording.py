@@ -50,6 +50,9 @@ ENGLISH = Wording(
         "heard": "HOST IS HEARD AGAIN · {part} after {away}",
         "waits": "WAITS · {part} on {host}: {status}",
         "gets_on": "GETS ON · {part} on {host}, waited for {what} for {away}",
+        "flaps": "COMES AND GOES · {part} on {host}: {status}, {times} times in {away}",
+        "stands": "STAYS AWAY · {part} on {host}: {status}, for {away} by now",
+        "settled": "GETS ON · {part} on {host}, waited for {what} {times} times in {away}",
     },
     ends={
         "exit": "exit status {detail}",
@@ -98,6 +101,9 @@ KOREAN = Wording(
         "heard": "호스트 신호 복구 · {part}, {away} 만에 신호가 다시 옵니다",
         "waits": "대기 중 · {host}의 {part}: {status}",
         "gets_on": "진행 재개 · {host}의 {part}, {away} 동안 {what}을(를) 기다렸습니다",
+        "flaps": "반복 대기 · {host}의 {part}: {status}, {away} 동안 {times}번",
+        "stands": "계속 대기 중 · {host}의 {part}: {status}, {away}째",
+        "settled": "진행 재개 · {host}의 {part}, {away} 동안 {what}을(를) {times}번 기다렸습니다",
     },
     ends={
         "exit": "종료 코드 {detail}",

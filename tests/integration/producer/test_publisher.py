@@ -13,7 +13,9 @@ from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber, 
 
 from services.producer.lanes import Lanes
 from services.producer.publisher import Publisher
-from shared import wire
+from services.producer.refused import LEAST_PAYLOAD_BYTES
+from services.producer.rejects import dead_letter
+from shared import metrics, wire
 from shared.clock import now_us
 from shared.events import FeedEvent, OrderBook, Trade
 from shared.kafka import client_options, make_producer
@@ -145,19 +147,40 @@ async def test_a_record_too_large_alone_is_a_dead_letter_and_a_gap_and_costs_no_
     assert gap.from_us <= large.traded_at_us <= gap.to_us
 
 
+@pytest.mark.parametrize(("most_bytes", "kept_bytes"), [(4_000, LEAST_PAYLOAD_BYTES), (200, None)])
+async def test_a_dead_letter_too_large_is_cut_or_counted_and_ends_nobody(ground, most_bytes, kept_bytes):
+    frame, refused = token_hex(20_000), metrics.RECORDS_REFUSED.labels(DEAD_LETTERS.name)
+    letter = dead_letter(frame, "no JSON", exchange="upbit", connection="upbit/1", suppressed=0, at_us=now_us())
+    before = refused._value.get()
+    async with _publishing(ground.kafka) as (publisher, _, running), _longest(ground.kafka, most_bytes, DEAD_LETTERS):
+        publisher.put(DEAD_LETTERS, "upbit", letter)
+        publisher.publish([_trade(1)])
+        assert await publisher.drain(40)
+        assert not running.done()
+    assert len(await ground.held(TRADES)) == 1
+    letters = [one.event for one in await ground.held(DEAD_LETTERS)]
+    assert [(len(b64decode(one.payload)), one.payload_bytes) for one in letters] == (
+        [(kept_bytes, 40_000)] if kept_bytes else []
+    )
+    assert refused._value.get() - before == (kept_bytes is None)
+    (gap,) = [one.event for one in await ground.held(FEED)]
+    assert (gap.kind, gap.symbols, gap.connection) == ("gap", None, "upbit/1")
+    assert gap.from_us < letter.at_us < gap.to_us
+
+
 @asynccontextmanager
-async def _longest(kafka, size_bytes):
-    """Kafka takes no longer batch of trades."""
+async def _longest(kafka, size_bytes, topic=TRADES):
+    """Kafka takes no longer batch of a topic."""
     admin = AIOKafkaAdminClient(**client_options(kafka, "test"))
     await admin.start()
 
     async def configure(config):
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, TRADES.name, config)])
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
 
     try:
-        await configure(TRADES.config() | {"max.message.bytes": str(size_bytes)})
+        await configure(topic.config() | {"max.message.bytes": str(size_bytes)})
         yield
-        await configure(TRADES.config())
+        await configure(topic.config())
     finally:
         await admin.close()
 

@@ -15,7 +15,7 @@ from services.alert_worker.outbox import GATHER_US, MOST_DETAILS, Outbox
 from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
 from services.alert_worker.receipts import Receipts, _who
 from services.alert_worker.receipts import _heard as receipts_heard
-from services.alert_worker.told import GROUP_OPEN_US
+from services.alert_worker.told import GROUP_OPEN_US, TOLD_KEPT
 from shared.events import Alert, Notification
 from shared.wire import decode
 
@@ -510,6 +510,32 @@ def test_however_much_waits_for_the_morning_what_is_grave_is_read_and_told_at_ni
         world.now += 30 * S
     assert set(world.told.values()) == {1}
     assert len(world.told) == 26
+
+
+@pytest.mark.parametrize("many", [1, MANY])
+def test_a_restart_while_something_waits_for_the_morning_tells_no_long_episode_of_that_night_again(fall, many) -> None:
+    quiet = QuietHours({"warning": read_hours("22:00-08:00")})
+    world = World(Outbox(quiet))
+    world.now = NIGHT
+
+    def words(first: int, last: int) -> None:
+        for word in range(first, last):
+            for n in range(1, 1 + many):
+                (alert,) = fall(1, "escalate", first=n, severity="danger", decided_at_us=world.now)
+                world.add(replace(alert, alert_id=f"e{n}-{word}-escalate"))
+            world.now += 305 * S
+            world.drain()
+
+    words(0, 50)
+    assert all(len(note.alert_ids) <= (TOLD_KEPT + 1) * many for note in world.notes.values())
+    world.add(*fall(1, decided_at_us=world.now))
+    words(50, 80)
+    world.restart()
+    world.outbox.obey(quiet, MANY)
+    assert world.drain() == []
+    words(80, 81)
+    assert set(world.told.values()) == {1}
+    assert len(world.told) == 81 * many
 
 
 def test_what_waits_for_the_morning_is_bounded_too(fall) -> None:

@@ -1,5 +1,7 @@
 """Stories of a whole host, a look a second."""
 
+import pytest
+
 from services.watchdog.changes import Change
 from services.watchdog.looking import observe
 from services.watchdog.memory import Memory, Sight
@@ -96,6 +98,15 @@ def test_a_host_that_goes_four_times_in_a_night_is_one_story_and_the_next_night_
     assert len(host.heard) == 8
 
 
+def test_a_newer_program_takes_no_memory_that_knows_of_no_reboots_for_one_of_before_a_reboot() -> None:
+    host = Host()
+    host.goes(10, "up", "up", boot="containers")
+    host.goes(90, "up", "up")
+    assert host.told() == []
+    host.goes(10, "up", "up", boot="second")
+    assert host.told() == [("tapewatch", "rebooted")]
+
+
 def test_a_sleep_and_a_reboot_of_one_night_are_told_together() -> None:
     host = Host()
     host.goes(10, "up")
@@ -146,6 +157,25 @@ def test_what_is_started_without_the_others_is_looked_after() -> None:
         ("x", "back"),
         ("tapewatch", "all_started"),
     ]
+
+
+def test_what_failed_while_all_were_stopped_is_looked_after_once_it_is_started_without_the_others() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "stopped", "down", wanted=False)
+    host.goes(20, "stopped", "up", run="b", wanted=False)
+    host.goes(20, "stopped", "down", run="b", wanted=False)
+    assert host.told() == [("tapewatch", "all_stopped"), ("y", "started"), ("y", "down")]
+
+
+@pytest.mark.parametrize("ended", ["stopped", "down"])
+def test_what_is_started_without_the_others_and_fails_before_it_is_ready_is_told(ended: Phase) -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "stopped", ended, wanted=False)
+    host.goes(2, "stopped", "starting", run="b", wanted=False)
+    host.goes(10, "stopped", "down", run="b", wanted=False)
+    assert host.told() == [("tapewatch", "all_stopped"), ("y", "down")]
 
 
 def test_how_parts_go_down_with_all_the_others_is_no_news() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from services.watchdog import outbox
@@ -207,6 +208,85 @@ def test_each_story_has_a_thread_of_its_own() -> None:
         host.get_on("a")
         host.goes(30)
     assert [change.is_first for _, change in host.heard] == [True, False] * 2
+
+
+def flap(host: Host, times: int, waits_s: int = 12, serves_s: int = 8) -> None:
+    for _ in range(times):
+        host.wait("upbit", "producer")
+        host.goes(waits_s)
+        host.get_on("producer")
+        host.goes(serves_s)
+
+
+def test_an_exchange_that_serves_for_seconds_and_cuts_is_told_as_that_and_once_when_it_is_over() -> None:
+    host = Host("producer", "consumer")
+    flap(host, 180)
+    host.goes(200)
+    quiet = [(40 + 20 * times, "flaps", "producer") for times in (3, 9, 21, 45, 93)]
+    assert host.told() == [
+        (10, "waits", "producer"),
+        (17, "gets_on", "producer"),
+        (30, "waits", "producer"),
+        (37, "gets_on", "producer"),
+        (50, "flaps", "producer"),
+        *quiet,
+        (3_742, "settled", "producer"),
+    ]
+    box, heard = outbox.Outbox(), []
+    for ts, (_, change) in enumerate(host.heard):
+        message = render(change, Context("vm1", "journalctl -u x"), ENGLISH)
+        thread = outbox.thread_of(box, message)
+        heard += [message.text] if thread is None or message.is_loud else []
+        box = outbox.told(outbox.add(box, [message]), f"ts{ts}")
+        assert thread == ("ts4" if ts > 4 else (None, "ts0", None, "ts2", None)[ts])
+    assert heard[4:] == [
+        f"🔁 COMES AND GOES · producer on vm1: {UPBIT}, 3 times in 50 s",
+        "✅ GETS ON · producer on vm1, waited for upbit 180 times in 60 min",
+    ]
+    assert box.threads == {}
+    flap(host, 1)
+    assert host.told()[-2][1:] == ("waits", "producer")
+
+
+def test_what_came_and_went_and_then_stays_away_is_told_once_more() -> None:
+    host = Host("producer")
+    flap(host, 4)
+    host.wait("upbit", "producer")
+    host.goes(300)
+    host.get_on("producer")
+    flap(host, 3)
+    host.goes(200)
+    told = host.told()[5:]
+    assert [kind for _, kind, _ in told] == ["stands", "flaps", "settled"]
+    assert told[0][0] == 80 + 60
+    message = render(host.heard[5][1], Context("vm1", "x"), ENGLISH)
+    assert message.text == f"⏳ STAYS AWAY · producer on vm1: {UPBIT}, for 60 s by now"
+    assert message.is_loud
+
+
+def test_that_it_comes_and_goes_is_known_to_the_next_watchdog() -> None:
+    host = Host("producer")
+    flap(host, 2)
+    for _ in range(4):
+        host.memory = msgspec.json.decode(msgspec.json.encode(host.memory), type=Memory)
+        flap(host, 1)
+    assert [kind for _, kind, _ in host.told()[4:]] == ["flaps", "flaps"]
+
+
+def test_a_part_that_ends_while_its_exchange_serves_it_between_two_cuts_is_told() -> None:
+    host = Host("producer")
+    flap(host, 4, serves_s=40)
+    host.goes(3, producer="down")
+    host.runs["producer"] = 2
+    host.goes(10)
+    assert host.told()[-1][1:] == ("restarted", "producer")
+
+
+def test_one_of_several_that_comes_and_goes_while_the_others_wait_is_told_as_that() -> None:
+    host = Host("producer", "other")
+    host.wait("upbit", "other")
+    flap(host, 4, waits_s=15, serves_s=20)
+    assert [kind for _, kind, _ in host.told()] == ["waits", "gets_on", "waits", "gets_on", "flaps"]
 
 
 def test_a_reboot_ends_what_was_told_of_waiting() -> None:
