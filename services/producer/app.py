@@ -119,7 +119,8 @@ def _count_from_zero(adapter: ExchangeAdapter) -> None:
     lost = [(counter, (adapter.trade_exchange,)) for counter in (metrics.TRADES_DROPPED, metrics.GAPS)]
     ended = [(metrics.CONNECTIONS_LOST, (adapter.exchange, kind)) for kind in get_args(EndingKind)]
     asked = [(metrics.SILENT_SYMBOLS, (adapter.exchange, answer)) for answer in ("quiet", "stalled", "unanswered")]
-    metrics.count_from_zero(*heard, *lost, *ended, *asked)
+    refused = [(metrics.RECORDS_REFUSED, (topic.name,)) for topic in TOPICS_WRITTEN]
+    metrics.count_from_zero(*heard, *lost, *ended, *asked, *refused)
 
 
 def _publisher(settings: Settings, client_id: str, trade_exchange: str) -> Publisher:
