@@ -198,6 +198,7 @@ def test_it_is_bounded(make_alert) -> None:
     for number in range(EPISODES_KEPT + 50):
         for place, state in enumerate(("open", "resolve")):
             outbox.add(10 + 2 * number + place, make_alert(state, episode_id=f"e{number}"))
-        while (action := outbox.next_action(NOW)) is not None:
-            outbox.settle(action, PLACE, NOW)
+        now_us = NOW + number * 3_600_000_000
+        while (action := outbox.next_action(now_us)) is not None:
+            outbox.settle(action, PLACE, now_us)
     assert len(outbox._episodes) <= EPISODES_KEPT
