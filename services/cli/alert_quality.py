@@ -220,6 +220,21 @@ def _targets(parts: Sequence[tuple[str, Sequence[Result]]]) -> list[str]:
         "",
         *_markdown(headings, ([title, *(measure(part) for _, part in parts)] for title, measure in rows)),
         "",
+        *(line for _, part in parts for result in part for line in _cut_short(result)),
+    ]
+
+
+def _cut_short(result: Result) -> list[str]:
+    """Why a history misses the target of wild months where each market of it was told once, in less than a day."""
+    wild = [month for month in result.months if month.events]
+    days = sum(month.days for month in wild)
+    if not wild or any(month.episodes != 1 or month.days >= 1 / MOST_A_DAY for month in wild):
+        return []
+    hours, a_day = 24 * days / len(wild), len(wild) / days
+    return [
+        f"`{result.name}`: each of the {len(wild)} markets with a labelled move had one episode. It was",
+        f"watched for some {hours:.0f} hours, in which one message is {a_day:.0f} a day already.",
+        "",
     ]
 
 
