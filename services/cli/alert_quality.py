@@ -169,8 +169,10 @@ def _head() -> list[str]:
         "minutes after the last word) was settled with the misses of March 2020 in view, that a message opens at",
         "2 % and not at 1.5 % with the calm months of Upbit, that ten minutes of silence are no hole and a market",
         "that nobody knows has the fixed rule with the misses of the Upbit ticks, and that within an episode the",
-        "fixed rule holds in every market with those of Bitfinex in 2013 and of IDEX. An episode is one message;",
-        "what moves again is told in its thread: *alerts* counts every word, *episodes* the messages.",
+        "fixed rule holds in every market with those of Bitfinex in 2013 and of IDEX. That the way back counts on",
+        "when a leg is over, and that whoever was told of a thin market need not wait for its next trade, was chosen",
+        "on the six, when what was missed or told later in all histories had been looked at one by one. An episode is",
+        "one message; what moves again is told in its thread: *alerts* counts every word, *episodes* the messages.",
         "",
     ]
 
