@@ -163,6 +163,23 @@ class Detector:
         tick = self.last_tick = episode.due_tick
         return self._resolve(episode, tick)
 
+    @property
+    def confirms_at(self) -> int:
+        """The tick at which a suspicion is confirmed if nothing is traded until then; 0 without one."""
+        return 0 if self.suspicion is None else self.suspicion[1] + CONFIRM_TICKS
+
+    def confirm(self, tick: int) -> Alert | None:
+        """Judge again what is suspected, at a tick since which nothing was traded, where it belongs to what was told.
+
+        Who was told of the market need not wait for its next trade. What opens a message does: in a thin market two
+        prints of one order stand until somebody trades again.
+        """
+        is_silent = self.last_us <= self.last_tick * GRID_US < tick * GRID_US
+        if not is_silent or self.earlier(tick) is None:
+            return None
+        self.is_changed = True
+        return self.decide(tick)
+
     def give_up(self) -> Alert | None:
         """Resolve the episode, if there is one, where it stands: its time is no more."""
         return None if self.episode is None else self._resolve(self.episode, self.last_tick)
@@ -263,11 +280,20 @@ class Detector:
     def _resolve(self, episode: Episode, tick: int) -> Alert:
         record = self._record(episode, "resolve", tick)
         self.episode, self.over = None, (episode, tick)
-        # Seen from here the move is history. When the price went past its origin, the way from there still counts.
-        seed = [episode.before, episode.now] if episode.outcome() == "crossed" else [episode.now]
-        self.window.restart(tick * GRID_US, seed)
+        self._leave_behind(episode, tick)
         self._end_drift()
         return record
+
+    def _leave_behind(self, episode: Episode, tick: int) -> None:
+        """The way there was told. The way back counts on, where it would be news: it may go on beyond.
+
+        When the price went past its origin, the way from there counts in any case.
+        """
+        window, since = self.window, episode.calm_since if episode.may_turn(tick) else tick + 1
+        window.leave_only(episode.direction, since * GRID_US)
+        if episode.outcome() == "crossed":
+            window.add(tick * GRID_US, episode.before)
+            window.add(tick * GRID_US, episode.now)
 
     def _end_drift(self) -> None:
         """What was told of is no news any more."""
@@ -279,7 +305,8 @@ class Detector:
         episode.word_tick = tick
         if state != "resolve":
             episode.note_volume(self.baseline.volume_now())
-        event_at_us = tick * GRID_US if state == "resolve" else self.last_us
+        is_by_trade = state != "resolve" and self.last_us > (tick - 1) * GRID_US
+        event_at_us = self.last_us if is_by_trade else tick * GRID_US
         moment = Moment(event_at_us, self.received_at_us)
         alert = alert_of(episode, state, self.market, self.scale, moment)
         is_refilled = state != "resolve" and self.refilled_us >= episode.before_at_us

@@ -17,6 +17,9 @@ own: a move of a rule's size that goes on five minutes after the last word; one 
 minute old (what snaps back sooner is the same event); one after ten minutes without a new extreme; and one within half
 a day after the episode was over, though no later than two days after it began. All but the first are a new leg, with a
 price before of its own. So a market that never rests is a message every other day, however wild it is.
+
+That it is over makes nobody forget the way back: what began before and goes on is told like any move, from where the
+price stood for a minute.
 """
 
 from dataclasses import asdict, dataclass, field

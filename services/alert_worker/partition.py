@@ -57,6 +57,8 @@ class Exchange:
         self.detectors: dict[str, Detector] = {}
         self.open: dict[Detector, None] = {}
         """Those with an episode, which may resolve without a trade."""
+        self.suspected: dict[Detector, None] = {}
+        """Those with a move that is not confirmed yet, which may be confirmed without a trade."""
         self.traded: dict[Detector, None] = {}
         """Those compared with another exchange that traded since the last boundary."""
         self.boundary = 0
@@ -211,10 +213,7 @@ class Partition:
             exchange.moved.clear()
             exchange.boundary = exchange.second = 0
         for tick, entries in exchange.grid.take():
-            if tick > exchange.second + SECOND_TICKS:
-                self._note_prices(exchange, tick - 1)
-            if tick > exchange.boundary + SAMPLE_TICKS:
-                self._sample(exchange, tick - 1)
+            self._pass(exchange, tick - 1, decided)
             if exchange.candles:
                 self._take_candles(exchange, tick)
             if len(entries) > 1:
@@ -224,14 +223,34 @@ class Partition:
                     exchange.moved[detector] = None
                 if (alert := detector.decide(tick)) is not None:
                     self._tell(exchange, detector, alert, decided)
-        if exchange.grid.closed >= exchange.second + SECOND_TICKS:
-            self._note_prices(exchange, exchange.grid.closed)
-        if exchange.grid.closed >= exchange.boundary + SAMPLE_TICKS:
-            self._sample(exchange, exchange.grid.closed)
+                if detector.suspicion is not None:
+                    exchange.suspected[detector] = None
+        self._pass(exchange, exchange.grid.closed, decided)
         self._take_candles(exchange, exchange.grid.closed)
         for detector in list(exchange.open):
             self._tell(exchange, detector, detector.expire(exchange.grid.closed), decided)
         return decided
+
+    def _pass(self, exchange: Exchange, until_tick: int, decided: list[Decided]) -> None:
+        """Do what is due by a tick without a trade."""
+        if until_tick >= exchange.second + SECOND_TICKS:
+            self._note_prices(exchange, until_tick)
+        if until_tick >= exchange.boundary + SAMPLE_TICKS:
+            self._sample(exchange, until_tick)
+        if exchange.suspected:
+            self._confirm(exchange, until_tick, decided)
+
+    def _confirm(self, exchange: Exchange, until_tick: int, decided: list[Decided]) -> None:
+        """Judge again, each at its tick, whose move is suspected and who was not traded since."""
+        for detector in sorted(exchange.suspected, key=lambda one: one.confirms_at):
+            tick = detector.confirms_at
+            if tick > until_tick:
+                continue
+            del exchange.suspected[detector]
+            if tick:
+                self._take_candles(exchange, tick)
+                self._tell(exchange, detector, detector.expire(tick - 1), decided)
+                self._tell(exchange, detector, detector.confirm(tick), decided)
 
     def _note_prices(self, exchange: Exchange, tick: int) -> None:
         """The same as `_sample` for a second."""

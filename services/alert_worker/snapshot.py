@@ -74,6 +74,8 @@ def restore(partition: Partition, records: Iterable[DetectorSnapshot]) -> int | 
             detector = exchange.detectors[record.symbol] = _detector(record, partition.rules)
             if detector.episode is not None:
                 exchange.open[detector] = None
+            if detector.suspicion is not None:
+                exchange.suspected[detector] = None
     for name, symbol in traded:
         if (known := partition.exchanges[name].detectors.get(symbol)) is not None:
             # Noted once more than needed, at the same price.

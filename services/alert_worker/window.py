@@ -1,7 +1,6 @@
 """The last five minutes of one symbol's price, as highest and lowest of each five seconds. A quarter of a kilobyte."""
 
 from array import array
-from collections.abc import Sequence
 
 BUCKET_US = 5_000_000
 BUCKETS = 60
@@ -95,12 +94,20 @@ class Window:
         self._load()
         self._refresh()
 
-    def restart(self, at_us: int, prices: Sequence[int]) -> None:
-        """Forget everything but these prices: what was before is no longer a reason for an alert."""
-        self._clear()
-        self._ends_us = 0
-        for price in prices:
-            self.add(at_us, price)
+    def leave_only(self, direction: int, since_us: int) -> None:
+        """Keep of the past the highs (direction > 0) or lows since a time: for the rest it was the last price."""
+        self._store()
+        buckets, last = self._buckets, self.last
+        kept, furthest = (0, max) if direction > 0 else (BUCKETS, min)
+        for number in range(self.head - BUCKETS + 1, self.head + 1):
+            slot = number % BUCKETS
+            if buckets[slot]:
+                extreme = furthest(buckets[slot + kept], last)
+                buckets[slot] = buckets[slot + BUCKETS] = last
+                if number * BUCKET_US >= since_us:
+                    buckets[slot + kept] = extreme
+        self._load()
+        self._refresh()
 
     def multiply(self, factor: int) -> None:
         """Change the scale of all prices."""

@@ -169,8 +169,10 @@ def _head() -> list[str]:
         "minutes after the last word) was settled with the misses of March 2020 in view, that a message opens at",
         "2 % and not at 1.5 % with the calm months of Upbit, that ten minutes of silence are no hole and a market",
         "that nobody knows has the fixed rule with the misses of the Upbit ticks, and that within an episode the",
-        "fixed rule holds in every market with those of Bitfinex in 2013 and of IDEX. An episode is one message;",
-        "what moves again is told in its thread: *alerts* counts every word, *episodes* the messages.",
+        "fixed rule holds in every market with those of Bitfinex in 2013 and of IDEX. That the way back counts on",
+        "when a leg is over, and that whoever was told of a thin market need not wait for its next trade, was chosen",
+        "on the six, when what was missed or told later in all histories had been looked at one by one. An episode is",
+        "one message; what moves again is told in its thread: *alerts* counts every word, *episodes* the messages.",
         "",
     ]
 
@@ -219,6 +221,21 @@ def _targets(parts: Sequence[tuple[str, Sequence[Result]]]) -> list[str]:
         "where it holds none. **Bold** misses the target.",
         "",
         *_markdown(headings, ([title, *(measure(part) for _, part in parts)] for title, measure in rows)),
+        "",
+        *(line for _, part in parts for result in part for line in _cut_short(result)),
+    ]
+
+
+def _cut_short(result: Result) -> list[str]:
+    """Why a history misses the target of wild months where each market of it was told once, in less than a day."""
+    wild = [month for month in result.months if month.events]
+    days = sum(month.days for month in wild)
+    if not wild or any(month.episodes != 1 or month.days >= 1 / MOST_A_DAY for month in wild):
+        return []
+    hours, a_day = 24 * days / len(wild), len(wild) / days
+    return [
+        f"`{result.name}`: each of the {len(wild)} markets with a labelled move had one episode. It was",
+        f"watched for some {hours:.0f} hours, in which one message is {a_day:.0f} a day already.",
         "",
     ]
 

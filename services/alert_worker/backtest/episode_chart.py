@@ -27,7 +27,8 @@ def picture(series: Series, alerts: Sequence[Alert], events: Sequence[Event], ar
 
     What is outside the hour around its first word, or the first one from `around_us` on, is left out.
     """
-    first = next((alert for alert in alerts if (alert.event_at_us or 0) >= around_us), alerts[0])
+    words = (alert for alert in alerts if alert.state != "resolve" and (alert.event_at_us or 0) >= around_us)
+    first = next(words, alerts[0])
     told_us = (first.event_at_us or first.started_at_us) // MINUTE_US * MINUTE_US
     from_us, to_us = told_us - _BEFORE_US, told_us + _AFTER_US
     bars = [

@@ -8,6 +8,6 @@ from services.alert_worker.rules.move_abs import MoveAbs
 
 RULES: tuple[Rule, ...] = (Move(), MoveAbs(), Jump(), Drift())
 
-RULE_VERSION = "moves/8"
+RULE_VERSION = "moves/9"
 """Part of every id: raise it when the same trades shall give other alerts. Rules that were told otherwise have a longer
 one, see `ruleset.Ruleset.version`."""

@@ -68,7 +68,7 @@ class Ruleset:
     halt: Halt
     notice: Notice
     version: str
-    """``moves/8`` with the defaults; else ``moves/8+1a2b3c4d``, the same for the same numbers."""
+    """``moves/9`` with the defaults; else ``moves/9+1a2b3c4d``, the same for the same numbers."""
     floor: float
     """No rule fires for a smaller move (a fraction)."""
     quiet_fall: float

@@ -127,8 +127,47 @@ def test_who_was_told_of_a_market_hears_of_smaller_moves_too(watch, market) -> N
     assert alone == []
     alerts = watch(steps(market, (3_600, calm), (7_200, fallen), (9_000, deeper)))
     assert states(alerts) == ["open", "resolve", "escalate"]
-    assert [alert.change_pct for alert in alerts if alert.state != "resolve"] == ["-2.40", "-1.76"]
+    assert [alert.change_pct for alert in alerts if alert.state != "resolve"] == ["-2.40", "-1.74"]
     assert len({alert.episode_id for alert in alerts}) == 1
+
+
+def thin_fall(market, *, is_known):
+    """A trade every twenty seconds; the second and the third one of a fall of 2.4 % confirm each other."""
+    earlier = 5_150_000 if is_known else 5_000_000
+    return steps(market, (3_600, earlier), (7_200, 5_000_000), (7_290, 4_880_000))
+
+
+def test_who_was_told_of_a_thin_market_need_not_wait_for_its_next_trade(watch, market) -> None:
+    trades = thin_fall(market, is_known=True)
+    fallen = [trade for trade in trades if float(trade.price) < 4_900_000]
+    *_, told = watch(trades)
+    assert (told.state, told.direction, told.change_pct) == ("escalate", "down", "-2.40")
+    assert told.event_at_us == fallen[1].traded_at_us + 300_000
+    assert told.received_at_us == fallen[1].received_at_us
+    (opened,) = watch(thin_fall(market, is_known=False))
+    assert (opened.state, opened.event_at_us) == ("open", fallen[2].traded_at_us)
+
+
+def test_a_restart_before_a_silence_confirms_a_move_gives_the_same_alerts(watch, market, restart) -> None:
+    trades = thin_fall(market, is_known=True)
+    until = next(n for n, trade in enumerate(trades) if float(trade.price) < 4_900_000) + 2
+    before = Partition()
+    told = [one.alert for offset, trade in enumerate(trades[:until]) for one in before.observe(trade, offset)]
+    told += [one.alert for one in before.run_on(trades[until - 1].received_at_us + 350_000)]
+    after, resume = restart(before)
+    last = [one.alert for one in after.run_on(trades[until - 1].received_at_us + 600_000)]
+    assert resume == until
+    assert ids(told + last) == ids(watch(trades))
+    assert states(last) == ["escalate"]
+
+
+def test_what_is_refilled_in_a_silence_confirms_no_move(watch, market) -> None:
+    trades = thin_fall(market, is_known=True)
+    second = next(n for n, trade in enumerate(trades) if float(trade.price) < 4_900_000) + 1
+    at_s = (trades[second].traded_at_us - trades[0].traded_at_us) / 1e6 + 20
+    refill = msgspec.structs.replace(market.trade(second + 1, at_s + 0.05, 4_880_000), origin="backfill")
+    told = watch([*trades[: second + 1], refill])
+    assert states(told) == ["open", "resolve"]
 
 
 def test_prices_are_those_of_trades(watch, flash_crash) -> None:
@@ -373,6 +412,27 @@ def test_the_way_back_is_no_rise(watch, market) -> None:
         return 130_000_000 * (1 - 0.06 * max(0.0, 1 - abs(at - 300) / 60))
 
     assert {alert.direction for alert in watch(market.path(valley, 900.0))} == {"down"}
+
+
+def rise_and_back(stood_s):
+    """Two per cent up for so long, nearly back, and after the rise is told as over, back and beyond."""
+
+    def price(at: float) -> float:
+        back_s = at - 60 - stood_s
+        return 130_000_000 * (1 if at < 60 else 1.021 if back_s < 0 else 1.004 if back_s < 30 else 0.998)
+
+    return price
+
+
+def test_a_fall_that_goes_on_when_the_rise_is_over_is_told_from_its_beginning(watch, market) -> None:
+    rise, over, fall = watch(market.path(rise_and_back(120), 260.0))
+    assert [(one.state, one.direction) for one in (rise, over)] == [("open", "up"), ("resolve", "up")]
+    assert (fall.state, fall.direction, fall.episode_id) == ("escalate", "down", rise.episode_id)
+    assert -2.3 < float(fall.change_pct) < -2.2
+
+
+def test_what_snaps_back_within_a_minute_is_the_same_event_also_once_it_is_over(watch, market) -> None:
+    assert states(watch(market.path(rise_and_back(30), 260.0))) == ["open", "resolve"]
 
 
 @pytest.mark.parametrize("price", ["0.000000000000000001", "9" * 38])

@@ -1,5 +1,6 @@
 """The window against a plain reading of all prices."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,14 @@ def test_what_did_not_stand_is_taken_back() -> None:
     window, _ = walked([(0, 100), (10_000_000, 60), (1_000_000, 101)])
     window.disown(1_700_000_000_000_000 + 9_000_000, -1)
     assert (window.high, window.low) == (101, 100)
+
+
+@pytest.mark.parametrize(("direction", "left"), [(1, (120, 100)), (-1, (100, 90))])
+def test_of_the_past_only_the_way_back_is_left(direction, left) -> None:
+    window, _ = walked([(0, 150), (10_000_000, 80), (10_000_000, 90), (10_000_000, 120), (10_000_000, 100)])
+    window.leave_only(direction, 1_700_000_000_000_000 + 25_000_000)
+    assert (window.high, window.low, window.last) == (*left, 100)
+    assert window.extremes(2) == ((120, 100) if direction > 0 else (100, 100))
 
 
 def test_a_spike_that_stood_through_a_silence_is_taken_back_with_all_its_buckets() -> None:

@@ -76,3 +76,13 @@ def test_a_kind_of_made_histories_is_one_row_of_all_of_them() -> None:
     assert row(text, "thinner")[1:] == [
         "3 of 4", "3 of 6", "40 s", "1", "3 in 20.0 days, 0.15", "1 in 20.0 days, 0.05"
     ]  # fmt: skip
+
+
+def test_who_was_told_once_in_a_few_hours_is_said_to_be_no_more_than_that() -> None:
+    found = history("upbit_allKRW_ticks_2026-05-12")
+    (result,) = (one.result for one in found.values())
+    result.months = [Month("2026-05", 0.25, 1, 1)] * 3 + [Month("2026-05", 0.25, 0, 0)]
+    assert "each of the 3 markets with a labelled move had one episode" in document(found, None)
+    assert "some 6 hours, in which one message is 4 a day" in document(found, None)
+    result.months += [Month("2026-05", 0.25, 1, 2)]
+    assert "had one episode" not in document(found, None)
