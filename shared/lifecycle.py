@@ -24,6 +24,7 @@ STOP_WITHIN_S = 10
 
 _START_BEYOND_WAIT_S = 60
 _COLLECT_EVERY_OBJECTS = 20_000
+_COLLECT_EVERY_S = 15.0
 
 T = TypeVar("T")
 Main = Callable[[Settings, asyncio.Event, Liveness], Coroutine[Any, Any, None]]
@@ -59,6 +60,13 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_COLLECT_EVERY_OBJECTS)
 
 
+async def _collect_garbage() -> None:
+    """Few objects can hold much: a fetch of which a reader took one record is a cycle with its buffers."""
+    while True:
+        await asyncio.sleep(_COLLECT_EVERY_S)
+        gc.collect()
+
+
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *watching: "asyncio.Task[None]") -> T:
     """Wait for `work`. Raises Stopped when `stop` is set first, or what one of `watching` raises."""
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
@@ -85,6 +93,7 @@ async def _until_stopped(settings: Settings, main: Main) -> None:
     systemd, liveness = Systemd(), _liveness(settings)
     close = health.serve(settings.metrics, liveness)
     beating = asyncio.create_task(beat(liveness, systemd), name="heartbeat")
+    collecting = asyncio.create_task(_collect_garbage(), name="garbage")
     running = asyncio.create_task(main(settings, stop, liveness), name="main")
     ending = asyncio.create_task(stop.wait())
     await asyncio.wait({running, ending, beating}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,6 +105,7 @@ async def _until_stopped(settings: Settings, main: Main) -> None:
     if not running.done():
         systemd.tell(STOPPING=1, STATUS="stopping")
     await asyncio.wait({running}, timeout=STOP_WITHIN_S)
+    collecting.cancel()
     close()
     if not running.done():
         running.cancel()

@@ -21,6 +21,7 @@ from shared import lifecycle
 from shared.errors import Stopped, TapewatchError, Unreachable, WrongUse
 from shared.kafka import wait_until_reachable
 log = structlog.get_logger("service")
+lifecycle._COLLECT_EVERY_S = 0.1
 
 async def fail(error):
     raise error
@@ -61,6 +62,19 @@ def test_a_service_that_is_done_ends_well(start: Start) -> None:
     assert [line["event"] for line in events(lines)] == ["starting", "work", "stopped"]
     assert {line["service"] for line in events(lines)} == {"sample"}
     assert events(lines)[1]["price"] == "1.50"
+
+
+def test_what_a_cycle_holds_is_given_back_however_few_objects_it_is(start: Start) -> None:
+    body = """
+        import weakref
+        class Cycle: ...
+        cycle, gone = Cycle(), asyncio.Event()
+        cycle.itself = cycle
+        weakref.finalize(cycle, gone.set)
+        del cycle
+        await asyncio.wait_for(gone.wait(), 10)
+    """
+    assert ended(start(body))[0] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
