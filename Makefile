@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start hundreds of processes, and without bytecode each of them compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker.
-SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n 6 --dist loadfile --no-loadscope-reorder
 CHECK = $(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
 # On a terminal pip shows its progress; elsewhere it only complains.
 INSTALL := $(BIN)/pip --disable-pip-version-check --no-input $(shell [ -t 2 ] || echo --quiet) install

@@ -279,5 +279,8 @@ class Publisher:
                 log.warning("waiting for Kafka", reason=str(error) or repr(error))
                 await discard(client)
                 await asyncio.sleep(_RETRY_S)
+            except asyncio.CancelledError:
+                await discard(client)
+                raise
             else:
                 return client

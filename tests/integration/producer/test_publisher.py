@@ -71,6 +71,12 @@ def _first_ids(held):
     return {symbol: list(numbers) for symbol, numbers in found.items()}
 
 
+async def test_cancelled_while_it_connects_it_leaves_nothing_open(ground):
+    async with _publishing(ground.kafka) as (_, clients, _):
+        await asyncio.sleep(0)  # it runs as far as to what it waits for first: that Kafka takes a connection
+    assert [client._closed for client in clients] == [True]
+
+
 async def test_a_client_that_fails_is_replaced_and_nothing_is_lost_or_out_of_order(ground):
     async with _publishing(ground.kafka) as (publisher, clients, _):
         for number in range(3000):
@@ -174,15 +180,27 @@ async def _longest(kafka, size_bytes, topic=TRADES):
     admin = AIOKafkaAdminClient(**client_options(kafka, "test"))
     await admin.start()
 
-    async def configure(config):
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
+    async def configure(**config):
+        wanted = topic.config() | config
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, wanted)])
+        while not config.items() <= (await _config_of(admin, topic)).items():  # noqa: ASYNC110  no Kafka tells of it
+            await asyncio.sleep(0.02)
 
     try:
-        await configure(topic.config() | {"max.message.bytes": str(size_bytes)})
+        longest = {"max.message.bytes": str(size_bytes)}
+        await configure(**longest)
+        # A broker shows a setting a moment before it obeys it, and one after the other.
+        await configure(**longest, **{"segment.ms": "86400000"})
         yield
-        await configure(topic.config())
+        await configure()
     finally:
         await admin.close()
+
+
+async def _config_of(admin, topic):
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
+    ((_, _, _, _, entries),) = answer.resources
+    return {name: value for name, value, *_ in entries}
 
 
 def _recorded(client, steps):
