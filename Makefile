@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests start hundreds of processes, and without bytecode each of them compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker.
-SIDE_BY_SIDE := -n 6 --dist loadfile --no-loadscope-reorder
+# Tests mostly wait for processes. Each worker has servers of its own; a file stays with one worker. Of the long tests
+# many are a whole product each, and more than four of those starve each other on two cores.
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
 CHECK = $(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target types imports format lint
 # On a terminal pip shows its progress; elsewhere it only complains.
 INSTALL := $(BIN)/pip --disable-pip-version-check --no-input $(shell [ -t 2 ] || echo --quiet) install
@@ -33,10 +34,10 @@ demo: setup  ## run the whole product on this machine
 
 test: $(VENV)/.dev  ## every check, and every test but the long ones: minutes
 	@$(CHECK) $(VENV)/.collected
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not long" $(ARGS)
+	$(BIN)/pytest -n 6 $(SIDE_BY_SIDE) -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev  ## the long tests: more kills, whole recordings, each extra installed alone
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m "long$(if $(filter 0,$(shell id -u)),, and not root)" $(ARGS)
+	$(BIN)/pytest -n 4 $(SIDE_BY_SIDE) -m "long$(if $(filter 0,$(shell id -u)),, and not root)" $(ARGS)
 
 unit: $(VENV)/.dev  ## the tests that need no server, in about a minute
 	$(BIN)/pytest -n 2 tests/unit tests/contract $(ARGS)
