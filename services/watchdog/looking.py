@@ -31,10 +31,12 @@ def observe(memory: Memory, sight: Sight, now_us: int) -> tuple[Memory, list[Cha
 
 
 def says(sight: Sight, memory: Memory) -> str:
-    """The watchdog's line about itself. Who waits is up, and people know that it only waits."""
+    """The watchdog's line about itself. Who waits is up, and people know that it waits until they hear otherwise."""
     up = f"{sum(seen.phase == 'up' for seen in sight.parts)} of {len(sight.parts)} parts up"
+    told = {one.part for one in memory.waits if one.is_told}
     waiting = {one.part for one in memory.waits if one.is_told and one.on_since_us is None}
-    return f"{up}, {len(waiting)} only wait" if waiting else up
+    only_wait = f", {len(waiting)} only wait" if waiting else ""
+    return up + only_wait + (f", {len(told - waiting)} get on again" if told - waiting else "")
 
 
 def _after_absence(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:

@@ -73,7 +73,9 @@ def test_an_exchange_that_goes_away_after_ready_is_told_and_told_as_over() -> No
     host.goes(60)
     assert host.says() == "2 of 2 parts up, 1 only wait"
     host.get_on("producer")
-    host.goes(60)
+    host.goes(2)
+    assert host.says() == "2 of 2 parts up, 1 get on again"
+    host.goes(58)
     assert host.says() == "2 of 2 parts up"
     assert host.told() == [(10, "waits", "producer"), (65, "gets_on", "producer")]
     (_, waits), (_, on) = host.heard
