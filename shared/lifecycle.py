@@ -1,6 +1,7 @@
 """A service's life: start, run until told to stop or something fails, end with an exit code that scripts rely on."""
 
 import asyncio
+import ctypes
 import faulthandler
 import gc
 import signal
@@ -61,10 +62,16 @@ def _spare_the_collector() -> None:
 
 
 async def _collect_garbage() -> None:
-    """Few objects can hold much: a fetch of which a reader took one record is a cycle with its buffers."""
+    """Few objects can hold much: a fetch of which a reader took one record is a cycle with its buffers.
+
+    What is free between what is not the C library gives back only when asked, and gathers more of it hour by hour.
+    """
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's own; other C libraries do without
     while True:
         await asyncio.sleep(_COLLECT_EVERY_S)
         gc.collect()
+        if give_back is not None:
+            give_back(0)
 
 
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T], *watching: "asyncio.Task[None]") -> T:
