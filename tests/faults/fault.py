@@ -29,12 +29,14 @@ class Struck:
 
     `times` is how often it struck; `unreadable` counts records that are in Kafka on purpose and are none of ours.
     `broken` says in sentences what went wrong on the way; `check` is asked for more once the world has caught up.
+    `prices_live` is the seconds until Redis showed people a price that came since; None where nobody looks.
     """
 
     times: int = 1
     unreadable: int = 0
     broken: list[str] = field(default_factory=list)
     check: Check = nothing_more
+    prices_live: Awaitable[float] | None = None
 
 
 @dataclass(frozen=True)

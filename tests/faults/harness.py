@@ -62,6 +62,7 @@ class Strikes:
         struck = await fault.strike(world, random)
         caught_up_s = await caught_up(world)
         struck.broken += await struck.check(world)
+        prices_live_s = None if struck.prices_live is None else await struck.prices_live
         if fault.makes_gap:
             self.away.append((began_us - _IN_HAND_US, now_us() + _LATE_SUBSCRIPTION_US))
         await asyncio.sleep(_CALM_AFTER_A_GAP_S if fault.makes_gap else _CALM_AFTER_S)
@@ -79,6 +80,7 @@ class Strikes:
             world.services.restarts() - restarts,
             Resources(world.watch.peaks(), await world.watch.open_files()),
             self.published - published_before,
+            prices_live_s,
         )
         return judge(outcome, struck, self.first_files, self.patience)
 

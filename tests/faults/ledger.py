@@ -7,6 +7,8 @@ from services.reconcile.report import Figures, Report
 from tests.faults.fault import Fault, Struck
 
 MOST_MEMORY_MB = 300.0
+PRICES_LIVE_S = 2.0
+"""How soon an emptied Redis shows people live prices, long before it is filled again."""
 MORE_FILES = 20
 """How many more descriptors than at first a service may have open when all is quiet again."""
 
@@ -70,6 +72,7 @@ class Outcome:
     restarts: int
     resources: Resources
     published: int
+    prices_live_s: float | None = None
     broken: list[str] = field(default_factory=list)
 
     @property
@@ -97,6 +100,8 @@ def _broken(outcome: Outcome, struck: Struck, first_files: dict[str, int], patie
         yield "never caught up"
     elif outcome.caught_up_s > fault.bound_s * patience:
         yield f"caught up after {outcome.caught_up_s:.1f} s instead of {fault.bound_s * patience:.1f} s"
+    if (live_s := outcome.prices_live_s) is not None and live_s > PRICES_LIVE_S * patience:
+        yield f"prices were live after {live_s:.1f} s instead of {PRICES_LIVE_S * patience:.1f} s"
     if outcome.published == 0:
         yield "nothing was published, so nothing is proven"
     yield from _wasteful(outcome.resources, first_files)

@@ -10,7 +10,10 @@ from tests.faults.ledger import Outcome
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault's last result. `caught_up_s` None: never; `memory_mb`: the most that any service had."""
+    """One fault's last result. `caught_up_s` None: never; `memory_mb`: the most that any service had.
+
+    `prices_live_s` is None where nobody looked.
+    """
 
     code: str
     name: str
@@ -27,6 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
     memory_mb: float
     broken: list[str]
+    prices_live_s: float | None = None
 
     @classmethod
     def of(cls, outcome: Outcome, seed: int) -> "Row":
@@ -48,6 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             restarts=outcome.restarts,
             memory_mb=outcome.peak_mb,
             broken=outcome.broken,
+            prices_live_s=outcome.prices_live_s,
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,8 +17,9 @@ from redis.asyncio import Redis
 
 from devstack.server import Server
 from devstack.valkey_server import Valkey
+from shared.clock import now_us
 from tests.faults.fault import Check, Fault, Struck
-from tests.faults.limits import complaints_after
+from tests.faults.limits import complaints_after, within
 
 if TYPE_CHECKING:
     from tests.faults.world import World
@@ -66,7 +68,7 @@ def _redis(world: "World") -> Redis:
 async def redis_emptied(world: "World", _random: Random) -> Struck:
     async with _redis(world) as client:
         await client.flushall()
-    return Struck()
+    return Struck(prices_live=_prices_live_s(world))
 
 
 async def redis_started_empty(world: "World", _random: Random) -> Struck:
@@ -76,7 +78,25 @@ async def redis_started_empty(world: "World", _random: Random) -> Struck:
     for file in (world.redis.recipe.root / "appendonlydir").iterdir():
         file.unlink()
     await asyncio.to_thread(world.redis.start)
-    return Struck()
+    return Struck(prices_live=_prices_live_s(world))
+
+
+def _prices_live_s(world: "World") -> "asyncio.Task[float]":
+    """Seconds from now until Redis shows a ticker of each exchange that was received after now."""
+    since_us, began_s = now_us(), monotonic()
+    busiest = {exchange: f"ticker:{exchange}:{symbol}" for exchange, symbol in reversed(world.wanted.traded)}
+
+    async def shown() -> float:
+        async with _redis(world) as client:
+
+            async def live() -> bool:
+                told = [await client.hget(ticker, "received_at_us") for ticker in busiest.values()]
+                return all(int(at_us or 0) > since_us for at_us in told)
+
+            await within(_TOLD_WITHIN_S, live, "live prices in Redis")
+        return monotonic() - began_s
+
+    return asyncio.create_task(shown())
 
 
 async def redis_lost_its_last_second(world: "World", random: Random) -> Struck:

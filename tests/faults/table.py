@@ -46,10 +46,15 @@ def cells(row: Row) -> list[str]:
         str(row.doubled),
         str(row.out_of_order),
         f"{row.in_gaps:,}",
-        "never" if row.caught_up_s is None else f"{row.caught_up_s:.2f}",
+        _caught_up(row),
         str(row.restarts),
         f"{row.memory_mb:.0f}",
     ]
+
+
+def _caught_up(row: Row) -> str:
+    caught_up = "never" if row.caught_up_s is None else f"{row.caught_up_s:.2f}"
+    return caught_up if row.prices_live_s is None else f"{caught_up} (prices: {row.prices_live_s:.2f})"
 
 
 def complaints(rows: Sequence[Row]) -> list[str]:
@@ -98,11 +103,12 @@ the exchanges published is compared with Kafka and both stores, trade by trade.
 **Result: {verdict}.** Seeds: {seeds}; `make faults SEED=… ONLY=name` repeats one.
 
 *In gaps*: trades that an exchange published while it could not reach us; a recorded gap says so. *Caught up*: from the
-end of the fault until both stores have everything that Kafka has and show trades that arrived since. *Memory*: the most
-that any one service had. *Bound*: later than that, and the row is broken. *Aim*: what the design asks for, where that
-is less. It speaks of a bare loop on a machine of its own; here every service, server and exchange shares a few cores
-with whoever looks on, and a bound holds on a busy day, too. Who was killed starts anew first, which takes about a
-second, and a store's lock that nobody gave up is free after two more; a client asks a broker that was away after a
-pause that grows to some seconds; an exchange is called ever more seldom, lest it ban us. After a long outage the aim
-is that the backlog is read at six times the speed at which the market goes on.
+end of the fault until both stores have everything that Kafka has and show trades that arrived since; *prices*: until
+Redis shows a price of each exchange that arrived since, two seconds at most. *Memory*: the most that any one service
+had. *Bound*: later than that, and the row is broken. *Aim*: what the design asks for, where that is less. It speaks of
+a bare loop on a machine of its own; here every service, server and exchange shares a few cores with whoever looks on,
+and a bound holds on a busy day, too. Who was killed starts anew first, which takes about a second, and a store's lock
+that nobody gave up is free after two more; a client asks a broker that was away after a pause that grows to some
+seconds; an exchange is called ever more seldom, lest it ban us. After a long outage the aim is that the backlog is read
+at six times the speed at which the market goes on.
 """

@@ -2,7 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.catalogue import FAULTS
-from tests.faults.ledger import Outcome, Resources, Totals
+from tests.faults.fault import Struck
+from tests.faults.ledger import Outcome, Resources, Totals, judge
 from tests.faults.record import Row, append, load
 from tests.faults.table import page, verdict
 
@@ -52,6 +53,16 @@ def test_the_page_shows_each_result_and_names_what_has_none() -> None:
     )
     assert f"Not run yet: {_FROZEN.name}." in text
     assert "every invariant held in 1 of 1 faults" in text
+
+
+def test_prices_that_were_live_late_break_the_row_and_the_page_shows_when_they_were() -> None:
+    struck, late = Struck(), _outcome(cost=Totals(), prices_live_s=2.3)
+    late = judge(late, struck, {}, patience=1.0)
+    assert late.broken == ["prices were live after 2.3 s instead of 2.0 s"]
+    assert judge(_outcome(cost=Totals(), prices_live_s=2.3), struck, {}, patience=2.0).broken == []
+
+    row = Row.of(late, 7)
+    assert "| 1.50 (prices: 2.30) |" in page([_KILLED], {row.name: row})
 
 
 def test_the_page_says_what_broke() -> None:
