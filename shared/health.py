@@ -31,10 +31,13 @@ class _Quiet(WSGIRequestHandler):
         """A probe a second is no news."""
 
 
-def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
-    """Listen; returns what ends it. Without a port, or with 0, nothing. Raises WrongUse when the port cannot be had."""
+def serve(settings: MetricsSettings, liveness: Liveness) -> None:
+    """Listen until the process ends, which would take half a second longer if it waited for the server to notice.
+
+    Without a port, or with 0, nothing. Raises WrongUse when the port cannot be had.
+    """
     if not settings.port:
-        return lambda: None
+        return
     try:
         server = make_server(settings.host, settings.port, _application(liveness), ThreadingWSGIServer, _Quiet)
     except OSError as error:
@@ -42,14 +45,7 @@ def serve(settings: MetricsSettings, liveness: Liveness) -> Callable[[], None]:
         raise WrongUse(f"TAPEWATCH_METRICS__PORT: {where} cannot be listened on: {error.strerror}") from None
     metrics.STILL.set_function(lambda: liveness.still_s)
     metrics.WAITS.set_function(lambda: liveness.waits_s)
-    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
-    thread.start()
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-
-    return close
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
 
 def _application(liveness: Liveness) -> "WSGIApplication":

@@ -98,7 +98,7 @@ async def _until_stopped(settings: Settings, main: Main) -> None:
         loop.add_signal_handler(number, stop.set)
     log.info("starting")
     systemd, liveness = Systemd(), _liveness(settings)
-    close = health.serve(settings.metrics, liveness)
+    health.serve(settings.metrics, liveness)
     beating = asyncio.create_task(beat(liveness, systemd), name="heartbeat")
     collecting = asyncio.create_task(_collect_garbage(), name="garbage")
     running = asyncio.create_task(main(settings, stop, liveness), name="main")
@@ -113,7 +113,6 @@ async def _until_stopped(settings: Settings, main: Main) -> None:
         systemd.tell(STOPPING=1, STATUS="stopping")
     await asyncio.wait({running}, timeout=STOP_WITHIN_S)
     collecting.cancel()
-    close()
     if not running.done():
         running.cancel()
         await asyncio.wait({running}, timeout=1)

@@ -81,7 +81,7 @@ class Connection:
 
         attempts = AsyncRetrying(
             retry=retry_if_exception(is_away),
-            wait=wait_exponential_jitter(multiplier=0.1, max=1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=1, jitter=0.2),
             stop=stop_after_delay(wait_s),
             before_sleep=say,
             reraise=True,

@@ -1,7 +1,6 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -22,7 +21,7 @@ class Served:
             self.port = free.getsockname()[1]
         self.at_s = 0.0
         self.liveness = Liveness(lambda: self.at_s, within_s=10, start_within_s=60)
-        self.close = health.serve(MetricsSettings(port=self.port), self.liveness)
+        health.serve(MetricsSettings(port=self.port), self.liveness)
 
     def ask(self, path: str) -> tuple[int, str]:
         try:
@@ -34,10 +33,8 @@ class Served:
 
 
 @pytest.fixture
-def served() -> Iterator[Served]:
-    served = Served()
-    yield served
-    served.close()
+def served() -> Served:
+    return Served()
 
 
 def test_metrics_are_shown_on_loopback(served: Served) -> None:
@@ -84,7 +81,7 @@ def test_who_only_waits_for_too_long_lives_and_does_not_serve(served: Served) ->
 @pytest.mark.parametrize("port", [None, 0])
 def test_no_port_no_endpoint(port: int | None) -> None:
     before = threading.active_count()
-    health.serve(MetricsSettings(port=port), Liveness(float, 1, 1))()
+    health.serve(MetricsSettings(port=port), Liveness(float, 1, 1))
     assert threading.active_count() == before
 
 
