@@ -22,9 +22,13 @@ import pytest
 from devstack.stack import ServerAddresses, Stack
 from services.cli.demo.database import bring_up_to_date, create_user
 from shared.settings import load_settings
-from tests.systemd.machine import Machine, build_wheels
+from tests.systemd.machine import SUITE, VERSIONS, Machine, build_wheels
+from tests.systemd.page import with_section
 
 REPOSITORY = Path(__file__).parents[2]
+_DOCUMENT = REPOSITORY / "docs/DRILLS.md"
+AWAY_S = float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120"))
+"""How long what is away stays away: longer than the 90 s within which a start that says nothing is ended."""
 PRODUCERS = ("tapewatch-producer@upbit", "tapewatch-producer@binance")
 DATA = (*PRODUCERS, "tapewatch-consumer@redis", "tapewatch-consumer@postgres", "tapewatch-alert-worker")
 SHOWN = (*DATA, "tapewatch-watchdog")
@@ -227,7 +231,17 @@ def before(installed: Installed) -> Iterator[int]:
     installed.until_seen_well()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Only a run that is to be kept writes the page."""
+    parser.addoption("--document", action="store_true", help=f"write {_DOCUMENT.name} with what each drill told")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table below the results."""
-    for drill, message, delay_s in config.stash.get(_KEY, []):
+    """Print the table below the results, and keep it if asked to."""
+    figures = config.stash.get(_KEY, [])
+    for drill, message, delay_s in figures:
         terminalreporter.write_line(f"{drill:58} {message:62} {delay_s:6.1f} s")
+    if config.getoption("--document"):
+        page = _DOCUMENT.read_text(encoding="utf-8") if _DOCUMENT.exists() else ""
+        heading = f"systemd {VERSIONS[SUITE]} (Debian's {SUITE}), what goes away stays so for {AWAY_S:.0f} s"
+        _DOCUMENT.write_text(with_section(page, heading, figures), encoding="utf-8")

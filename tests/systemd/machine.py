@@ -18,6 +18,8 @@ from time import monotonic, sleep
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tapewatch" / "systemd"
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates"
 SUITE = os.environ.get("TAPEWATCH_DRILLS_SUITE", "bookworm")
+VERSIONS = {"bookworm": 252, "trixie": 257}
+"""Of systemd, by suite."""
 _PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 # From 256 on, systemd refuses a machine with cgroups of version 1, unless its command line says this.
 _ARGUMENTS = ["SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]

@@ -1,6 +1,5 @@
 """What happens to services on a real systemd, and what the ops channel got to read of it, and when."""
 
-import os
 import re
 import signal
 import subprocess
@@ -12,12 +11,10 @@ import msgspec
 import pytest
 
 from services.alert_worker.charts.request import ChartAnswer, ChartRequest
-from tests.systemd.conftest import DATA, PRODUCERS, Installed
+from tests.systemd.conftest import AWAY_S, DATA, PRODUCERS, Installed
 from tests.unit.deploy.test_units import ELSEWHERE, ports
 
-pytestmark = pytest.mark.timeout(300 + 2 * float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120")))
-AWAY_S = float(os.environ.get("TAPEWATCH_DRILLS_AWAY_S", "120"))
-"""How long what is away stays away: longer than the 90 s within which a start that says nothing is ended."""
+pytestmark = pytest.mark.timeout(300 + 2 * AWAY_S)
 REDIS = "tapewatch-consumer@redis"
 # A third end within five minutes is a loop.
 POSTGRES, WORKER = "tapewatch-consumer@postgres", "tapewatch-alert-worker"
