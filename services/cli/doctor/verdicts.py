@@ -317,7 +317,9 @@ def clock_of_postgres(facts: PostgresFacts) -> Iterator[Finding]:
 def clock_of_exchange(facts: ExchangeFacts) -> Iterator[Finding]:
     """The exchange is reachable, and agrees about the time."""
     if facts.clock_offset_s is None:
-        yield Finding("clock", "warning", f"{facts.exchange} answers without a date", "timedatectl status")
+        yield Finding(
+            "clock", "warning", f"{facts.exchange} answers without a date that can be read", "timedatectl status"
+        )
     else:
         yield _clock(facts.exchange, facts.clock_offset_s, facts.uncertain_s)
 

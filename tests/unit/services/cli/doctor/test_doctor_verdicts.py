@@ -229,7 +229,7 @@ def test_clocks_that_differ(offset_s: float, verdict: str) -> None:
 
 def test_an_exchange_that_tells_no_date_is_told_with_what_to_look_at_instead() -> None:
     [finding] = verdicts.clock_of_exchange(ExchangeFacts("upbit", None, 0.0))
-    assert (finding.verdict, finding.told) == ("warning", "upbit answers without a date")
+    assert (finding.verdict, finding.told) == ("warning", "upbit answers without a date that can be read")
     assert finding.next == "timedatectl status"
 
 
