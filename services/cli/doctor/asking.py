@@ -17,6 +17,7 @@ import structlog
 
 from services.cli.doctor.checks import Away, Elsewhere, Source
 from services.cli.doctor.containers import is_mounted
+from services.cli.doctor.enabled import is_read_here, units_without_secret
 from services.cli.doctor.facts import (
     KafkaFacts,
     LogDirFacts,
@@ -29,7 +30,7 @@ from services.cli.doctor.facts import (
 from services.cli.doctor.outside import exchange_facts, slack_facts
 from services.consumer.retention import Lag
 from shared.errors import TapewatchError, WrongUse
-from shared.settings import Loaded, Settings
+from shared.settings import ExchangeSettings, Loaded, Settings
 from shared.settings_sources import env_name
 
 if TYPE_CHECKING:
@@ -41,13 +42,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 _CONNECT_S, _SOURCE_WITHIN_S = 3, 20
 _DISK_WITHIN_S = 8.0
-_CREDENTIALS, _WANTED = Path("/etc/tapewatch/credentials"), Path("/etc/systemd/system/tapewatch.target.wants")
 _LOCAL = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
-_OWN_SECRETS = {
-    "tapewatch-setup": "owner/dsn",
-    "tapewatch-consumer@postgres": "postgres/dsn",
-    "tapewatch-consumer@redis": "redis/url",
-}
 _DAYS = "SELECT day, pg_total_relation_size(to_regclass(table_name)) FROM trade_day"
 _KNOWN = "SELECT DISTINCT exchange FROM instrument"
 _NEWEST = """
@@ -66,8 +61,8 @@ async def ask_all(loaded: Loaded, environ: Mapping[str, str]) -> dict[Source, ob
         "kafka": partial(_kafka, settings),
         "redis": partial(_store, partial(_redis, settings), "redis.url" in loaded.origins),
         "postgres": partial(_store, partial(_postgres, settings), "postgres.dsn" in loaded.origins),
-        "upbit": partial(exchange_facts, "upbit", settings.upbit.rest_url),
-        "binance": partial(exchange_facts, "binance", settings.binance.rest_url),
+        "upbit": partial(_exchange, "upbit", settings.upbit),
+        "binance": partial(_exchange, "binance", settings.binance),
         "slack": partial(slack_facts, settings),
     }
     answers = await asyncio.gather(*(_within(ask) for ask in asks.values()))
@@ -111,27 +106,21 @@ async def _store(ask: Callable[[], Awaitable[object]], is_named: bool) -> object
         return Elsewhere("no part on this host needs it: neither client nor address is here")
 
 
+async def _exchange(exchange: str, own: ExchangeSettings) -> object:
+    """Where nobody reads it nobody has to reach it."""
+    if not own.symbols:
+        return Elsewhere(f"not asked: {env_name(exchange, 'symbols')} names no market")
+    if not is_read_here(exchange):
+        return Elsewhere("not asked: no producer of it is to run on this host")
+    return await exchange_facts(exchange, own.rest_url)
+
+
 async def _settings(loaded: Loaded, environ: Mapping[str, str]) -> SettingsFacts:
     read = [key.split(".") for key, origin in loaded.origins.items() if origin == "secret file"]
     named = [environ[f"{env_name(section, key)}_FILE"] for section, key in read]
     # What Compose mounts must be open to the containers' user; what is closed is the directory it comes from.
     exposed = [path for path in named if not is_mounted(path) and os.stat(path).st_mode & 0o004]
-    return SettingsFacts(loaded.settings, loaded.origins, exposed, _units_without_secret())
-
-
-def _units_without_secret() -> Mapping[str, str]:
-    """By unit that is enabled here, the secret that it alone is given and that is not there. Only root can look."""
-    if not os.access(_CREDENTIALS, os.X_OK):
-        return {}
-    return {
-        unit: str(_CREDENTIALS / name)
-        for unit, name in _OWN_SECRETS.items()
-        if (_WANTED / f"{unit}.service").is_symlink() and not _is_filled(_CREDENTIALS / name)
-    }
-
-
-def _is_filled(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    return SettingsFacts(loaded.settings, loaded.origins, exposed, units_without_secret())
 
 
 def _expected(settings: Settings) -> Sequence[str]:

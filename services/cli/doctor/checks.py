@@ -48,7 +48,7 @@ class Away(NamedTuple):
 
 
 class Elsewhere(NamedTuple):
-    """A store that nothing on this host is to reach."""
+    """A source that nothing on this host is to reach, and why."""
 
     reason: str
 

@@ -1,6 +1,7 @@
 """What is asked of the settings, while nothing else answers."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from aiokafka.errors import NodeNotReadyError
 from asyncpg.types import ServerVersion
 
-from services.cli.doctor import asking, containers
+from services.cli.doctor import asking, containers, enabled
 from services.cli.doctor.asking import ask_all, told_version
-from services.cli.doctor.checks import Away, judge
+from services.cli.doctor.checks import Away, Elsewhere, judge
 from services.cli.doctor.facts import RedisMemory, SettingsFacts
+from services.cli.doctor.finding import exit_code
 from services.cli.extras import to_install
 from shared.settings import Settings, load_with_origins
 
@@ -48,20 +50,23 @@ async def test_a_secret_that_compose_mounts_is_open_on_purpose(tmp_path: Path, m
     assert list((await asking._settings(load_with_origins(environ), environ)).open_files) == []
 
 
-def test_only_units_that_are_enabled_here_are_asked_for_their_login(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("symbols", "units", "asked"),
+    [
+        ("KRW-BTC", None, True),
+        ("KRW-BTC", ["tapewatch-producer@upbit"], True),
+        ("KRW-BTC", [], False),
+        (",", None, False),
+    ],
+)
+async def test_an_exchange_is_asked_where_a_producer_is_to_read_it(
+    monkeypatch: pytest.MonkeyPatch, symbols: str, units: list[str] | None, asked: bool
 ) -> None:
-    for name in ("wants", "owner", "postgres", "redis"):
-        (tmp_path / name).mkdir()
-    for unit in ("tapewatch-setup", "tapewatch-consumer@postgres"):
-        (tmp_path / "wants" / f"{unit}.service").symlink_to("/nowhere")
-    (tmp_path / "owner/dsn").write_text("postgresql://x")
-    (tmp_path / "postgres/dsn").touch()
-    monkeypatch.setattr(asking, "_CREDENTIALS", tmp_path)
-    monkeypatch.setattr(asking, "_WANTED", tmp_path / "wants")
-    assert asking._units_without_secret() == {"tapewatch-consumer@postgres": str(tmp_path / "postgres/dsn")}
-    monkeypatch.setattr(asking, "_CREDENTIALS", tmp_path / "nowhere")
-    assert asking._units_without_secret() == {}
+    monkeypatch.setattr(enabled, "enabled_units", lambda: units)
+    environ = {"TAPEWATCH_UPBIT__SYMBOLS": symbols, "TAPEWATCH_UPBIT__REST_URL": "http://127.0.0.1:1"}
+    answer = await asking._within(partial(asking._exchange, "upbit", load_with_origins(environ).settings.upbit))
+    assert isinstance(answer, Away if asked else Elsewhere)
+    assert exit_code(judge("upbit", answer)) == (3 if asked else 0)
 
 
 async def test_a_store_without_client_and_address_is_not_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
