@@ -28,7 +28,9 @@ def doctor(
     from services.cli.doctor.asking import ask_all
     from services.cli.doctor.checks import judge
     from services.cli.doctor.containers import in_containers, is_in_containers
+    from services.cli.doctor.enabled import enabled_units
     from services.cli.doctor.finding import exit_code
+    from services.cli.doctor.units import in_units
     from shared import logs
     from shared.settings import load_with_origins
 
@@ -38,6 +40,8 @@ def doctor(
     findings = [finding for source, answer in answers.items() for finding in judge(source, answer)]
     if is_in_containers(os.environ):
         findings = [in_containers(finding) for finding in findings]
+    elif (enabled := enabled_units()) is not None:
+        findings = [in_units(finding, enabled) for finding in findings]
     code = exit_code(findings)
     if as_json:
         typer.echo(json.dumps({"exit_code": code, "findings": [_shown(one) for one in findings]}, indent=1))
