@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -43,6 +42,7 @@ log = structlog.get_logger(__name__)
 _CONNECT_S, _SOURCE_WITHIN_S = 3, 20
 _DISK_WITHIN_S = 8.0
 _LOCAL = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
+_USUAL_DATA = "/var/lib/postgresql"
 _DAYS = "SELECT day, pg_total_relation_size(to_regclass(table_name)) FROM trade_day"
 _KNOWN = "SELECT DISTINCT exchange FROM instrument"
 _NEWEST = """
@@ -216,7 +216,7 @@ async def _log_dirs(settings: Settings, topics: Mapping[str, TopicFacts]) -> Seq
     ]
 
 
-def _room_in(path: str, host: str) -> int | None:
+def _room_in(path: str, host: str | None) -> int | None:
     """Free bytes where a directory is, if that is this host and may be looked at."""
     with suppress(OSError):
         return shutil.disk_usage(path).free if host in _LOCAL else None
@@ -319,6 +319,7 @@ async def _postgres_facts(connection: "asyncpg.Connection[asyncpg.Record]", sett
     known = PostgresFacts(version, now, offset_s, migration, newest_migration(), settings.postgres.retention_days)
     if migration is None:
         return known
+    free_bytes, guessed_at = await _room(connection, urlsplit(settings.postgres.dsn.get_secret_value()).hostname)
     return replace(
         known,
         day_bytes={day: size or 0 for day, size in await connection.fetch(_DAYS)},
@@ -326,21 +327,23 @@ async def _postgres_facts(connection: "asyncpg.Connection[asyncpg.Record]", sett
         newest={str(exchange): at for exchange, at in await connection.fetch(_NEWEST)},
         known=[str(exchange) for (exchange,) in await connection.fetch(_KNOWN)],
         expected=_expected(settings),
-        free_bytes=await _free_bytes(connection, urlsplit(settings.postgres.dsn.get_secret_value()).hostname),
+        free_bytes=free_bytes,
+        guessed_at=guessed_at,
     )
 
 
-async def _free_bytes(connection: "asyncpg.Connection[asyncpg.Record]", host: str | None) -> int | None:
-    """Of the disk with the server's data; the disk with / where it does not tell where that is."""
+async def _room(connection: "asyncpg.Connection[asyncpg.Record]", host: str | None) -> tuple[int | None, str]:
+    """Free bytes of the disk with the server's data, and by what directory that is guessed where it does not tell."""
     import asyncpg
 
     if host not in _LOCAL:
-        return None
-    try:
-        directory = Path(await connection.fetchval("SHOW data_directory"))
-    except asyncpg.InsufficientPrivilegeError:
-        directory = Path("/var/lib/postgresql")
-    return shutil.disk_usage(directory if os.access(directory, os.R_OK) else "/").free
+        return None, ""
+    with suppress(asyncpg.InsufficientPrivilegeError):
+        free_bytes = _room_in(await connection.fetchval("SHOW data_directory"), host)
+        if free_bytes is not None:
+            return free_bytes, ""
+    free_bytes = _room_in(_USUAL_DATA, host)
+    return (_room_in("/", host), "/") if free_bytes is None else (free_bytes, _USUAL_DATA)
 
 
 def newest_migration() -> str:

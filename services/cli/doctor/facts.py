@@ -65,8 +65,9 @@ class PostgresFacts:
     """`migration` is None without tables of ours, and "" where this login may not read it.
 
     `day_bytes`: each day of trades that has a table. `first_at`: the oldest candle. `free_bytes` is None where the
-    server is on another host. `newest` by exchange, of the last day, by the exchange's clock. `known`: exchanges that
-    markets are known of; `expected`: those that the settings ask for.
+    server is on another host; `guessed_at` is the directory whose disk stands in for that of the data, "" where it is
+    theirs. `newest` by exchange, of the last day, by the exchange's clock. `known`: exchanges that markets are known
+    of; `expected`: those that the settings ask for.
     """
 
     version: str
@@ -81,6 +82,7 @@ class PostgresFacts:
     known: Sequence[str] = ()
     expected: Sequence[str] = ()
     free_bytes: int | None = None
+    guessed_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -205,6 +205,8 @@ def disk(facts: PostgresFacts) -> Iterator[Finding]:
         return
     lasts_days = facts.free_bytes / max(1.0, a_day)
     told += f"; {facts.free_bytes / _GB:.0f} GB are free"
+    if facts.guessed_at:
+        told += f" on the disk of {facts.guessed_at}, a guess: where the data are cannot be seen from here"
     remedy = "lower TAPEWATCH_POSTGRES__RETENTION_DAYS, or give PostgreSQL a larger disk"
     if lasts_days < _SOON_FULL_DAYS:
         yield Finding("disk", "wrong", f"{told}: full in {lasts_days:.1f} days", remedy)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from aiokafka.errors import NodeNotReadyError
 from asyncpg.types import ServerVersion
@@ -109,3 +110,29 @@ async def test_a_redis_may_hide_what_its_machine_has() -> None:
 
     hides: Any = Hides()
     assert await asking._memory(hides) == RedisMemory(5, 0, "noeviction", 0)
+
+
+class Postgres:
+    """A server that says where its data are, or not to this login."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+
+    async def fetchval(self, _asked: str) -> str:
+        if self._directory is None:
+            raise asyncpg.InsufficientPrivilegeError
+        return str(self._directory)
+
+
+async def test_the_disk_of_data_that_are_not_seen_is_a_guess(tmp_path: Path) -> None:
+    closed = tmp_path / "main"
+    closed.mkdir(mode=0o300)
+    seen, hidden, gone = (Postgres(directory) for directory in (closed, None, tmp_path / "in a container"))
+
+    async def room(server: Any, host: str = "localhost") -> tuple[int | None, str]:
+        return await asking._room(server, host)
+
+    assert (await room(seen))[1] == ""
+    assert (await room(hidden))[1].startswith("/")
+    assert (await room(gone))[1].startswith("/")
+    assert await room(hidden, "stores.example") == (None, "")

@@ -173,6 +173,15 @@ def test_the_disk_is_forecast() -> None:
     assert "too early" in next(verdicts.disk(replace(POSTGRES, first_at=None))).told
 
 
+def test_a_disk_that_is_guessed_is_told_as_that() -> None:
+    [finding] = verdicts.disk(replace(POSTGRES, guessed_at="/var/lib/postgresql"))
+    assert finding.told.endswith(
+        "; 100 GB are free on the disk of /var/lib/postgresql, a guess: where the data are cannot be seen from here"
+    )
+    full = of(verdicts.disk(replace(POSTGRES, guessed_at="/", free_bytes=2 * GB)))
+    assert full[0][1].endswith("cannot be seen from here: full in 2.0 days")
+
+
 def test_how_much_a_disk_elsewhere_must_have_is_told_with_what_tells_whether_it_does() -> None:
     [finding] = verdicts.disk(replace(POSTGRES, free_bytes=None))
     assert finding.told == (
