@@ -57,5 +57,5 @@ class Delivery:
                 pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
                 continue
             pause_s = _RETRY_S
-            self.outboxes = self.outboxes | {way.name: outbox.told(self.outboxes[way.name], ts)}
+            self.outboxes = self.outboxes | {way.name: outbox.told(self.outboxes[way.name], ts, box.given_up)}
             self._save()

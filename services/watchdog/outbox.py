@@ -45,11 +45,11 @@ def thread_of(outbox: Outbox, message: Message) -> str | None:
     return None if message.anew else outbox.threads.get(message.part, outbox.threads.get(message.within))
 
 
-def told(outbox: Outbox, ts: str | None) -> Outbox:
-    """The first that waited is told; `ts` is its id where there is one."""
+def told(outbox: Outbox, ts: str | None, said: int = 0) -> Outbox:
+    """The first that waited is told; `ts` is its id where there is one, `said` how many it said were given up."""
     message, threads = outbox.waiting[0], dict(outbox.threads)
     if message.closes and not message.goes_on:
         threads.pop(message.part, None)
     elif message.opens and ts is not None and (message.anew or message.part not in threads):
         threads[message.part] = thread_of(outbox, message) or ts
-    return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=0)
+    return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=outbox.given_up - said)
