@@ -1,7 +1,7 @@
 """What waits to be told, and how it gets to people: each way has a task of its own, so none holds up another."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import structlog
 
@@ -33,6 +33,10 @@ class Delivery:
         if messages:
             for wake in self._wake.values():
                 wake.set()
+
+    def forget_others(self, parts: Container[str]) -> None:
+        """Forget the threads of all but these parts."""
+        self.outboxes = {name: outbox.without_others(box, parts) for name, box in self.outboxes.items()}
 
     def start(self, tasks: asyncio.TaskGroup) -> "list[asyncio.Task[None]]":
         """Deliver until these are cancelled."""

@@ -3,7 +3,7 @@
 Each way to people (Slack, a webhook) has an outbox of its own: one that fails does not hold up the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.watchdog.message import Message
@@ -53,3 +53,8 @@ def told(outbox: Outbox, ts: str | None, said: int = 0) -> Outbox:
     elif message.opens and ts is not None and (message.anew or message.part not in threads):
         threads[message.part] = thread_of(outbox, message) or ts
     return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=outbox.given_up - said)
+
+
+def without_others(outbox: Outbox, parts: Container[str]) -> Outbox:
+    """Forget the threads of all but these parts."""
+    return replace(outbox, threads={part: ts for part, ts in outbox.threads.items() if part in parts})

@@ -4,6 +4,7 @@ microseconds UTC.
 A host's silence counts only while somebody listened: who was away hears anew before it tells.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -14,10 +15,16 @@ AWAY_US = 15_000_000
 """A receiver that did not look for longer did not listen, either."""
 MOST_HOSTS = 200
 """Beyond it a new one takes the place of the one that has been silent for longest, if people know of that."""
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class TooManyHosts(Exception):
     """There is no place for another host."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a host may be called so. Anybody may send one, and people are shown it in a command to type."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

