@@ -39,7 +39,7 @@ class SlackBot:
     def __init__(self, token: str, channel: str, api_url: str) -> None:
         # Our own limit and our own tries: the library's would hide what is going on.
         self._client = AsyncWebClient(token=token, base_url=api_url, timeout=int(CALL_WITHIN_S), retry_handlers=[])
-        self._channel = channel
+        self._channel, self._api_url = channel, api_url
 
     async def tell(self, message: Message, thread: str | None) -> str | None:
         """See `Way`."""
@@ -49,11 +49,30 @@ class SlackBot:
                 reply_broadcast=True if thread is not None and message.is_loud else None,
                 unfurl_links=False, unfurl_media=False,
             )  # fmt: skip
+            ts = answer["ts"]
         except SlackApiError as error:
-            raise _not_told(error) from None
+            raise self._not_told(error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTold(f"{type(error).__name__}: {error}"[:300]) from None
-        return str(answer["ts"])
+        except (AttributeError, ValueError, RecursionError):
+            # So slack-sdk ends on a text, a list, what is no text at all, and what is nested without end.
+            raise self._not_slack() from None
+        if not isinstance(ts, str):
+            raise self._not_slack()
+        return ts
+
+    def _not_told(self, error: SlackApiError) -> NotTold:
+        response = error.response
+        # Of JSON that cannot be read slack-sdk hands on aiohttp's own answer.
+        is_read = hasattr(response, "status_code")
+        status = response.status_code if is_read else response.status
+        data = response.data if is_read and isinstance(response.data, dict) else {}
+        if status == 200 and "error" not in data:
+            return self._not_slack()
+        return NotTold(str(data.get("error", f"status {status}")), _seconds(response.headers))
+
+    def _not_slack(self) -> NotTold:
+        return NotTold(f"what answers at {self._api_url} is not Slack: look at SLACK__API_URL and at proxies")
 
 
 class Webhook:
@@ -76,14 +95,6 @@ class Webhook:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTold(type(error).__name__) from None  # the text of the error may hold the address, a secret
         return None
-
-
-def _not_told(error: SlackApiError) -> NotTold:
-    response = error.response
-    if not hasattr(response, "status_code"):
-        return NotTold(str(error)[:300])
-    data = response.data if isinstance(response.data, dict) else {}
-    return NotTold(str(data.get("error", f"status {response.status_code}")), _seconds(response.headers))
 
 
 def _seconds(headers: Mapping[str, Any]) -> float | None:
