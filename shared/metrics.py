@@ -85,6 +85,9 @@ ALERTS_SUPPRESSED = Counter("tapewatch_alerts_suppressed_total", "Alerts not tol
 RULES_REFUSED = Gauge("tapewatch_rules_file_refused", "1 while the rules file is broken and the old rules are kept")
 CHARTS = Counter("tapewatch_alert_charts_total", "Charts of alerts by outcome", ["outcome"])
 SLACK_CALLS = Counter("tapewatch_slack_calls_total", "Calls to Slack by outcome", ["outcome"])
+MESSAGES_SET_ASIDE = Counter(
+    "tapewatch_messages_set_aside_total", "Messages of the watchdog that a way to people refused for good", ["way"]
+)
 
 
 def count_from_zero(*series: tuple[Counter, tuple[str, ...]]) -> None:

@@ -8,7 +8,8 @@ import structlog
 from services.watchdog import outbox
 from services.watchdog.message import Message
 from services.watchdog.outbox import Outbox
-from services.watchdog.ways import NotTold, Way
+from services.watchdog.ways import NotTold, Refused, ThreadGone, Way
+from shared.metrics import MESSAGES_SET_ASIDE, count_from_zero
 
 _RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 log = structlog.get_logger(__name__)
@@ -23,8 +24,9 @@ class Delivery:
     def __init__(
         self, ways: Sequence[Way], outboxes: Mapping[str, Outbox], given_up: str, save: Callable[[], None]
     ) -> None:
-        self.outboxes = {way.name: outboxes.get(way.name, Outbox()) for way in ways}
+        self.outboxes = {way.name: outbox.of_channel(outboxes.get(way.name, Outbox()), way.channel) for way in ways}
         self._ways, self._given_up, self._save = ways, given_up, save
+        count_from_zero(*((MESSAGES_SET_ASIDE, (way.name,)) for way in ways))
         self._wake = {way.name: asyncio.Event() for way in ways}
 
     def add(self, messages: Sequence[Message]) -> None:
@@ -51,9 +53,8 @@ class Delivery:
                 self._wake[way.name].clear()
                 await self._wake[way.name].wait()
                 continue
-            message = outbox.first(box, self._given_up)
             try:
-                ts = await way.tell(message, outbox.thread_of(box, message))
+                await self._tell_first(way, box)
             except NotTold as error:
                 again_in_s = pause_s if error.again_in_s is None else error.again_in_s
                 log.warning("not told yet", way=way.name, reason=str(error), again_in_s=again_in_s)
@@ -61,5 +62,31 @@ class Delivery:
                 pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
                 continue
             pause_s = _RETRY_S
-            self.outboxes = self.outboxes | {way.name: outbox.told(self.outboxes[way.name], ts, box.given_up)}
             self._save()
+
+    async def _tell_first(self, way: Way, box: Outbox) -> None:
+        """Tell the first that waits, or take in what is in its way: that holds up none behind it. Raises NotTold."""
+        message = outbox.first(box, self._given_up)
+        thread = outbox.thread_of(box, message)
+        try:
+            ts = await way.tell(message, thread)
+        except ThreadGone as error:
+            log.warning("the thread is gone, telling on top", way=way.name, reason=str(error))
+            self._change(way, lambda now: outbox.without_thread(now, thread))
+        except Refused as error:
+            self._refuse(way, message, str(error))
+        else:
+            self._change(way, lambda now: outbox.told(now, ts, box.given_up))
+
+    def _refuse(self, way: Way, message: Message, reason: str) -> None:
+        if message.blocks:
+            log.warning("refused, telling it as plain text", way=way.name, reason=reason, text=message.text)
+            self._change(way, outbox.as_plain_text)
+            return
+        log.error("refused for good, set aside", way=way.name, reason=reason, text=message.text)
+        MESSAGES_SET_ASIDE.labels(way.name).inc()
+        self._change(way, outbox.set_aside)
+
+    def _change(self, way: Way, change: Callable[[Outbox], Outbox]) -> None:
+        """Others may have come to wait since."""
+        self.outboxes = self.outboxes | {way.name: change(self.outboxes[way.name])}

@@ -10,15 +10,26 @@ from services.watchdog.message import Message
 
 MOST_WAITING = 200
 """Beyond it the oldest that neither opens nor ends an incident goes first; how many went is told."""
+_PLAIN_LIMIT = 4_000
+"""Characters of a text that Slack takes without doubt."""
 
 
 @dataclass(frozen=True)
 class Outbox:
-    """`threads`: the message that opened an incident that is not over, or a story that may go on, by part."""
+    """`threads`: the message that opened an incident that is not over, or a story that may go on, by part.
+
+    They are of `channel`; an older program did not write that down.
+    """
 
     waiting: Sequence[Message] = ()
     threads: Mapping[str, str] = field(default_factory=dict)
     given_up: int = 0
+    channel: str = ""
+
+
+def of_channel(outbox: Outbox, channel: str) -> Outbox:
+    """The same for another channel, whose threads are others."""
+    return replace(outbox, channel=channel, threads=outbox.threads if outbox.channel in {"", channel} else {})
 
 
 def add(outbox: Outbox, messages: Sequence[Message]) -> Outbox:
@@ -53,6 +64,22 @@ def told(outbox: Outbox, ts: str | None, said: int = 0) -> Outbox:
     elif message.opens and ts is not None and (message.anew or message.part not in threads):
         threads[message.part] = thread_of(outbox, message) or ts
     return replace(outbox, waiting=outbox.waiting[1:], threads=threads, given_up=outbox.given_up - said)
+
+
+def set_aside(outbox: Outbox) -> Outbox:
+    """The first that waited will never be told; the next one says so."""
+    return replace(told(outbox, None), given_up=outbox.given_up + 1)
+
+
+def as_plain_text(outbox: Outbox) -> Outbox:
+    """The first that waits without its blocks."""
+    plain = replace(outbox.waiting[0], text=outbox.waiting[0].text[:_PLAIN_LIMIT], blocks=[])
+    return replace(outbox, waiting=[plain, *outbox.waiting[1:]])
+
+
+def without_thread(outbox: Outbox, thread: str | None) -> Outbox:
+    """Forget a thread, whoever's it is."""
+    return replace(outbox, threads={part: ts for part, ts in outbox.threads.items() if ts != thread})
 
 
 def without_others(outbox: Outbox, parts: Container[str]) -> Outbox:

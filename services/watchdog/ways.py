@@ -9,8 +9,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from services.watchdog.message import Message
+from shared.slack_errors import OF_MESSAGE, OF_THREAD
 
 CALL_WITHIN_S = 15.0
+_TOO_LARGE, _LONGEST_WORD_BYTES = 413, 100
 
 
 class NotTold(Exception):
@@ -21,13 +23,25 @@ class NotTold(Exception):
         self.again_in_s = again_in_s
 
 
+class ThreadGone(Exception):
+    """What is to be answered is not there any more, or takes no answers: on top the message is taken."""
+
+
+class Refused(Exception):
+    """This message is never taken as it is; others are."""
+
+
 class Way(Protocol):
     """One way to people."""
 
     name: str
+    channel: str
+    """Where threads are, if there are any."""
 
     async def tell(self, message: Message, thread: str | None) -> str | None:
-        """Send it, into a thread if there is one; returns its id where there is one. Raises NotTold."""
+        """Send it, into a thread if there is one; returns its id where there is one. Raises NotTold, ThreadGone and
+        Refused.
+        """
         ...
 
 
@@ -39,19 +53,19 @@ class SlackBot:
     def __init__(self, token: str, channel: str, api_url: str) -> None:
         # Our own limit and our own tries: the library's would hide what is going on.
         self._client = AsyncWebClient(token=token, base_url=api_url, timeout=int(CALL_WITHIN_S), retry_handlers=[])
-        self._channel, self._api_url = channel, api_url
+        self.channel, self._api_url = channel, api_url
 
     async def tell(self, message: Message, thread: str | None) -> str | None:
         """See `Way`."""
         try:
             answer = await self._client.chat_postMessage(
-                channel=self._channel, text=message.text, blocks=message.blocks, thread_ts=thread,
+                channel=self.channel, text=message.text, blocks=message.blocks or None, thread_ts=thread,
                 reply_broadcast=True if thread is not None and message.is_loud else None,
                 unfurl_links=False, unfurl_media=False,
             )  # fmt: skip
             ts = answer["ts"]
         except SlackApiError as error:
-            raise self._not_told(error) from None
+            raise self._why(error, thread) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTold(f"{type(error).__name__}: {error}"[:300]) from None
         except (AttributeError, ValueError, RecursionError):
@@ -61,7 +75,7 @@ class SlackBot:
             raise self._not_slack()
         return ts
 
-    def _not_told(self, error: SlackApiError) -> NotTold:
+    def _why(self, error: SlackApiError, thread: str | None) -> NotTold | ThreadGone | Refused:
         response = error.response
         # Of JSON that cannot be read slack-sdk hands on aiohttp's own answer.
         is_read = hasattr(response, "status_code")
@@ -69,7 +83,10 @@ class SlackBot:
         data = response.data if is_read and isinstance(response.data, dict) else {}
         if status == 200 and "error" not in data:
             return self._not_slack()
-        return NotTold(str(data.get("error", f"status {status}")), _seconds(response.headers))
+        reason = str(data.get("error", f"status {status}"))
+        if reason in OF_THREAD and thread is not None:
+            return ThreadGone(reason)
+        return Refused(reason) if reason in OF_MESSAGE else NotTold(reason, _seconds(response.headers))
 
     def _not_slack(self) -> NotTold:
         return NotTold(f"what answers at {self._api_url} is not Slack: look at SLACK__API_URL and at proxies")
@@ -78,12 +95,14 @@ class SlackBot:
 class Webhook:
     """Posts JSON to an address: Slack's incoming webhook takes it, and so does whoever reads ``text``."""
 
+    channel = ""
+
     def __init__(self, name: str, url: str) -> None:
         self.name, self._url = name, url
 
     async def tell(self, message: Message, _thread: str | None) -> str | None:
         """See `Way`; gives no id."""
-        body = {"text": message.text, "blocks": message.blocks}
+        body = {"text": message.text} | ({"blocks": message.blocks} if message.blocks else {})
         timeout = aiohttp.ClientTimeout(total=CALL_WITHIN_S)
         try:
             async with (
@@ -91,6 +110,9 @@ class Webhook:
                 http.post(self._url, json=body) as answer,
             ):
                 if answer.status >= 300:
+                    word = (await answer.content.read(_LONGEST_WORD_BYTES)).decode(errors="replace").strip()
+                    if answer.status == _TOO_LARGE or word in OF_MESSAGE:
+                        raise Refused(f"status {answer.status}")
                     raise NotTold(f"status {answer.status}", _seconds(answer.headers))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTold(type(error).__name__) from None  # the text of the error may hold the address, a secret

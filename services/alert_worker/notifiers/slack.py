@@ -15,6 +15,7 @@ from services.alert_worker.actions import Place
 from services.alert_worker.messages.message import Message
 from services.alert_worker.notifiers.base import Errand, Gone, Later, NotReady, PostsOnly, Refused, Unanswered
 from services.alert_worker.notifiers.pace import Pace
+from shared import slack_errors
 from shared.settings import Settings
 
 CALL_LIMIT_S = 10
@@ -22,7 +23,7 @@ DEFAULT_WAIT_S = 30.0
 _LOOK_BACK = 200
 _MOST_PAGES = 20
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{8,}", re.ASCII)
-_GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message"})
+_GONE = slack_errors.OF_THREAD | {"cant_update_message"}
 _UNWELL = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
 _MANY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 T = TypeVar("T")

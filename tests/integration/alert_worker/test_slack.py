@@ -276,6 +276,13 @@ async def test_an_edit_says_when_its_message_is_gone(bot) -> None:
         await bot.edit(Place("C0TAPE0001", "1.000000"), Message("x", []))
 
 
+async def test_an_answer_says_when_its_thread_takes_none(bot, by_bot, act, slack) -> None:
+    place = await by_bot.deliver(act("open"))
+    slack.fail("refuse", 1, error="restricted_action_thread_locked")
+    with pytest.raises(Gone):
+        await bot.post(Errand(Message("x", []), "x", place))
+
+
 async def test_the_manifest_s_scopes_are_those_that_are_needed(bot, by_bot, act, slack) -> None:
     """Every call that the bot makes works with the scopes of the manifest, and none of them is for nothing."""
     granted = re.findall(r"^ +- ([a-z]+:[a-z.]+)$", MANIFEST.read_text(encoding="utf-8"), re.MULTILINE)

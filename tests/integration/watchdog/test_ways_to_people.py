@@ -48,6 +48,27 @@ async def test_a_second_way_that_is_away_keeps_slack_from_nothing_and_tells_afte
     await eventually(lambda: ops.outside.told == [down.text, back.text])
 
 
+async def test_an_end_is_told_on_top_where_somebody_deleted_the_message_of_the_beginning(ops: Ops) -> None:
+    await part_goes_down(ops)
+    [down] = await ops.until(bool)
+    await ops.written_down(down.ts)
+    ops.workspace.delete(ops.workspace.channels[0], down.ts)
+    await ops.part()
+    [back] = await ops.until(bool)
+    assert back.text.startswith(BACK)
+    assert back.thread_ts is None
+
+
+async def test_a_message_that_slack_refuses_for_good_holds_up_none_behind_it(ops: Ops) -> None:
+    ops.api.plan_fault(SlackFault("refuse", 2, error="invalid_blocks"))
+    await part_goes_down(ops)
+    await ops.kept(lambda kept: '"given_up":1' in kept)
+    await ops.part()
+    [back] = await ops.until(bool)
+    assert back.text.startswith(BACK)
+    assert back.text.endswith("(before it 1 messages were given up)")
+
+
 async def test_heartbeats_arrive_again_and_again_with_the_hosts_name(ops: Ops) -> None:
     url = f"{ops.outside.url}/heartbeat"
     await ops.watchdog(WATCHDOG__HEARTBEAT_URL=url, WATCHDOG__HEARTBEAT_EVERY_S="1")
