@@ -48,7 +48,10 @@ def first(outbox: Outbox, given_up: str) -> Message:
     message = outbox.waiting[0]
     if not outbox.given_up:
         return message
-    return replace(message, text=f"{message.text} {given_up.format(outbox.given_up)}")
+    said = given_up.format(outbox.given_up)
+    # Slack shows the text of a message that has blocks in notifications alone.
+    block = {"type": "section", "text": {"type": "plain_text", "text": said}}
+    return replace(message, text=f"{message.text} {said}", blocks=[*message.blocks, block] if message.blocks else [])
 
 
 def thread_of(outbox: Outbox, message: Message) -> str | None:

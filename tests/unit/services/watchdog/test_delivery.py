@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 from prometheus_client import REGISTRY
 
+from services.simulator.slack.validate import check_message
 from services.watchdog.delivery import Delivery
 from services.watchdog.message import Message
 from services.watchdog.outbox import MOST_WAITING, Outbox
@@ -69,6 +70,15 @@ async def test_what_is_given_up_during_a_call_is_told_by_the_next_message() -> N
 
 
 BACK = message("back", closes=True)
+
+
+async def test_how_many_were_given_up_is_also_in_what_slack_shows() -> None:
+    way = Asked()
+    await delivered(way, Outbox(given_up=2), [message("down", opens=True), BACK])
+    down, back = way.told
+    assert GIVEN_UP.format(2) in str(down.blocks[-1])
+    check_message(down.text, down.blocks, [])
+    assert back.blocks == BACK.blocks
 
 
 async def test_a_thread_that_is_gone_is_forgotten_and_the_message_told_on_top() -> None:
