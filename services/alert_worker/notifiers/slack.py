@@ -25,6 +25,7 @@ _MOST_PAGES = 20
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{8,}", re.ASCII)
 _GONE = slack_errors.OF_THREAD | {"cant_update_message"}
 _UNWELL = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"})
+_NOT_SLACK = "what answers is not Slack: look at TAPEWATCH_SLACK__API_URL and at proxies"
 _MANY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 T = TypeVar("T")
 
@@ -76,7 +77,10 @@ class SlackBot:
             unfurl_links=False, unfurl_media=False,
         )  # fmt: skip
         posted = await _api(call)
-        return Place(str(posted["channel"]), str(posted["ts"]))
+        try:
+            return Place(str(posted["channel"]), str(posted["ts"]))
+        except KeyError:
+            raise Unanswered(_NOT_SLACK) from None
 
     async def edit(self, place: Place, message: Message) -> None:
         """See `Notifier`; repeated, it changes nothing."""
@@ -211,6 +215,8 @@ async def _api(call: Awaitable[Any]) -> Mapping[str, Any]:
         if not hasattr(response, "status_code"):
             raise Unanswered(str(error)[:300]) from None
         data = response.data if isinstance(response.data, dict) else {}
+        if response.status_code < 300 and "error" not in data:
+            raise Unanswered(_NOT_SLACK) from None
         fault = str(data.get("error", "no JSON"))
         headers = {name.lower(): value for name, value in response.headers.items()}
         if response.status_code < 300 and fault in _MANY:
@@ -221,9 +227,12 @@ async def _api(call: Awaitable[Any]) -> Mapping[str, Any]:
         if fault in _GONE:
             raise Gone(fault) from None
         raise Refused(_explained(fault, data)) from None
+    except (AttributeError, ValueError, RecursionError):
+        # So slack-sdk ends on a text, a list, what is no text at all, and what is nested without end.
+        raise Unanswered(_NOT_SLACK) from None
     data = answer.data
     if not isinstance(data, dict):
-        raise Unanswered("Slack answered with something else than JSON")
+        raise Unanswered(_NOT_SLACK)
     return data
 
 
