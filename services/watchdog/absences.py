@@ -1,5 +1,5 @@
-"""Times when nobody watched, the host off, asleep, or started anew, or when it was silent: those of one night are one
-story. Pure."""
+"""Times when nobody watched, the host off, asleep, or started anew, when it was silent, or when a part ended and was
+back at once: those of one night are one story. Pure."""
 
 from dataclasses import dataclass
 

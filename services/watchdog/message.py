@@ -26,7 +26,7 @@ _KST = timezone(timedelta(hours=9))
 _EMOJI = {
     "down": "🔴", "looping": "🔁", "stopped": "⏹️", "restarted": "🟡", "back": "✅", "started": "✅",
     "not_started": "🔴", "all_stopped": "⏹️", "all_started": "✅", "rebooted": "🟡", "watchdog_back": "🟡",
-    "canary_overdue": "🔇", "canary_back": "✅", "silent": "🔴", "heard": "✅",
+    "canary_overdue": "🔇", "canary_back": "✅", "silent": "🔴", "heard": "✅", "steady": "✅",
     "waits": "⏳", "gets_on": "✅", "flaps": "🔁", "stands": "⏳", "settled": "✅",
 }  # fmt: skip
 
@@ -79,20 +79,33 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
     closes, goes_on = change.kind in CLOSES and not change.still, change.absences is not None
     is_first_absence = change.absences is not None and change.absences.count == 1 and not closes
     anew = change.is_first or is_first_absence
-    within = _wait_for(change) if change.waits_for and change.kind not in _OF_WAITS else ""
+    within = _within(change)
     is_ill = change.kind == "rebooted" and bool(change.status)  # then a part is not up again
     is_loud = closes or is_ill or bool(within) or change.kind in _BAD_NEWS
-    opens = change.kind in OPENS or anew
+    # Where a way had no place for the first of a story, the next one opens its thread.
+    opens = change.kind in OPENS or anew or (change.kind == "restarted" and goes_on)
     return Message(_about(change), escape(line), blocks, opens, closes, anew, is_loud, goes_on, within)
 
 
+def _within(change: Change) -> str:
+    if change.waits_for and change.kind not in _OF_WAITS:
+        return _wait_for(change)
+    return _restarts_of(change) if change.is_of_restarts else ""
+
+
 def _about(change: Change) -> str:
+    if change.absences is not None and change.kind in ("restarted", "steady"):
+        return _restarts_of(change)
     if change.absences is not None and change.kind not in ("silent", "heard"):
         return "absences"
     if change.kind in _OF_WAITS:
         return _wait_for(change)
     # A worker that goes down while nothing gets through is another story, with a thread of its own.
     return f"canary of {change.part}" if change.kind in ("canary_overdue", "canary_back") else change.part
+
+
+def _restarts_of(change: Change) -> str:
+    return f"restarts of {change.part}"
 
 
 def _wait_for(change: Change) -> str:

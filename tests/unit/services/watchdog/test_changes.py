@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import pytest
+
 from services.watchdog.changes import Change, Part, look, with_end
 from services.watchdog.observation import End, Observation, Phase
 
@@ -54,9 +56,51 @@ def test_a_short_silence_of_the_same_process_is_no_news() -> None:
 
 
 def test_a_crash_loop_is_told_once_and_its_end_once() -> None:
-    crashes = [(1, "up", name) for name in "bcdefghij"]
-    heard = told((10, "up", "a"), *crashes, (100, "up", "k"))
+    crashes: list[tuple[int, Phase, str]] = [(1, "up", name) for name in "bcdefghij"]
+    heard = told((10, "up", "a"), *crashes, (1_000, "up", "k"))
     assert kinds(heard) == [(10, "restarted"), (11, "restarted"), (12, "looping"), (79, "back")]
+
+
+@pytest.mark.parametrize("lives_s", [70, 100, 149])
+def test_what_ends_every_other_minute_is_told_as_a_loop_and_not_endured(lives_s: int) -> None:
+    lives: list[tuple[int, Phase, str]] = [(lives_s, "up", f"run{run}") for run in range(7_200 // lives_s)]
+    assert kinds(told(*lives)) == [(lives_s, "restarted"), (2 * lives_s, "restarted"), (3 * lives_s, "looping")]
+
+
+def test_what_looped_once_in_a_night_and_loops_again_has_to_stay_up_for_longer() -> None:
+    looping: list[tuple[int, Phase, str]] = [(70, "up", name) for name in "abcd"]
+    again: list[tuple[int, Phase, str]] = [(seconds, "up", f"{seconds}") for seconds in (200, 71, 72, 300, 73, 700)]
+    heard = told(*looping, *again, (100, "up", "over"))
+    assert [kind for _, kind in kinds(heard)[2:]] == ["looping", "back"] * 2
+
+
+def test_what_somebody_starts_is_no_loop_for_what_ended_before() -> None:
+    part, heard = Part(), []
+    for second in range(300):
+        seen = Observation("consumer", "up", f"run{min(second, 9)}", restarts=min(second, 9))
+        if second >= 20:
+            ended = int(second >= 120)
+            seen = Observation("consumer", "up", f"on request {ended}", restarts=ended, is_on_request=not ended)
+        step = look(part, seen, second * S)
+        part = step.part
+        heard += [(second, step.change.kind)] if step.change else []
+    assert heard[2:] == [(3, "looping"), (80, "back")]
+
+
+@pytest.mark.parametrize("lives_s", [160, 200, 300, 900])
+def test_what_ends_again_and_again_and_lives_for_longer_is_told_each_time_the_number_has_doubled(lives_s: int) -> None:
+    lives: list[tuple[int, Phase, str]] = [(lives_s, "up", f"run{run}") for run in range(1 + 7_200 // lives_s)]
+    heard = told(*lives, (3_700, "up", "over"))
+    counts = [change.absences.count for _, change in heard if change.absences]
+    ends = len(lives)
+    told_of = [1 << n for n in range(ends.bit_length())]
+    assert counts == (told_of if told_of[-1] == ends else [*told_of, ends])
+    assert {change.kind for _, change in heard} == {"restarted", "steady"} - ({"steady"} if ends in told_of else set())
+
+
+def test_one_that_ends_after_an_hour_of_calm_is_told_however_many_there_were() -> None:
+    lives: list[tuple[int, Phase, str]] = [(3_600, "up", f"run{run}") for run in range(12)]
+    assert [kind for _, kind in kinds(told(*lives))] == ["restarted"] * 11
 
 
 def test_what_is_away_for_long_between_its_restarts_loops_as_well() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from services.simulator.slack.validate import check_message
-from services.watchdog import outbox
+from services.watchdog import changes, outbox
 from services.watchdog.absences import Absences
-from services.watchdog.changes import Change
+from services.watchdog.changes import Change, Part
 from services.watchdog.message import LINE_LIMIT, Context, render, shortened
-from services.watchdog.observation import End
+from services.watchdog.observation import End, Observation
 from services.watchdog.silences import Hosts, hear, look
 from services.watchdog.wording import ENGLISH, KOREAN, WORDINGS, Wording
 
@@ -73,6 +73,35 @@ def test_a_host_that_falls_silent_again_and_again_in_one_night_is_one_thread_tha
     silent, heard = "🔴 HOST IS SILENT", "✅ HOST IS HEARD AGAIN"
     first_night = [(silent, None), (heard, "ts1"), (silent, "ts1"), (heard, "ts1"), (silent, "ts1"), (heard, "ts1")]
     assert threads == [*first_night, (silent, None), (heard, "ts7")]
+
+
+def test_what_ends_again_and_again_is_one_thread_and_what_is_new_in_it_is_for_all() -> None:
+    """It is back at once, then loops, ends now and then, is down, and the next night ends again."""
+    part, box, heard = Part(), outbox.Outbox(), []
+    ends = [200, 500, 570, 640, 3_000, 4_000, 8_000, 49_000]
+    for second in range(50_000):
+        run = sum(second >= at for at in ends)
+        seen = Observation("consumer", "up", f"run{run}", run)
+        if second in range(8_000, 8_010):
+            seen = Observation("consumer", "down", restarts=run, end=End("exit", "1"))
+        step = changes.look(part, seen, AT_US + second * S)
+        part = step.part
+        if step.change is not None:
+            message = render(step.change, CONTEXT, ENGLISH)
+            thread = outbox.thread_of(box, message)
+            heard.append((message.text.partition(" · ")[0], thread, thread is None or message.is_loud))
+            box = outbox.told(outbox.add(box, [message]), f"ts{len(heard)}")
+    assert heard == [
+        ("🟡 RESTARTED", None, True),
+        ("🟡 RESTARTED", "ts1", False),
+        ("🔁 CRASH LOOP", "ts1", True),
+        ("✅ BACK", "ts1", True),
+        ("🟡 RESTARTED", "ts1", False),
+        ("✅ STEADY", "ts1", False),
+        ("🔴 DOWN", "ts1", True),
+        ("✅ BACK", "ts1", True),
+        ("🟡 RESTARTED", None, True),
+    ]
 
 
 def test_a_part_that_is_not_up_after_another_reboot_is_for_the_whole_channel() -> None:
