@@ -74,6 +74,7 @@ class Part:
     """Since when it is neither up nor stopped."""
     failed_since_us: int | None = None
     """Since when it is down without a break: not even starting."""
+    stopped_since_us: int | None = None
     up_since_us: int | None = None
     restarts_at_us: tuple[int, ...] = ()
     ends: Restarts = field(default_factory=Restarts)
@@ -134,6 +135,7 @@ class _Look:
             not_up_since_us=_since(before.not_up_since_us, now_us, holds=not is_up),
             tried_since_us=_since(before.tried_since_us, now_us, holds=seen.phase in ("starting", "down")),
             failed_since_us=_since(before.failed_since_us, now_us, holds=seen.phase == "down"),
+            stopped_since_us=_since(before.stopped_since_us, now_us, holds=seen.phase == "stopped"),
             up_since_us=None if not is_up else now_us if self._begins(before) else before.up_since_us,
             end=seen.end or before.end,
         )
@@ -160,6 +162,11 @@ class _Look:
     @property
     def does_not_start(self) -> bool:
         return self._lasts_us(self.after.tried_since_us) >= START_GRACE_US
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stays stopped: who restarts it stops it for a moment."""
+        return self._lasts_us(self.after.stopped_since_us) >= GRACE_US
 
     @property
     def is_another(self) -> bool:
@@ -279,14 +286,13 @@ def _down(look: _Look) -> Step:
         return look.loops()
     if look.seen.phase == "up":
         return look.tell("back", "up")
-    return look.tell("stopped", "stopped") if look.seen.phase == "stopped" else look.stay()
+    return look.tell("stopped", "stopped") if look.is_stopped else look.stay()
 
 
 def _looping(look: _Look) -> Step:
     if look.seen.phase == "up" and look.is_calm:
         return look.tell("back", "up")
-    stopped = look.seen.phase == "stopped" and look.away_us >= GRACE_US
-    return look.tell("stopped", "stopped") if stopped else look.stay()
+    return look.tell("stopped", "stopped") if look.is_stopped else look.stay()
 
 
 def _stopped(look: _Look) -> Step:

@@ -165,6 +165,18 @@ def test_stopped_by_somebody_and_started_again() -> None:
     assert heard[1][1].down_us == 600 * S
 
 
+def test_what_is_down_or_loops_and_is_restarted_by_somebody_is_back() -> None:
+    heard = told((10, "up", "a"), (30, "down", ""), (3, "stopped", ""), (2, "starting", "b"), (70, "up", "b"))
+    assert kinds(heard) == [(15, "down"), (45, "back")]
+    failing: list[tuple[int, Phase, str]] = [(2, "starting", name) for name in "bcdef"]
+    heard = told((10, "up", "a"), *failing, (8, "down", ""), (3, "stopped", ""), (70, "up", "g"))
+    assert kinds(heard)[-1] == (91, "back")
+
+
+def test_what_is_down_and_then_stopped_by_somebody_is_told_as_stopped() -> None:
+    assert kinds(told((10, "up", "a"), (30, "down", ""), (30, "stopped", ""))) == [(15, "down"), (45, "stopped")]
+
+
 def test_a_start_that_does_not_come_to_its_end_is_told_after_a_minute() -> None:
     heard = told((100, "starting", "a"), (10, "up", "a"))
     assert kinds(heard) == [(60, "not_started"), (100, "back")]
