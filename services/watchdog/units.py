@@ -41,7 +41,7 @@ def read_units(shown: str, own_unit: str, remembered: Iterable[str]) -> list[Obs
         block["Id"]: _observation(block)
         for block in _blocks(shown)
         if block.get("Id", "").endswith(".service")
-        and block.get("LoadState") == "loaded"
+        and _is_there(block)
         and block.get("Type") != "oneshot"
         and block["Id"] != own_unit
     }
@@ -71,6 +71,11 @@ def _blocks(shown: str) -> Iterator[dict[str, str]]:
     """The properties of each unit."""
     for block in shown.split("\n\n"):
         yield dict(line.partition("=")[::2] for line in block.splitlines())
+
+
+def _is_there(block: Mapping[str, str]) -> bool:
+    """Also one that runs by a file that has been broken or taken away since."""
+    return block.get("LoadState") == "loaded" or block.get("ActiveState", "inactive") != "inactive"
 
 
 def _has_job(block: Mapping[str, str]) -> bool:

@@ -1,3 +1,5 @@
+import pytest
+
 from services.watchdog.observation import End, Observation
 from services.watchdog.units import end_in_journal, end_of, is_ending, is_wanted, read_units, start_of
 
@@ -64,6 +66,18 @@ def test_a_run_that_systemd_has_not_started_again_was_started_by_somebody() -> N
 
 def test_a_unit_that_systemd_forgot_is_stopped() -> None:
     assert read_units("", "own.service", ["a.service"]) == [Observation("a.service", "stopped")]
+
+
+@pytest.mark.parametrize("load_state", ["loaded", "bad-setting", "error", "not-found", "masked"])
+def test_a_unit_that_runs_is_up_whatever_became_of_its_file(load_state: str) -> None:
+    shown = f"Id=a.service\nType=notify\nLoadState={load_state}\nActiveState={{state}}\nInvocationID=0a\nNRestarts=1\n"
+    assert read_units(shown.format(state="active"), "own.service", ["a.service"]) == [
+        Observation("a.service", "up", "0a", restarts=1)
+    ]
+    [seen] = read_units(shown.format(state="failed"), "own.service", ["a.service"])
+    assert seen.phase == "down"
+    [seen] = read_units(shown.format(state="inactive"), "own.service", ["a.service"])
+    assert seen.phase == "stopped"
 
 
 def test_whether_the_set_is_meant_to_run_is_the_targets_state() -> None:
