@@ -22,6 +22,7 @@ class Observation:
     """One part. `incarnation` is another one after every start; empty when nothing runs. `status` is its own word.
 
     `is_on_request`: somebody started what runs; it was not started again because it had ended.
+    `is_gone`: it is none of this host's parts any more.
     """
 
     part: str
@@ -31,3 +32,4 @@ class Observation:
     end: End | None = None
     status: str = ""
     is_on_request: bool = False
+    is_gone: bool = False

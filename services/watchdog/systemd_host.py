@@ -38,7 +38,7 @@ class SystemdHost:
         """Everything as it is now. Raises Unreachable when systemd does not answer."""
         properties = f"--property={','.join(PROPERTIES)}"
         shown = await _output("systemctl", "show", properties, "--", self._units, self._target, BASICS, SHUTDOWN)
-        parts = read_units(shown, self._own_unit, remembered)
+        parts = read_units(shown, self._own_unit, remembered, self._target)
         return Sight(parts, f"{boot_id()}/{start_of(shown)}", is_wanted(shown, self._target), is_ending(shown))
 
     async def last_end(self, unit: str, since_us: int) -> End | None:

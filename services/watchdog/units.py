@@ -6,7 +6,7 @@ from services.watchdog.observation import End, Observation, Phase
 
 PROPERTIES = (
     "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "ExecMainCode", "ExecMainStatus", "NRestarts",
-    "InvocationID", "StatusText", "Job",
+    "InvocationID", "StatusText", "Job", "Wants",
 )  # fmt: skip
 JOURNAL_FIELDS = ("MESSAGE_ID", "UNIT_RESULT", "EXIT_CODE", "EXIT_STATUS", "JOB_TYPE", "JOB_RESULT")
 _ENDED_WELL = "7ad2d189f7e94e70a38c781354912448"
@@ -32,10 +32,10 @@ _ENDS_OF_RESULT: Mapping[str, End] = {
 }
 
 
-def read_units(shown: str, own_unit: str, remembered: Iterable[str]) -> list[Observation]:
+def read_units(shown: str, own_unit: str, remembered: Iterable[str], target: str) -> list[Observation]:
     """The services in the output of ``systemctl show``, without ourselves and without what runs once and ends.
 
-    A unit that systemd has forgotten because nothing runs of it is stopped.
+    A unit that systemd has forgotten because nothing runs of it is stopped, and gone unless `target` wants it.
     """
     found = {
         block["Id"]: _observation(block)
@@ -45,8 +45,9 @@ def read_units(shown: str, own_unit: str, remembered: Iterable[str]) -> list[Obs
         and block.get("Type") != "oneshot"
         and block["Id"] != own_unit
     }
-    gone = [Observation(unit, "stopped") for unit in remembered if unit not in found]
-    return [*found.values(), *gone]
+    wanted = {unit for block in _blocks(shown) if block.get("Id") == target for unit in block.get("Wants", "").split()}
+    rest = [Observation(unit, "stopped", is_gone=unit not in wanted) for unit in remembered if unit not in found]
+    return [*found.values(), *rest]
 
 
 def is_wanted(shown: str, target: str) -> bool:

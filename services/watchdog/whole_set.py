@@ -30,7 +30,10 @@ def _all_stop(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) 
 
 
 def _apart(memory: Memory, since_us: int, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
-    """Who stopped with the others and is started without them is looked after like any other."""
+    """Who stopped with the others and is started without them is looked after like any other.
+
+    So is who was stopped before: people know it as that.
+    """
     parts = dict(memory.parts)
     for seen in sight.parts:
         if seen.phase in ("stopped", "down") and not _is_apart(parts.get(seen.part), since_us):
@@ -41,7 +44,7 @@ def _apart(memory: Memory, since_us: int, sight: Sight, now_us: int, changes: li
 
 
 def _is_apart(part: Part | None, all_stopped_since_us: int) -> bool:
-    return part is not None and (part.told == "unseen" or part.since_us >= all_stopped_since_us)
+    return part is not None and (part.told in {"unseen", "stopped"} or part.since_us >= all_stopped_since_us)
 
 
 def _has_run(part: Part, seen: Observation) -> bool:
@@ -54,27 +57,41 @@ def _stopped(now_us: int) -> Part:
 
 
 def _coming(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) -> Memory:
-    """What starts is waited for; what has failed, or after a minute is still not up, is named in the one message."""
+    """What starts is waited for; what has failed, or after a minute is still not up, is named in the one message.
+
+    What somebody had stopped by itself is not missed. What is none of the host's parts any more is named unless people
+    know, not waited for, and forgotten.
+    """
     since_us = now_us if memory.coming_since_us is None else memory.coming_since_us
-    looks = {seen.part: tracked(memory.coming.get(seen.part, Part()), seen, now_us) for seen in sight.parts}
+    left = _left_alone(memory)
+    coming = [seen for seen in sight.parts if seen.part not in left and not seen.is_gone]
+    gone = [seen for seen in sight.parts if seen.part not in left and seen.is_gone]
+    looks = {seen.part: tracked(memory.coming.get(seen.part, Part()), seen, now_us) for seen in coming}
     parts, is_late = {part: after for part, (after, _) in looks.items()}, now_us - since_us >= START_GRACE_US
-    missing = [seen for seen in sight.parts if seen.phase != "up"]
-    named = [seen for seen in sight.parts if looks[seen.part][1] or (is_late and seen.phase != "up")]
+    missing = [seen for seen in coming if seen.phase != "up"]
+    named = [seen for seen in coming if looks[seen.part][1] or (is_late and seen.phase != "up")]
     if missing and not named:
         return replace(memory, coming_since_us=since_us, coming=parts)
     kind: ChangeKind = "all_started"
     gone_us, absences = memory.all_stopped_since_us, None
     if gone_us is None:
         kind, gone_us, absences = "rebooted", memory.gone_since_us, memory.absences.and_one(now_us)
-    status = ", ".join(f"{seen.part} not up: {seen.status or seen.phase}" for seen in named)
+    status = ", ".join(f"{seen.part} not up: {seen.status or seen.phase}" for seen in (*named, *gone))
     away_us = now_us - gone_us
     changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=away_us, status=status, absences=absences))
     ill = {seen.part for seen in named}
-    known = {seen.part: _as_it_is(parts[seen.part], seen, now_us, is_ill=seen.part in ill) for seen in sight.parts}
+    known = {seen.part: _as_it_is(parts[seen.part], seen, now_us, is_ill=seen.part in ill) for seen in coming}
+    stopped = {seen.part: left[seen.part] for seen in sight.parts if seen.part in left and not seen.is_gone}
     memory = replace(
-        memory, parts=known, all_stopped_since_us=None, coming_since_us=None, coming={}, waits=(), stories={}
+        memory, parts=known | stopped, all_stopped_since_us=None, coming_since_us=None, coming={}, waits=(), stories={}
     )
     return memory if absences is None else replace(memory, absences=absences)
+
+
+def _left_alone(memory: Memory) -> dict[str, Part]:
+    """Whom people know to have been stopped before all went."""
+    gone_us = memory.gone_since_us if memory.all_stopped_since_us is None else memory.all_stopped_since_us
+    return {name: part for name, part in memory.parts.items() if part.told == "stopped" and part.since_us < gone_us}
 
 
 def _as_it_is(part: Part, seen: Observation, now_us: int, *, is_ill: bool) -> Part:

@@ -25,11 +25,15 @@ class Host:
         wanted: bool = True,
         is_ending: bool = False,
         end: End | None = None,
+        gone: str = "",
     ) -> None:
         runs = ["" if end and phase == "down" else f"{name}{run}" for name, phase in zip("xyz", phases, strict=False)]
-        seen = zip("xyz", phases, runs, strict=False)
-        parts = [Observation(name, phase, incarnation, end=end) for name, phase, incarnation in seen]
+        parts = [
+            Observation(name, phase, incarnation, end=end, is_gone=name in gone)
+            for name, phase, incarnation in zip("xyz", phases, runs, strict=False)
+        ]
         for _ in range(seconds):
+            parts = [seen for seen in parts if not seen.is_gone or seen.part in self.memory.parts]
             self.memory, changes = observe(self.memory, Sight(parts, boot, wanted, is_ending), self.second * S)
             self.heard += changes
             self.second += 1
@@ -203,3 +207,59 @@ def test_a_reboot_of_a_host_of_containers_is_one_message_however_slowly_they_com
     host.goes(90, "up", "up", "up", run="b", boot="second")
     assert host.told() == [("tapewatch", "rebooted")]
     assert host.heard[0].status == ""
+
+
+def test_what_somebody_stopped_is_not_missed_after_a_reboot_and_is_told_once_it_is_started() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "up", "stopped")
+    for boot in ("second", "third"):
+        host.second += 30
+        host.goes(3, "starting", "stopped", run=boot, boot=boot)
+        host.goes(100, "up", "stopped", run=boot, boot=boot)
+    host.goes(10, "up", "up", run="third", boot="third")
+    assert host.told() == [("y", "stopped"), *[("tapewatch", "rebooted")] * 2, ("y", "started")]
+    assert [(change.status, change.down_us) for change in host.heard[1:3]] == [("", 34 * S), ("", 34 * S)]
+
+
+def test_what_somebody_stopped_before_all_is_not_missed_when_all_are_started() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "up", "stopped")
+    host.goes(20, "stopped", "stopped", wanted=False)
+    host.goes(3, "starting", "stopped", run="b")
+    host.goes(100, "up", "stopped", run="b")
+    host.goes(10, "up", "up", run="b")
+    assert host.told() == [
+        ("y", "stopped"),
+        ("tapewatch", "all_stopped"),
+        ("tapewatch", "all_started"),
+        ("y", "started"),
+    ]
+    assert (host.heard[2].status, host.heard[2].down_us) == ("", 23 * S)
+
+
+def test_what_somebody_stopped_before_all_and_starts_without_the_others_is_looked_after() -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    host.goes(20, "up", "stopped")
+    host.goes(20, "stopped", "stopped", wanted=False)
+    host.goes(10, "stopped", "up", run="b", wanted=False)
+    host.goes(10, "stopped", "down", run="b", wanted=False)
+    assert [kind for _, kind in host.told()] == ["stopped", "all_stopped", "started", "down"]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_is_none_of_the_hosts_parts_any_more_is_named_unless_people_know_and_forgotten(is_told: bool) -> None:
+    host = Host()
+    host.goes(10, "up", "up")
+    if is_told:
+        host.goes(20, "up", "stopped", gone="y")
+    for boot in ("second", "third"):
+        host.second += 30
+        host.goes(3, "starting", "stopped", run=boot, boot=boot, gone="y")
+        host.goes(100, "up", "stopped", run=boot, boot=boot, gone="y")
+        assert host.memory.parts.keys() == {"x"}
+    assert host.told() == [*[("y", "stopped")] * is_told, *[("tapewatch", "rebooted")] * 2]
+    said = [change.status for change in host.heard if change.kind == "rebooted"]
+    assert said == (["", ""] if is_told else ["y not up: stopped", ""])

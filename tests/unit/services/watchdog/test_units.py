@@ -45,7 +45,7 @@ ActiveState=active
 
 
 def test_services_are_read_and_ourselves_and_oneshots_left_out() -> None:
-    assert read_units(SHOWN, "tapewatch-watchdog.service", []) == [
+    assert read_units(SHOWN, "tapewatch-watchdog.service", [], "tapewatch.target") == [
         Observation(
             "tapewatch-consumer@redis.service", "up", "0123abcd", restarts=2, status="1,200 records/s, 0 behind"
         ),
@@ -58,25 +58,28 @@ def test_a_run_that_systemd_has_not_started_again_was_started_by_somebody() -> N
         "Id=a.service\nType=notify\nLoadState=loaded\nActiveState={state}\nNRestarts={restarts}\nInvocationID=0a\n"
     )
     for state, restarts, is_on_request in (("active", 0, True), ("activating", 0, True), ("active", 1, False)):
-        [seen] = read_units(running.format(state=state, restarts=restarts), "own.service", [])
+        [seen] = read_units(running.format(state=state, restarts=restarts), "own.service", [], "tapewatch.target")
         assert seen.is_on_request is is_on_request
-    [stopped] = read_units(running.format(state="inactive", restarts=0), "own.service", [])
+    [stopped] = read_units(running.format(state="inactive", restarts=0), "own.service", [], "tapewatch.target")
     assert not stopped.is_on_request
 
 
-def test_a_unit_that_systemd_forgot_is_stopped() -> None:
-    assert read_units("", "own.service", ["a.service"]) == [Observation("a.service", "stopped")]
+def test_a_unit_that_systemd_forgot_is_stopped_and_gone_unless_the_target_wants_it() -> None:
+    for wants, is_gone in (("a.service b.service", False), ("b.service", True), ("", True)):
+        shown = f"Id=tapewatch.target\nLoadState=loaded\nActiveState=active\nWants={wants}\n"
+        [seen] = read_units(shown, "own.service", ["a.service"], "tapewatch.target")
+        assert seen == Observation("a.service", "stopped", is_gone=is_gone)
 
 
 @pytest.mark.parametrize("load_state", ["loaded", "bad-setting", "error", "not-found", "masked"])
 def test_a_unit_that_runs_is_up_whatever_became_of_its_file(load_state: str) -> None:
     shown = f"Id=a.service\nType=notify\nLoadState={load_state}\nActiveState={{state}}\nInvocationID=0a\nNRestarts=1\n"
-    assert read_units(shown.format(state="active"), "own.service", ["a.service"]) == [
+    assert read_units(shown.format(state="active"), "own.service", ["a.service"], "tapewatch.target") == [
         Observation("a.service", "up", "0a", restarts=1)
     ]
-    [seen] = read_units(shown.format(state="failed"), "own.service", ["a.service"])
+    [seen] = read_units(shown.format(state="failed"), "own.service", ["a.service"], "tapewatch.target")
     assert seen.phase == "down"
-    [seen] = read_units(shown.format(state="inactive"), "own.service", ["a.service"])
+    [seen] = read_units(shown.format(state="inactive"), "own.service", ["a.service"], "tapewatch.target")
     assert seen.phase == "stopped"
 
 
@@ -151,5 +154,5 @@ def test_a_part_that_is_being_stopped_is_stopped_and_one_that_goes_by_itself_is_
         "Id=a.service\nType=notify\nLoadState=loaded\nActiveState=deactivating\nSubState=stop-sigterm\nJob={job}\n"
     )
     for job, phase in (("812", "stopped"), ("0", "down"), ("", "down")):
-        [seen] = read_units(leaving.format(job=job), "own.service", [])
+        [seen] = read_units(leaving.format(job=job), "own.service", [], "tapewatch.target")
         assert (seen.phase, seen.incarnation) == (phase, "")
