@@ -50,7 +50,7 @@ class Host(Protocol):
         """What a part last logged."""
         ...
 
-    def advice(self, part: str) -> str:
+    def advice(self, change: Change) -> str:
         """What to type next."""
         ...
 
@@ -136,7 +136,7 @@ class Watchdog:
             change = with_end(change, await self._host.last_end(change.part, change.since_us - _ENDED_WITHIN_US))
         lines = [shortened(without_secrets(line)) for line in await self._host.last_lines(change.part, LOG_LINES)]
         change = replace(change, status=without_secrets(change.status))
-        message = render(change, Context(self._name, self._host.advice(change.part), lines), self._wording)
+        message = render(change, Context(self._name, self._host.advice(change), lines), self._wording)
         log.warning("change", part=change.part, kind=change.kind, text=message.text)
         return message
 

@@ -42,6 +42,7 @@ class Change:
     those of the same night. `is_of_restarts`: it ended and was back lately, as people read in one thread.
     `waits_for`: what the part waits for, as people know; then `parts` are all that are told of together, `still` those
     that go on waiting, `is_first`: nobody was told yet that anything waits for it, `times`: how often it was.
+    `not_up`: of all that came, those that did not.
     """
 
     part: str
@@ -57,6 +58,7 @@ class Change:
     waits_for: str = ""
     parts: Sequence[str] = ()
     still: Sequence[str] = ()
+    not_up: Sequence[str] = ()
     is_first: bool = False
     times: int = 0
 

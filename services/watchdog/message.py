@@ -74,13 +74,13 @@ def render(change: Change, context: Context, wording: Wording) -> Message:
     if context.log and change.kind not in CLOSES:
         text = escape("\n".join(context.log)).replace("`", "'")[-LOG_LIMIT:]
         blocks.append(_section(f"*{wording.log}*\n```{text}```"))
-    if change.kind in OPENS and context.command:
+    if (change.kind in OPENS or change.not_up) and context.command:
         blocks.append(_section(wording.next.format(command=escape(context.command))))
     closes, goes_on = change.kind in CLOSES and not change.still, change.absences is not None
     is_first_absence = change.absences is not None and change.absences.count == 1 and not closes
     anew = change.is_first or is_first_absence
     within = _within(change)
-    is_ill = change.kind == "rebooted" and bool(change.status)  # then a part is not up again
+    is_ill = change.kind == "rebooted" and bool(change.not_up)
     is_loud = closes or is_ill or bool(within) or change.kind in _BAD_NEWS
     # Where a way had no place for the first of a story, the next one opens its thread.
     opens = change.kind in OPENS or anew or (change.kind == "restarted" and goes_on)

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import aiohttp
 
+from services.watchdog import advice
 from services.watchdog.boot import boot_id
+from services.watchdog.changes import Change
 from services.watchdog.memory import Sight
 from services.watchdog.observation import End, Observation
 
@@ -35,9 +37,9 @@ class ProbedHost:
         """Only the container engine knows."""
         return []
 
-    def advice(self, part: str) -> str:
+    def advice(self, change: Change) -> str:
         """What to type next."""
-        return f"docker compose logs --tail 100 {part}"
+        return advice.for_containers(change)
 
 
 async def _probe(http: aiohttp.ClientSession, part: str, address: str) -> Observation:

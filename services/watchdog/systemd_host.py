@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 import structlog
 
+from services.watchdog import advice
 from services.watchdog.boot import boot_id
+from services.watchdog.changes import Change
 from services.watchdog.memory import Sight
 from services.watchdog.observation import End
 from services.watchdog.units import (
@@ -53,9 +55,9 @@ class SystemdHost:
         """The last lines that the unit itself logged."""
         return await _journal(f"_SYSTEMD_UNIT={unit}", "-o", "cat", "-n", str(count), "-q")
 
-    def advice(self, unit: str) -> str:
+    def advice(self, change: Change) -> str:
         """What to type next."""
-        return f"journalctl -u {unit} -n 100 --no-pager"
+        return advice.for_units(change, self._target)
 
 
 async def _journal(*arguments: str) -> list[str]:

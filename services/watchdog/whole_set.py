@@ -76,9 +76,9 @@ def _coming(memory: Memory, sight: Sight, now_us: int, changes: list[Change]) ->
     gone_us, absences = memory.all_stopped_since_us, None
     if gone_us is None:
         kind, gone_us, absences = "rebooted", memory.gone_since_us, memory.absences.and_one(now_us)
-    status = ", ".join(f"{seen.part} not up: {seen.status or seen.phase}" for seen in (*named, *gone))
-    away_us = now_us - gone_us
-    changes.append(Change("tapewatch", kind, now_us, gone_us, down_us=away_us, status=status, absences=absences))
+    not_up = {seen.part: f"{seen.part} not up: {seen.status or seen.phase}" for seen in (*named, *gone)}
+    change = Change("tapewatch", kind, now_us, gone_us, down_us=now_us - gone_us, absences=absences)
+    changes.append(replace(change, status=", ".join(not_up.values()), not_up=list(not_up)))
     ill = {seen.part for seen in named}
     known = {seen.part: _as_it_is(parts[seen.part], seen, now_us, is_ill=seen.part in ill) for seen in coming}
     stopped = {seen.part: left[seen.part] for seen in sight.parts if seen.part in left and not seen.is_gone}

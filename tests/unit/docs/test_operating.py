@@ -7,7 +7,9 @@ from typing import get_args
 import pytest
 
 from services.cli.doctor.checks import CHECKS
-from services.watchdog.changes import ChangeKind
+from services.watchdog.advice import for_units
+from services.watchdog.changes import Change, ChangeKind
+from services.watchdog.message import OPENS
 from services.watchdog.observation import EndKind
 from services.watchdog.wording import ENGLISH
 from shared.events import FeedKind
@@ -30,6 +32,15 @@ def test_every_message_of_the_watchdog_has_an_entry_that_begins_with_its_words(k
     text = entry(kind)
     assert text.startswith(f"*{first_words}"), text
     assert len(text.split()) > 10
+
+
+@pytest.mark.parametrize("kind", [*sorted(OPENS - {"silent"}), "rebooted", "all_started"])
+def test_what_a_message_says_to_type_is_what_its_entry_says(kind: ChangeKind) -> None:
+    """Of a silent host the receiver of heartbeats tells."""
+    part = "tapewatch" if kind in ("all_stopped", "rebooted", "all_started") else "PART"
+    change = Change(part, kind, 0, 0, not_up=["PART"] if part != "PART" else ())
+    command = for_units(change, "tapewatch.target").removesuffix(" --no-pager")
+    assert f"`{command}`" in " ".join(entry(kind).split())
 
 
 def test_no_entry_is_about_what_is_never_told() -> None:

@@ -61,6 +61,7 @@ def test_a_reboot_is_one_message_that_names_what_did_not_come_back() -> None:
     host.goes(5, "up", "up", run="b", boot="second")
     assert host.told() == [("tapewatch", "rebooted"), ("y", "back")]
     assert "y not up" in host.heard[0].status
+    assert host.heard[0].not_up == ["y"]
     assert host.heard[0].down_us == 91 * S
 
 

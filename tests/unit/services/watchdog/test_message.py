@@ -104,15 +104,16 @@ def test_what_ends_again_and_again_is_one_thread_and_what_is_new_in_it_is_for_al
     ]
 
 
-def test_a_part_that_is_not_up_after_another_reboot_is_for_the_whole_channel() -> None:
+def test_a_part_that_is_not_up_after_another_reboot_is_for_the_whole_channel_with_what_to_type() -> None:
     absences = Absences().and_one(AT_US).and_one(AT_US + S)
     well, ill = (
         render(
-            Change("tapewatch", "rebooted", AT_US, AT_US, down_us=S, status=status, absences=absences), CONTEXT, ENGLISH
+            Change("tapewatch", "rebooted", AT_US, AT_US, down_us=S, absences=absences, not_up=not_up), CONTEXT, ENGLISH
         )
-        for status in ("", "consumer not up: starting")
+        for not_up in ((), ["consumer"])
     )
     assert (well.is_loud, ill.is_loud) == (False, True)
+    assert [CONTEXT.command in str(message.blocks) for message in (well, ill)] == [False, True]
 
 
 @pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
