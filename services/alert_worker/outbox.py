@@ -310,14 +310,14 @@ class Outbox:
         group.pause_answers(now_us, pause_us)
 
     def _tick_off(self, episode: ToldEpisode, alerts: Sequence[Alert]) -> None:
-        done = {alert.alert_id: is_last(alert.alert_id) for alert in alerts}
+        done = [alert.alert_id for alert in alerts]
         before = len(episode.untold)
         episode.untold = [pair for pair in episode.untold if pair[1].alert_id not in done]
         self._untold -= before - len(episode.untold)
         if not episode.untold:
             self._waiting.pop(alerts[0].episode_id, None)
         episode.know(done)
-        episode.is_over = any(done.values())
+        episode.is_over = is_last(done[-1])
 
     def _episode(self, episode_id: str) -> ToldEpisode:
         return self._episodes.setdefault(episode_id, ToldEpisode())

@@ -202,3 +202,12 @@ def test_it_is_bounded(make_alert) -> None:
         while (action := outbox.next_action(now_us)) is not None:
             outbox.settle(action, PLACE, now_us)
     assert len(outbox._episodes) <= EPISODES_KEPT
+
+
+def test_an_end_and_a_further_leg_told_at_once_leave_it_going_on(told_late, make_alert) -> None:
+    told_late.add(1, goes_on(make_alert, state="resolve"))
+    told_late.add(2, goes_on(make_alert, "3"))
+    action = told_late.next_action(NOW + 9 * MINUTE_US)
+    assert action is not None
+    told_late.settle(action, PLACE, NOW + 9 * MINUTE_US)
+    assert not told_late._episodes["e1"].is_over
