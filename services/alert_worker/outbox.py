@@ -136,7 +136,7 @@ class Outbox:
     def add(self, offset: int, alert: Alert) -> bool:
         """Take in an alert; say whether it is to be told."""
         self._next_offset = offset + 1
-        episode = self._episode(alert.episode_id)
+        episode = self._episodes.get(alert.episode_id) or ToldEpisode()
         if alert.alert_id in episode.told:
             episode.history.append(alert)
             episode.shows = alert
@@ -147,7 +147,7 @@ class Outbox:
             return False  # its opening was not told, so there is nothing to take back
         episode.untold.append((offset, alert))
         episode.history.append(alert)
-        self._waiting[alert.episode_id] = episode
+        self._episodes[alert.episode_id] = self._waiting[alert.episode_id] = episode
         self._untold += 1
         return True
 
@@ -181,7 +181,7 @@ class Outbox:
                 heard_after(action, place, now_us) if is_told else action.heard
             )
         else:
-            episode = self._episode(action.newest.episode_id)
+            episode = self._episodes[action.newest.episode_id]
             episode.heard = heard_after(action, place, now_us) if is_told else action.heard
             self._tick_off(episode, action.alerts)
             episode.parent = place or episode.parent or Place()
@@ -201,11 +201,12 @@ class Outbox:
         if isinstance(action, Together):
             self._gathering.groups[action.group_id].is_in_doubt = True
         else:
-            self._episode(action.newest.episode_id).is_in_doubt = True
+            self._episodes[action.newest.episode_id].is_in_doubt = True
 
     def history(self, episode_id: str) -> list[Alert]:
         """An episode's newest alerts that were seen, oldest first."""
-        return list(self._episode(episode_id).history)
+        episode = self._episodes.get(episode_id)
+        return [] if episode is None else list(episode.history)
 
     def show(self, episode_id: str, picture: Picture) -> Action | None:
         """The episode's message gets a picture: what to draw again, or None when it has no message of its own."""
@@ -225,7 +226,9 @@ class Outbox:
 
     def take_down(self, episode_id: str) -> None:
         """The episode's picture cannot be shown."""
-        self._episode(episode_id).picture = None
+        episode = self._episodes.get(episode_id)
+        if episode is not None:
+            episode.picture = None
 
     def _rests(self, episode: ToldEpisode, now_us: int, *, gathers: bool) -> bool:
         """Whether an episode waits for a moment: for others like it, or because it was just told."""

@@ -211,3 +211,33 @@ def test_an_end_and_a_further_leg_told_at_once_leave_it_going_on(told_late, make
     assert action is not None
     told_late.settle(action, PLACE, NOW + 9 * MINUTE_US)
     assert not told_late._episodes["e1"].is_over
+
+
+QUIET = [{"suppressed_by": "joined"}, {"suppressed_by": "mute"}, {"suppressed_by": "feed"}, {"data_quality": "stale"}]
+
+
+@pytest.mark.parametrize("changes", QUIET)
+def test_nothing_is_kept_of_what_nobody_is_told_and_who_was_told_goes_on(make_alert, changes) -> None:
+    outbox, offset = Outbox(), 0
+    for number in range(EPISODES_KEPT + 1):
+        for state in ("open", "resolve"):
+            assert not outbox.add(offset, make_alert(state, episode_id=f"q{number}", **changes))
+            offset += 1
+    assert outbox._episodes == {}
+    for alert in (make_alert("open"), goes_on(make_alert, state="resolve")):
+        outbox.add(offset, alert)
+        end = outbox.next_action(NOW)
+        assert end is not None
+        outbox.settle(end, PLACE, NOW)
+        assert outbox.history("e1")[-1] is alert
+    outbox.add(offset, goes_on(make_alert, "3"))
+    further = outbox.next_action(NOW)
+    assert further is not None
+    assert further.parent == PLACE
+
+
+def test_asking_of_what_is_not_known_makes_it_no_more_known(make_alert) -> None:
+    outbox = Outbox()
+    assert outbox.history("e1") == []
+    outbox.take_down("e1")
+    assert outbox._episodes == {}
