@@ -15,7 +15,6 @@ gravest, which all of the channel are to hear of (see `told.SILENCE_US`), unless
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from itertools import islice
 
 from services.alert_worker.actions import (
     GRAVEST,
@@ -37,7 +36,7 @@ from services.alert_worker.told import GROUP_OPEN_US, ToldEpisode, ToldGroup, gr
 from shared.events import Alert, Notification
 
 EPISODES_KEPT = 3_000
-GROUPS_KEPT = 50
+"""Far more than go on at once: a market's own takes in whatever it does within half a day. Beside what is untold."""
 UNTOLD_QUALITIES = frozenset({"stale", "backfilled"})
 
 MOST_DETAILS = 60
@@ -94,6 +93,7 @@ class Outbox:
             episode.parent = Place(record.channel, record.ts) if record.alert_ids else None
             episode.picture = Picture(record.file_id, "") if record.file_id else None
             episode.is_over = is_last(record.alert_id) and record.stage != "intent"
+            episode.last_word_us = record.at_us
         for record in groups:
             self._restore_group(record)
         self._gathering.told_alone.extend(sorted(lately))
@@ -115,6 +115,7 @@ class Outbox:
         for episode_id in record.episodes:
             group.members[episode_id] = None
             episode = self._episode(episode_id)
+            episode.last_word_us = max(episode.last_word_us, record.at_us)
             if episode.group is None or episode.group.begun_us <= group.begun_us:
                 episode.group = group
         for alert_id in record.alert_ids:
@@ -183,7 +184,7 @@ class Outbox:
         else:
             episode = self._episodes[action.newest.episode_id]
             episode.heard = heard_after(action, place, now_us) if is_told else action.heard
-            self._tick_off(episode, action.alerts)
+            self._tick_off(episode, action.alerts, now_us)
             episode.parent = place or episode.parent or Place()
             episode.is_in_doubt = False
             if is_told:
@@ -194,7 +195,7 @@ class Outbox:
         if not self._waiting:  # so a restart reads nothing again of what was told by now
             for alert in action.covered if isinstance(action, Together) else action.alerts:
                 self._episodes[alert.episode_id].forget_old()
-        self._forget_some()
+        self._forget_some(now_us)
 
     def doubt(self, action: Action | Together) -> None:
         """Whether the action is done is not known."""
@@ -307,12 +308,12 @@ class Outbox:
             return
         group.parent = place or group.parent or Place()
         for name in {alert.episode_id: None for alert in action.covered}:
-            self._tick_off(self._episodes[name], [a for a in action.covered if a.episode_id == name])
+            self._tick_off(self._episodes[name], [a for a in action.covered if a.episode_id == name], now_us)
         more = len(self._fresh(group))
         pause_us = _BETWEEN_FULL_ANSWERS_US if more >= MOST_DETAILS else _BETWEEN_ANSWERS_US
         group.pause_answers(now_us, pause_us)
 
-    def _tick_off(self, episode: ToldEpisode, alerts: Sequence[Alert]) -> None:
+    def _tick_off(self, episode: ToldEpisode, alerts: Sequence[Alert], now_us: int) -> None:
         done = [alert.alert_id for alert in alerts]
         before = len(episode.untold)
         episode.untold = [pair for pair in episode.untold if pair[1].alert_id not in done]
@@ -320,26 +321,32 @@ class Outbox:
         if not episode.untold:
             self._waiting.pop(alerts[0].episode_id, None)
         episode.know(done)
-        episode.is_over = is_last(done[-1])
+        episode.is_over, episode.last_word_us = is_last(done[-1]), now_us
 
     def _episode(self, episode_id: str) -> ToldEpisode:
         return self._episodes.setdefault(episode_id, ToldEpisode())
 
-    def _forget_some(self) -> None:
-        """What is over and told, oldest first, where there is too much of it."""
-        if len(self._gathering.groups) > GROUPS_KEPT:
-            over = (name for name, g in self._gathering.groups.items() if all(e.is_over for e in self._members(g)))
-            self._gathering.groups.pop(next(over, ""), None)
-        surplus = len(self._episodes) - EPISODES_KEPT
-        if surplus > 0:
-            done = (
-                name for name, e in self._episodes.items() if e.is_over and not e.untold and not self._is_grouped(e)
-            )
-            for name in list(islice(done, surplus)):
+    def _forget_some(self, now_us: int) -> None:
+        """What is past, those of a group all at once; and where there is too much, what had its last word first."""
+        past = {name for name, e in self._episodes.items() if e.is_past(now_us)}
+        live = {e.group.group_id for name, e in self._episodes.items() if e.group is not None and name not in past}
+        for name in past:
+            group = self._episodes[name].group
+            if group is None or group.group_id not in live:
                 del self._episodes[name]
+        told = [name for name, e in self._episodes.items() if not e.untold]
+        if len(told) > EPISODES_KEPT:
+            told.sort(key=lambda name: self._episodes[name].last_word_us)
+            for name in told[:-EPISODES_KEPT]:
+                del self._episodes[name]
+        self._let_groups_go(now_us)
 
-    def _is_grouped(self, episode: ToldEpisode) -> bool:
-        return episode.group is not None and episode.group.group_id in self._gathering.groups
+    def _let_groups_go(self, now_us: int) -> None:
+        """Those in which nobody goes on, and which take in no others: so there are never more than episodes."""
+        needed = {e.group.group_id for e in self._episodes.values() if e.group is not None}
+        for name, group in list(self._gathering.groups.items()):
+            if name not in needed and not group.takes_in(now_us):
+                del self._gathering.groups[name]
 
 
 def _heard(record: Notification) -> Heard:

@@ -14,13 +14,12 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.charting import Charting
 from services.alert_worker.delivery import Delivery
-from services.alert_worker.episodes import LONGEST_TICKS
-from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Message, Picture
 from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused, Unanswered
 from services.alert_worker.outbox import Outbox
 from services.alert_worker.proving import Proving
 from services.alert_worker.receipts import CANARY, Receipts, is_bulletin
+from services.alert_worker.told import GOES_ON_US
 from services.alert_worker.topic_reader import read_event, read_partitions, read_topic
 from shared import failpoints
 from shared.clock import now_us
@@ -34,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 _ALERTS = TopicPartition(ALERTS.name, 0)
 _READ_MS = 500
-_GOES_ON_MS, _MOST_RECALLED = LONGEST_TICKS * GRID_US // 1000, 50_000
+_MOST_RECALLED = 50_000
 _LONGEST_PAUSE_S = 30.0
 _MOST_SHOWINGS, _BETWEEN_SHOWINGS_S = 5, 3.0
 
@@ -121,7 +120,7 @@ class Telling:
 
     async def _recall(self, resume: int) -> None:
         """Know again what the messages of episodes that may go on say."""
-        since_ms = now_us() // 1000 - _GOES_ON_MS
+        since_ms = (now_us() - GOES_ON_US) // 1000
         first = (await self._reader.offsets_since([_ALERTS], since_ms))[_ALERTS]
         last = (await self._reader.log_ends([_ALERTS]))[_ALERTS]
         if last - first > _MOST_RECALLED:

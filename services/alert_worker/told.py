@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from services.alert_worker.actions import GRAVEST, RANKS, Action, Heard, Intake, Place, Reason, gravest_of
-from services.alert_worker.episodes import GOES_ON_TICKS, step_of
+from services.alert_worker.episodes import GOES_ON_TICKS, LONGEST_TICKS, step_of
 from services.alert_worker.grid import GRID_US
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
@@ -19,6 +19,10 @@ HISTORY_KEPT = 8
 
 COOLDOWN_US = GOES_ON_TICKS * GRID_US
 """As long as the detectors themselves wait before they say that a move goes on."""
+
+GOES_ON_US = LONGEST_TICKS * GRID_US
+"""Nothing follows so long after people heard that an episode is over: a further leg begins within half a day, and what
+waits then, for Slack or for the morning, has its time as well."""
 
 GROUP_OPEN_US = 60_000_000
 """A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
@@ -84,6 +88,8 @@ class ToldEpisode:
     held_as: Severity | None = None
     is_in_doubt: bool = False
     is_over: bool = False
+    last_word_us: int = 0
+    """When its newest alert was told, in whatever message."""
     told_at_us: int = 0
     """When a message of its own arrived last, and"""
     shows: Alert | None = None
@@ -112,6 +118,10 @@ class ToldEpisode:
     def is_new(self) -> bool:
         """Whether nobody was told of it, for certain."""
         return self.parent is None and self.group is None and not self.is_in_doubt
+
+    def is_past(self, now_us: int) -> bool:
+        """Whether people know that it is over, and nothing follows any more."""
+        return self.is_over and not self.untold and now_us - self.last_word_us > GOES_ON_US
 
     @property
     def begins_anew(self) -> bool:

@@ -8,6 +8,7 @@ from unittest.mock import AsyncMock
 import pytest
 from msgspec.structs import replace
 
+from services.alert_worker import outbox
 from services.alert_worker.actions import Action, Bulletin, Place, Together
 from services.alert_worker.gathering import MANY
 from services.alert_worker.messages.message import Picture
@@ -15,7 +16,7 @@ from services.alert_worker.outbox import GATHER_US, MOST_DETAILS, Outbox
 from services.alert_worker.quiet_hours import Hours, QuietHours, read_hours
 from services.alert_worker.receipts import Receipts, _who
 from services.alert_worker.receipts import _heard as receipts_heard
-from services.alert_worker.told import GROUP_OPEN_US, TOLD_KEPT
+from services.alert_worker.told import GOES_ON_US, GROUP_OPEN_US, TOLD_KEPT
 from shared.events import Alert, Notification
 from shared.wire import decode
 
@@ -737,3 +738,65 @@ def test_a_notice_that_was_told_is_over_and_may_be_forgotten(make_alert) -> None
     again = Outbox()
     again.restore(world.notes.values())
     assert again._episodes["N"].is_over
+
+
+def storms(world: World, fall: Callable[..., list[Alert]], count: int, every_s: int) -> None:
+    """So many storms of other markets each, every one told and over before the next."""
+    for number in range(count):
+        for state in ("open", "resolve"):
+            world.add(*fall(MANY, state, first=100 + MANY * number, decided_at_us=world.now))
+            world.drain()
+            world.now += every_s * S // 2
+            world.drain()
+
+
+def test_after_however_many_storms_who_fell_in_one_of_half_a_day_ago_goes_on_in_its_thread(
+    world, fall, fall_again
+) -> None:
+    world.add(*fall(MANY, decided_at_us=world.now))
+    world.drain()
+    world.add(*fall(MANY, "resolve", decided_at_us=world.now))
+    world.now += GROUP_OPEN_US
+    world.drain()
+    storms(world, fall, 60, 600)
+    world.add(*fall_again(1, decided_at_us=world.now))
+    answer = world.drain()[-1]
+    assert isinstance(answer, Together)
+    assert (answer.parent, answer.is_whole) == (world.posts[0][1], True)
+    assert world.outbox.settled_offset == len(world.log)
+
+
+def test_nobody_is_remembered_of_a_storm_of_which_all_is_over_since_two_days(world, fall) -> None:
+    world.add(*fall(MANY + 1, decided_at_us=world.now))
+    world.drain()
+    world.add(*fall(MANY, "resolve", decided_at_us=world.now))
+    world.now += GROUP_OPEN_US
+    world.drain()
+    storms(world, fall, 1, GOES_ON_US // S + 600)
+    assert {f"e{n}" for n in range(MANY + 1)} <= world.outbox._episodes.keys(), "one goes on, and shows all of them"
+    world.add(*fall(1, "resolve", first=MANY, decided_at_us=world.now))
+    world.drain()
+    storms(world, fall, 2, GOES_ON_US // S)
+    assert len(world.outbox._episodes) <= 2 * MANY
+    assert len(world.outbox._gathering.groups) <= 2
+
+
+def test_of_too_many_in_two_days_those_are_forgotten_that_had_their_last_word_first(world, fall, monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "EPISODES_KEPT", 40 * MANY)
+    world.add(*fall(MANY, decided_at_us=world.now))
+    world.drain()
+    storms(world, fall, 50, 120)
+    assert world.outbox._episodes.keys() == {f"e{n}" for n in range(100 + 10 * MANY, 100 + 50 * MANY)}
+    assert len(world.outbox._gathering.groups) == 40
+    assert set(world.told.values()) == {1}
+
+
+def test_however_much_waits_nobody_who_was_just_told_is_forgotten_for_it(world, fall, monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "EPISODES_KEPT", MANY)
+    world.add(*fall(MANY - 1, decided_at_us=world.now))
+    world.add(*fall(9 * MANY, first=10, direction="up", decided_at_us=world.now))
+    world.step()
+    world.step()
+    world.add(*fall(MANY - 1, "resolve", decided_at_us=world.now))
+    world.drain()
+    assert {"e0-resolve", "e1-resolve", "e2-resolve"} <= world.told.keys()
