@@ -32,7 +32,7 @@ from services.alert_worker.gathering import Gathering
 from services.alert_worker.messages.message import Picture
 from services.alert_worker.notices import NAME as NOTICE
 from services.alert_worker.quiet_hours import QuietHours
-from services.alert_worker.told import GROUP_OPEN_US, ToldEpisode, ToldGroup, graver, is_last
+from services.alert_worker.told import GROUP_OPEN_US, ToldEpisode, ToldGroup, graver, is_last, owner_of
 from shared.events import Alert, Notification
 
 EPISODES_KEPT = 3_000
@@ -73,9 +73,11 @@ class Outbox:
         self._gathering.quiet = quiet
         self._gathering.storm_of = storm_of
 
-    def restore(self, notifications: Iterable[Notification]) -> int | None:
-        """Know again what was told; return the offset where reading alerts resumes, None when nothing ever was."""
-        resume = None
+    def restore(self, notifications: Iterable[Notification], resume: int | None = None) -> int | None:
+        """Know again what was told; return the offset where reading alerts resumes, None when nothing ever was.
+
+        `resume`: what those say of it that nothing follows any more.
+        """
         groups, lately = [], list[tuple[int, str]]()
         for record in notifications:
             resume = max(resume or 0, record.settled_offset)
@@ -119,10 +121,7 @@ class Outbox:
             if episode.group is None or episode.group.begun_us <= group.begun_us:
                 episode.group = group
         for alert_id in record.alert_ids:
-            owner = alert_id
-            while owner and owner not in group.members:
-                owner = owner.rpartition("-")[0]
-            if owner:
+            if owner := owner_of(alert_id, group.members):
                 episode = self._episodes[owner]
                 episode.know([alert_id])
                 episode.is_over = is_last(alert_id)

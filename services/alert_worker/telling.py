@@ -19,6 +19,7 @@ from services.alert_worker.notifiers.base import Gone, Later, NotReady, Refused,
 from services.alert_worker.outbox import Outbox
 from services.alert_worker.proving import Proving
 from services.alert_worker.receipts import CANARY, Receipts, is_bulletin
+from services.alert_worker.remembering import Remembered
 from services.alert_worker.told import GOES_ON_US
 from services.alert_worker.topic_reader import read_event, read_partitions, read_topic
 from shared import failpoints
@@ -100,7 +101,7 @@ class Telling:
 
     async def _start(self) -> None:
         await self._reader.connect()
-        newest: dict[str, Notification] = {}
+        remembered = Remembered(now_us())
         async for record in read_topic(self._settings, NOTIFICATIONS):
             known = read_event(Notification, record)
             if known is not None and known.episode_id == CANARY:
@@ -108,15 +109,15 @@ class Telling:
             elif known is not None and is_bulletin(known.episode_id):
                 self._marks[known.episode_id] = known.stage != "intent"
             elif known is not None:
-                newest[known.episode_id] = known
+                remembered.take(known)
         first = (await self._reader.log_starts([_ALERTS]))[_ALERTS]
         last = (await self._reader.log_ends([_ALERTS]))[_ALERTS]
-        resume = self._outbox.restore(newest.values())
+        resume = self._outbox.restore(remembered.newest.values(), remembered.resume)
         if resume is not None:
             await self._recall(resume)
         await self._reader.start({_ALERTS: min(max(resume or 0, first), last)})
         self.knows.set()
-        log.info("telling", notifier=self._delivery.notifier.name, episodes=len(newest))
+        log.info("telling", notifier=self._delivery.notifier.name, episodes=len(remembered.newest))
 
     async def _recall(self, resume: int) -> None:
         """Know again what the messages of episodes that may go on say."""

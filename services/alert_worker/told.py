@@ -1,7 +1,7 @@
 """What people know of an episode, or of several that were told together, and what they do not know yet. Pure."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,6 +23,9 @@ COOLDOWN_US = GOES_ON_TICKS * GRID_US
 GOES_ON_US = LONGEST_TICKS * GRID_US
 """Nothing follows so long after people heard that an episode is over: a further leg begins within half a day, and what
 waits then, for Slack or for the morning, has its time as well."""
+OPEN_US = 30 * 86_400_000_000
+"""Nor so long after the last word on one whose end nobody heard, or heard in another message: by then Kafka holds none
+of its alerts any more."""
 
 GROUP_OPEN_US = 60_000_000
 """A storm takes in what begins within this of its newest member; it answers in its thread once in its first minute."""
@@ -120,8 +123,8 @@ class ToldEpisode:
         return self.parent is None and self.group is None and not self.is_in_doubt
 
     def is_past(self, now_us: int) -> bool:
-        """Whether people know that it is over, and nothing follows any more."""
-        return self.is_over and not self.untold and now_us - self.last_word_us > GOES_ON_US
+        """Whether people know all of it, and nothing follows any more."""
+        return not self.untold and is_past(self.last_word_us, now_us, is_over=self.is_over)
 
     @property
     def begins_anew(self) -> bool:
@@ -196,6 +199,18 @@ def graver(one: Heard | None, other: Heard | None) -> Heard | None:
 def is_last(alert_id: str) -> bool:
     """Whether nothing comes after this alert in its episode: it is over, or was one from the beginning."""
     return alert_id.endswith(("-resolve", f"-{NOTICE}"))
+
+
+def is_past(last_word_us: int, now_us: int, *, is_over: bool) -> bool:
+    """Whether nothing follows any more on what people heard last at `last_word_us`."""
+    return now_us - last_word_us > (GOES_ON_US if is_over else OPEN_US)
+
+
+def owner_of(alert_id: str, episodes: Container[str]) -> str:
+    """Which of the episodes an alert belongs to; empty: none of them."""
+    while alert_id and alert_id not in episodes:
+        alert_id = alert_id.rpartition("-")[0]
+    return alert_id
 
 
 def _is_news(alert: Alert, shows: Alert) -> bool:

@@ -9,6 +9,8 @@ from services.alert_worker import telling
 from services.alert_worker.notifiers.pace import Pace
 from services.alert_worker.outbox import Outbox
 from services.alert_worker.telling import Telling, pause_s
+from shared.clock import now_us
+from shared.events import Notification
 from shared.settings import KafkaSettings
 
 
@@ -56,3 +58,28 @@ async def test_alerts_that_are_too_many_to_know_again_are_left_out_with_a_word(m
     with capture_logs() as logs:
         await one._recall(first + alerts)
     assert [line["oldest_left_out"] for line in logs] == left_out
+
+
+async def test_a_start_knows_of_what_was_told_long_ago_only_where_reading_resumes(monkeypatch) -> None:
+    def note(name: str, at_us: int, settled: int) -> Notification:
+        return Notification(
+            episode_id=name, notifier="x", stage="sent", alert_id=f"{name}-2-resolve", alert_ids=[f"{name}-2-resolve"],
+            at_us=at_us, settled_offset=settled,
+        )  # fmt: skip
+
+    async def records(*_: object):
+        for number in range(100):
+            yield note(f"old{number}", 1_000 + number, 7)
+        yield note("new", now_us(), 5)
+
+    reader, outbox = AsyncMock(), Outbox()
+    reader.log_starts.side_effect = lambda partitions: dict.fromkeys(partitions, 0)
+    reader.log_ends.side_effect = lambda partitions: dict.fromkeys(partitions, 9)
+    monkeypatch.setattr(telling, "PartitionReader", lambda *_: reader)
+    monkeypatch.setattr(telling, "read_topic", records)
+    monkeypatch.setattr(telling, "read_event", lambda _, record: record)
+    one = Telling(KafkaSettings(), MagicMock(), MagicMock(), MagicMock(), outbox, MagicMock())
+    monkeypatch.setattr(one, "_recall", AsyncMock())
+    await one._start()
+    assert set(outbox._episodes) == {"new"}
+    assert list(reader.start.await_args.args[0].values()) == [7]
