@@ -113,10 +113,14 @@ class Charting:
 
 async def draw(request: ChartRequest, environment: Mapping[str, str]) -> ChartAnswer | None:
     """Draw in a process of its own; None when that failed or took too long."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.alert_worker.charts",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
-    )  # fmt: skip
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.alert_worker.charts", stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+        )  # fmt: skip
+    except OSError as error:  # no room for one more process
+        log.warning("a chart could not be drawn", symbol=request.symbol, reason=str(error))
+        return None
     try:
         async with asyncio.timeout(DRAW_LIMIT_S):
             out, err = await process.communicate(msgspec.json.encode(request))

@@ -113,10 +113,13 @@ class NotGathered(Exception):
 
 async def gather(request: DigestRequest, stop: asyncio.Event) -> Digest | None:
     """Gather in a process of its own; None when there is nothing to tell, or when stopped. Raises NotGathered."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.alert_worker.digest",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.alert_worker.digest",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+    except OSError as error:  # no room for one more process
+        raise NotGathered(str(error)) from None
     gathering = asyncio.create_task(process.communicate(msgspec.json.encode(request)))
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -1,6 +1,7 @@
 """A chart is brought when the other side takes it, and not before; or it is given up."""
 
 import asyncio
+import errno
 
 import pytest
 
@@ -71,3 +72,26 @@ async def test_a_wait_after_the_last_try_holds_for_the_next_chart(clock) -> None
     assert await charts._upload(b"png", "x", "x") is None
     assert await charts._upload(b"png", "x", "x") == "F1"
     assert notifier.called_s[-1] == notifier.not_before_s
+
+
+async def test_without_room_for_a_process_there_is_no_picture_and_the_next_one_is_tried(
+    monkeypatch, make_alert
+) -> None:
+    tried, both = [], asyncio.Event()
+
+    async def no_room(*_: object, **__: object) -> None:
+        tried.append(None)
+        if len(tried) == 2:
+            both.set()
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_room)
+    charts, stop = bringing(Notifier(Clock(monkeypatch))), asyncio.Event()
+    running = asyncio.create_task(charts.run(stop))
+    for episode in ("one", "two"):
+        charts.want(make_alert("open", episode_id=episode), [])
+    await asyncio.wait({running, asyncio.create_task(both.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await running
+    assert len(tried) == 2
+    assert not charts.finished

@@ -1,12 +1,14 @@
 """When the digest is gathered, and that a failure costs a try and not the day."""
 
 import asyncio
+import errno
 from datetime import UTC, datetime
 
 import pytest
 
 from services.alert_worker import herald
 from services.alert_worker.board import Board
+from services.alert_worker.digest.request import DigestRequest
 from services.alert_worker.messages.bulletins import Digest
 from services.alert_worker.messages.wording import ENGLISH
 from services.alert_worker.rules import RULES
@@ -95,6 +97,15 @@ async def test_a_week_without_trades_is_looked_at_once_a_day(monkeypatch) -> Non
     await day.look(5, TEN_PAST)
     assert len(day.asked) == 1
     assert day.telling.announced == {}
+
+
+async def test_without_room_for_a_process_nothing_is_gathered_and_it_is_tried_later(monkeypatch) -> None:
+    async def no_room(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_room)
+    with pytest.raises(herald.NotGathered, match="Resource temporarily unavailable"):
+        await herald.gather(DigestRequest("2026-11-23", TEN_PAST), asyncio.Event())
 
 
 def test_every_rule_that_watches_is_named() -> None:
