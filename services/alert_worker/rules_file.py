@@ -96,6 +96,8 @@ def read_rules(text: str, name: str) -> Policy:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WrongUse(f"{name}: not TOML: {error}: {_EXAMPLE}") from None
+    except (ValueError, RecursionError):
+        raise WrongUse(f"{name}: has a number that is too long, or too many brackets: {_EXAMPLE}") from None
     common = _read(name, (), _Common, {key: value for key, value in tables.items() if key != "rules"})
     rules = _rules(name, tables.get("rules", {}))
     return Policy(
@@ -131,9 +133,17 @@ def _read(name: str, place: Sequence[str], model: type[M], values: Any) -> M:
             fault = f"there is no such key{_meant(key, keys)}"
         else:
             said = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            shown = "" if isinstance(first["input"], (dict, list)) else f"{first['input']!r}: "
-            fault = f"{shown}{said}: {_EXAMPLE}"
+            fault = f"{_shown(first['input'])}{said}: {_EXAMPLE}"
         raise WrongUse(f"{name}: {where}: {fault}") from None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return ""
+    try:
+        return f"{value!r:.100}: "
+    except ValueError:  # Python writes no number of so many digits
+        return ""
 
 
 def _keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:

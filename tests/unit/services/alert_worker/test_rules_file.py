@@ -100,6 +100,10 @@ def test_a_mute_without_an_offset_ends_in_korean_time() -> None:
         ("[[mutes]]\ntarget = 'A'\nuntil = 5", "mutes.0.until: 5: it should be a valid datetime"),
         ("[[mutes]]\ntarget = 'A'\ntil = 5", "mutes.0."),
         ("[storms\n", "not TOML: "),
+        ("[storms]\nleast_coins = " + "1" * 5_000, "has a number that is too long"),
+        ("[storms]\nleast_coins = 0x" + "f" * 5_000, "storms.least_coins: "),
+        (f"[rules.move]\nfloor_percent = '{'1' * 5_000}'", "rules.move.floor_percent: '111"),
+        ("[storms]\nleast_coins = " + "[" * 5_000, "has a number that is too long, or too many brackets"),
         ("[[mutes]]\ntarget = 'A'\nuntil = 2026-01-01T00:00:00\n" * (MOST_MUTES + 1), "mutes: "),
     ],
 )  # fmt: skip

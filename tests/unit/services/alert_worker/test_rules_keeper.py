@@ -77,6 +77,16 @@ async def test_a_change_is_taken_and_a_broken_one_is_left_and_said_once(file, mo
     await kept.end()
 
 
+@pytest.mark.parametrize("text", [STORMS_OF.format("1" * 5_000), STORMS_OF.format("[" * 5_000)])
+async def test_what_no_parser_takes_is_refused_and_the_old_rules_are_kept(file, text, monkeypatch) -> None:
+    monkeypatch.setattr(rules_keeper, "LOOK_EVERY_S", 0.02)
+    kept = Kept(RulesKeeper(AlertsSettings(rules_file=file)))
+    file.write_text(text, encoding="utf-8")
+    await kept.until(lambda: len(kept.refused) == 1)
+    assert kept.keeper.policy.ruleset.storms.least_coins == 5
+    await kept.end()
+
+
 async def test_sighup_looks_at_once(file, monkeypatch) -> None:
     monkeypatch.setattr(rules_keeper, "LOOK_EVERY_S", 1_000.0)
     kept = Kept(RulesKeeper(AlertsSettings(rules_file=file)))
