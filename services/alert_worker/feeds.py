@@ -53,11 +53,26 @@ class Feeds:
             down = self._down.setdefault(place, {})
             down[event.kind] = _merged(down.get(event.kind), event)
         elif event.kind == "connected" and event.to_us is None:  # else one that stands is said to stand
-            for ended in self._down.pop(place, {}).values():
+            for ended in [*self._down.pop(place, {}).values(), *self._moved_to(event)]:
                 if ended.kind == "stalled" or event.at_us - ended.at_us > _REPLACED_WITHIN_US:
                     self._past.append(Outage(event.exchange, _names(ended), ended.at_us, event.at_us))
         while self._past and self._past[0].to_us < event.at_us - KEPT_US:
             self._past.popleft()
+
+    def _moved_to(self, event: FeedEvent) -> list[FeedEvent]:
+        """What is over because its symbols came back on another connection: theirs may never stand again."""
+        over: list[FeedEvent] = []
+        back = _names(event) or frozenset()
+        for (exchange, _), down in self._down.items():
+            for kind, lost in list(down.items()):
+                if exchange != event.exchange or lost.symbols is None or back.isdisjoint(lost.symbols):
+                    continue
+                over.append(replace(lost, symbols=sorted(back.intersection(lost.symbols))))
+                if left := sorted(set(lost.symbols) - back):
+                    down[kind] = replace(lost, symbols=left)
+                else:
+                    del down[kind]
+        return over
 
     def is_down(self, alert: Alert, *, stalled_only: bool = False) -> bool:
         """Whether a connection that carries the alert's market is down, or at least stalled, by now."""

@@ -84,9 +84,9 @@ def test_a_halt_is_the_same_in_any_order_and_at_any_price(minutes, play) -> None
     assert told[0] == told[1] == told[2] != []
 
 
-def feed(kind, at_us, symbols=("KRW-BTC",), exchange="upbit", **more):
+def feed(kind, at_us, symbols=("KRW-BTC",), exchange="upbit", connection="upbit-0", **more):
     return FeedEvent(
-        kind=kind, exchange=exchange, reason="", at_us=at_us, channel="trade", connection="upbit-0",
+        kind=kind, exchange=exchange, reason="", at_us=at_us, channel="trade", connection=connection,
         symbols=None if symbols is None else list(symbols), **more,
     )  # fmt: skip
 
@@ -138,6 +138,29 @@ def test_a_silence_that_is_ours_is_no_halt(halt, events, suppressed_by) -> None:
     for event in events:
         feeds.hear(event)
     assert feeds.mark(halt, NOW_US).suppressed_by == suppressed_by
+
+
+@pytest.mark.parametrize("kind", ["stalled", "disconnected"])
+def test_a_market_that_came_back_on_another_connection_is_heard_again_and_those_that_did_not_are_not(
+    halt, make_alert, kind
+) -> None:
+    feeds, other = Feeds(), msgspec.structs.replace(halt, symbol="KRW-ETH")
+    feeds.hear(feed(kind, BEFORE_US, symbols=["KRW-BTC", "KRW-ETH"], connection="upbit-0-trades-2"))
+    feeds.hear(feed("connected", BEFORE_US + 9_000_000, symbols=["KRW-BTC"], connection="upbit-0-trades-1"))
+    assert feeds.mark(halt, NOW_US).suppressed_by == "feed"  # of its window, a part is missing
+    later_us = NOW_US + 86_400_000_000
+    assert feeds.mark(halt, later_us).suppressed_by is None
+    assert feeds.mark(make_alert("open"), later_us).suppressed_by is None
+    assert feeds.mark(other, later_us).suppressed_by == "feed"
+    feeds.hear(feed("connected", later_us - 3_000_000_000, symbols=["KRW-ETH"], connection="upbit-0-trades-1"))
+    assert feeds.mark(other, later_us).suppressed_by is None
+
+
+def test_other_exchanges_connections_bring_nothing_back(halt) -> None:
+    feeds = Feeds()
+    feeds.hear(feed("disconnected", BEFORE_US, connection="upbit-0-trades-2"))
+    feeds.hear(feed("connected", BEFORE_US, exchange="binance", connection="binance-0-trades-1"))
+    assert feeds.mark(halt, NOW_US + 86_400_000_000).suppressed_by == "feed"
 
 
 def test_a_move_over_a_gap_is_told_and_marked(make_alert) -> None:
