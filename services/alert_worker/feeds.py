@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from services.alert_worker.markets_read import MarketsRead
 from shared.events import Alert, FeedEvent, FeedKind
 
 SUPPRESSED = "feed"
@@ -36,15 +37,17 @@ class Outage:
 
 
 class Feeds:
-    """Which trade connections are down, and what was missing in the last hour."""
+    """Which trade connections are down, what was missing in the last hour, and which markets are read at all."""
 
     def __init__(self) -> None:
+        self._read: dict[str, MarketsRead] = {}
         self._down: dict[tuple[str, str | None], dict[FeedKind, FeedEvent]] = {}
         self._past: deque[Outage] = deque(maxlen=MOST_KEPT)
 
     def hear(self, event: FeedEvent) -> None:
         """A record of the feed topic, in its order."""
         place = (event.exchange, event.connection)
+        self._read.setdefault(event.exchange, MarketsRead()).hear(event)
         if event.kind == "gap" and event.to_us is not None:
             self._past.append(Outage(event.exchange, _names(event), event.from_us or 0, event.to_us - LATE_US))
         elif event.channel != "trade":
@@ -101,7 +104,7 @@ class Feeds:
         if alert.kind == "halt":
             return (
                 replace(alert, suppressed_by=SUPPRESSED)
-                if self.is_down(alert) or self.was_out(alert, now_us)
+                if self.is_down(alert) or self.was_out(alert, now_us) or not self._is_read(alert)
                 else alert
             )
         if self.is_down(alert, stalled_only=True):
@@ -111,6 +114,10 @@ class Feeds:
             if alert.data_quality == "ok" and self.was_out(alert, now_us)
             else alert
         )
+
+    def _is_read(self, alert: Alert) -> bool:
+        read = self._read.get(alert.exchange or "")
+        return read is None or read.has(alert.symbol or "")
 
 
 def _merged(earlier: FeedEvent | None, event: FeedEvent) -> FeedEvent:

@@ -84,9 +84,9 @@ def test_a_halt_is_the_same_in_any_order_and_at_any_price(minutes, play) -> None
     assert told[0] == told[1] == told[2] != []
 
 
-def feed(kind, at_us, symbols=("KRW-BTC",), exchange="upbit", connection="upbit-0", **more):
+def feed(kind, at_us, symbols=("KRW-BTC",), exchange="upbit", connection="upbit-0", channel="trade", **more):
     return FeedEvent(
-        kind=kind, exchange=exchange, reason="", at_us=at_us, channel="trade", connection=connection,
+        kind=kind, exchange=exchange, reason="", at_us=at_us, channel=channel, connection=connection,
         symbols=None if symbols is None else list(symbols), **more,
     )  # fmt: skip
 
@@ -154,6 +154,45 @@ def test_a_market_that_came_back_on_another_connection_is_heard_again_and_those_
     assert feeds.mark(other, later_us).suppressed_by == "feed"
     feeds.hear(feed("connected", later_us - 3_000_000_000, symbols=["KRW-ETH"], connection="upbit-0-trades-1"))
     assert feeds.mark(other, later_us).suppressed_by is None
+
+
+def hour_of(*symbols, first_us=NOW_US - 3_600_000_000):
+    """A connection that stands, and says so each five minutes, as heard in an hour."""
+    times = range(first_us, NOW_US, 300_000_000)
+    return [feed("connected", at_us, symbols=symbols, to_us=at_us) for at_us in times]
+
+
+UNREAD = [
+    (hour_of("KRW-ETH"), "a market that is read no more, as far back as is known"),
+    ([*hour_of("KRW-BTC"), feed("connected", NOW_US - 350_000_000, symbols=["KRW-ETH"])], "taken off the settings"),
+    ([*hour_of("KRW-BTC"), feed("gone", NOW_US - 350_000_000, channel=None)], "gone from the exchange's list"),
+]
+READ = [
+    (hour_of("KRW-BTC", "KRW-ETH"), "it stands"),
+    (hour_of("KRW-ETH", first_us=NOW_US - 900_000_000), "its connection may not have spoken yet"),
+    (
+        [*hour_of("KRW-BTC"), feed("connected", NOW_US - 400_000_000, symbols=["KRW-ETH"]),
+         feed("connected", NOW_US - 399_000_000, connection="upbit-0-trades-2")],
+        "moved to another connection",
+    ),
+    (
+        [*hour_of("KRW-BTC", "KRW-ETH"), feed("connected", NOW_US - 1, symbols=["KRW-ETH"], to_us=NOW_US - 1)],
+        "left out once, while it was stalled",
+    ),
+    ([*hour_of("KRW-BTC"), feed("gone", BEFORE_US, channel=None), feed("listed", BEFORE_US, channel=None)], "back"),
+    (hour_of("ETHUSDT"), "of another exchange"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "suppressed_by"),
+    [pytest.param(events, by, id=why) for of, by in ((UNREAD, "feed"), (READ, None)) for events, why in of],
+)
+def test_a_market_that_nobody_reads_any_more_does_not_stand_still(halt, events, suppressed_by) -> None:
+    feeds = Feeds()
+    for event in events:
+        feeds.hear(msgspec.structs.replace(event, exchange="binance") if event.symbols == ["ETHUSDT"] else event)
+    assert feeds.mark(halt, NOW_US).suppressed_by == suppressed_by
 
 
 def test_other_exchanges_connections_bring_nothing_back(halt) -> None:
