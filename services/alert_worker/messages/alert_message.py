@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from services.alert_worker.messages import blocks, remarks
-from services.alert_worker.messages.blocks import Block, outside
+from services.alert_worker.messages.blocks import Block, outside, outside_in_code
 from services.alert_worker.messages.message import NO_FACTS, Circumstances, Facts, Message
 from services.alert_worker.messages.numbers import both_times, duration, grouped, minute_in_korea, percent, signed
 from services.alert_worker.messages.rarity import in_words
@@ -213,13 +213,13 @@ def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[st
         seconds=f"{max(0, told.now_us - (alert.received_at_us or alert.decided_at_us)) / 1e6:.1f}",
         times=both_times(at_us, wording),
     )
-    how_to = wording.how_to.format(symbol=outside(alert.symbol or ""))
+    how_to = wording.how_to.format(symbol=outside_in_code(alert.symbol or ""))
     return [
         blocks.escape(origin),
         how_to,
         ""
         if remarks.is_notice(alert)  # nothing was weighed
-        else wording.why.format(symbol=outside(_asked(alert)), time=minute_in_korea(at_us)),
+        else wording.why.format(symbol=outside_in_code(_asked(alert)), time=minute_in_korea(at_us)),
         wording.disclaimer,
         blocks.escape(alert.episode_id),
         wording.stands_for.format(count=told.stands_for) if told.stands_for > 1 else "",

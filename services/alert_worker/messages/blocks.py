@@ -14,6 +14,7 @@ ALT_LIMIT, TEXT_LIMIT = 2_000, 3_000
 _ENTITIES: dict[str, str | int | None] = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LOOK_ALIKES: dict[str, str | int | None] = {"*": "∗", "~": "∼", "`": "ˋ", "_": "＿"}
 _MARKUP = str.maketrans(_ENTITIES | _LOOK_ALIKES)
+_CODE = str.maketrans(_ENTITIES | {"`": _LOOK_ALIKES["`"]})
 
 
 def escape(text: str) -> str:
@@ -24,6 +25,11 @@ def escape(text: str) -> str:
 def outside(text: str) -> str:
     """A text from outside: one line, printable, and without any markup of Slack's either."""
     return plain(text).translate(_MARKUP)
+
+
+def outside_in_code(text: str) -> str:
+    """The same within backticks, to be copied: markup means nothing there, except the backtick that ends it."""
+    return plain(text).translate(_CODE)
 
 
 def plain(text: str) -> str:

@@ -16,6 +16,7 @@ from services.alert_worker.backtest.history_files import read_market
 from services.alert_worker.backtest.minutes import Minute, as_trades
 from services.alert_worker.explanation import Span
 from services.alert_worker.records import Market
+from services.alert_worker.samples import LEGS
 from services.cli.backtest_inputs import MOST_FROM_TOPIC, trades_of
 from services.cli.points_in_time import KST
 from shared.errors import WrongUse
@@ -66,13 +67,13 @@ def market_asked(text: str) -> Market:
     return read_market(f"upbit:{text}" if "-" in text else f"binance:{text}")
 
 
-def other_side(market: Market) -> Market | None:
-    """The same coin on the other exchange, as tapewatch pairs them."""
+def other_sides(market: Market) -> list[Market]:
+    """The same coin on the other exchange, under each name that its trades may travel by."""
     if (market.exchange, market.quote) == ("upbit", "KRW"):
-        return Market("binance", f"{market.base}USDT", market.base, "USDT")
-    if (market.exchange, market.quote) == ("binance", "USDT"):
-        return Market("upbit", f"KRW-{market.base}", market.base, "KRW")
-    return None
+        return [Market(name, f"{market.base}USDT", market.base, "USDT") for name in ("binance", "binance_agg")]
+    if (market.exchange, market.quote) in LEGS:
+        return [Market("upbit", f"KRW-{market.base}", market.base, "KRW")]
+    return []
 
 
 def of_files(files: Collection[Path], asked: str, market: Market | None, span: Span, warm_up_us: int) -> Found:
@@ -111,8 +112,7 @@ async def of_topic(settings: KafkaSettings, market: Market, span: Span, warm_up_
 
     Raises NotHeld or WrongUse.
     """
-    other = other_side(market)
-    keys = [symbol_key(one.exchange, one.symbol) for one in (market, other) if one is not None]
+    keys = [symbol_key(one.exchange, one.symbol) for one in (market, *other_sides(market))]
     partitions = sorted({TopicPartition(TRADES.name, partition_of(key, TRADES.partitions)) for key in keys})
     own = TopicPartition(TRADES.name, partition_of(keys[0], TRADES.partitions))
     reader = PartitionReader(settings, "explain")
@@ -241,8 +241,8 @@ async def _of_tables(connection: "asyncpg.Connection", market: Market, span: Spa
         raise NotHeld(f"PostgreSQL: holds {name} {holds}, and not {between(*span)}")
     minutes, trades = await _of_table_rows(connection, number, market, span, warm_up_us)
     source = "PostgreSQL (trade, before that candle_1m)" if trades else "PostgreSQL (candle_1m)"
-    played, other = [*minutes, *trades], other_side(market)
-    if other is not None:
+    played = [*minutes, *trades]
+    for other in other_sides(market):
         number = await connection.fetchval(_INSTRUMENT, other.exchange, other.symbol)
         beside = await _of_table_rows(connection, number, other, span, warm_up_us)
         played = sorted([*played, *beside[0], *beside[1]], key=attrgetter("received_at_us"))

@@ -78,6 +78,16 @@ def test_the_facts_are_there(make_alert) -> None:
         assert fact in said
 
 
+@pytest.mark.parametrize("wording", WORDINGS.values())
+def test_the_commands_can_be_copied_also_where_trades_come_aggregated(make_alert, wording) -> None:
+    alert = make_alert("open", exchange="binance_agg", symbol="BTCUSDT", base="BTC", quote="USDT")
+    assert "`tapewatch explain binance_agg:BTCUSDT 2023-11-15T07:13`" in shown(render(alert, wording, NOW))
+    evil = make_alert("open", exchange="x_`<!here>", symbol="A`B\n<!channel>&")
+    said = shown(render(evil, wording, NOW))
+    assert "`tapewatch alerts mute AˋB &lt;!channel&gt;&amp; --for 1h`" in said
+    assert "`tapewatch explain x_ˋ&lt;!here&gt;:AˋB &lt;!channel&gt;&amp; 2023-11-15T07:13`" in said
+
+
 def test_the_button_opens_the_exchange_s_page(make_alert) -> None:
     def url(**changes: object) -> str | None:
         found = [b["elements"][0]["url"] for b in render(make_alert("open", **changes), ENGLISH, NOW).blocks
