@@ -40,7 +40,8 @@ class Scribe:
     def group(self, group: Together, may_repeat: bool, *, with_details: bool) -> Message:
         """The message of many episodes."""
         names = self._korean_names((*group.members, *group.fresh))
-        return storm_message.render(group, self.wording, names, may_repeat=may_repeat, with_details=with_details)
+        told = Circumstances(self._now(), may_repeat)
+        return storm_message.render(group, self.wording, told, names, with_details=with_details)
 
     def details(self, group: Together, may_repeat: bool) -> Message:
         """What is fresh of them, for the thread."""

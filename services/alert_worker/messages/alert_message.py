@@ -114,6 +114,13 @@ def page_of(alert: Alert) -> str | None:
     return pattern.format(**parts)
 
 
+def why(alert: Alert, wording: Wording) -> str:
+    """The command that explains it, escaped; an exchange that a bare code does not tell is named."""
+    asked = f"{alert.symbol}" if alert.exchange in _OTHER else f"{alert.exchange}:{alert.symbol}"
+    at = minute_in_korea(alert.event_at_us or alert.started_at_us)
+    return wording.why.format(symbol=outside_in_code(asked), time=at)
+
+
 def _other_exchange(alert: Alert, wording: Wording) -> str:
     """How far the price moved on the other exchange meanwhile, where both were compared."""
     other = _OTHER.get((alert.exchange or "").removesuffix("_agg"))
@@ -199,11 +206,6 @@ def _buttons(alert: Alert, wording: Wording) -> list[Block]:
     return [blocks.actions([blocks.link_button(label, page)])]
 
 
-def _asked(alert: Alert) -> str:
-    """The market as commands take it: an exchange that a bare code does not tell is named."""
-    return f"{alert.symbol}" if alert.exchange in _OTHER else f"{alert.exchange}:{alert.symbol}"
-
-
 def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[str]:
     at_us = alert.event_at_us or alert.started_at_us
     pattern = wording.notice_context if remarks.is_notice(alert) else wording.context
@@ -219,7 +221,7 @@ def _small_print(alert: Alert, wording: Wording, told: Circumstances) -> list[st
         how_to,
         ""
         if remarks.is_notice(alert)  # nothing was weighed
-        else wording.why.format(symbol=outside_in_code(_asked(alert)), time=minute_in_korea(at_us)),
+        else why(alert, wording),
         wording.disclaimer,
         blocks.escape(alert.episode_id),
         wording.stands_for.format(count=told.stands_for) if told.stands_for > 1 else "",

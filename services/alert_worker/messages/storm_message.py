@@ -7,11 +7,13 @@ import msgspec
 
 from services.alert_worker.actions import Together
 from services.alert_worker.messages import blocks, remarks
-from services.alert_worker.messages.alert_message import EMOJI, exchange_name, lasted_s
-from services.alert_worker.messages.blocks import outside
-from services.alert_worker.messages.message import NO_NAMES, KoreanNames, Message
+from services.alert_worker.messages.alert_message import EMOJI, exchange_name, lasted_s, why
+from services.alert_worker.messages.blocks import outside, outside_in_code
+from services.alert_worker.messages.message import NO_NAMES, Circumstances, KoreanNames, Message
 from services.alert_worker.messages.numbers import both_times, duration, grouped, percent, signed
 from services.alert_worker.messages.wording import Wording
+from services.alert_worker.notices import NAME as NOTICE
+from services.alert_worker.storms import NAME as STORM
 from shared.events import Alert, Severity
 
 _SHOWN, _NAMED = 10, 3
@@ -19,7 +21,7 @@ _BY_WEIGHT: tuple[Severity, ...] = ("danger", "warning", "notice")
 
 
 def render(
-    group: Together, wording: Wording, names: KoreanNames = NO_NAMES, *, may_repeat: bool = False, with_details: bool
+    group: Together, wording: Wording, told: Circumstances, names: KoreanNames = NO_NAMES, *, with_details: bool
 ) -> Message:
     """The group's own message. `with_details`: there will be no thread, so it holds the fresh ones too."""
     members = group.members or ((group.lead,) if group.lead else ())
@@ -30,7 +32,9 @@ def render(
     more = len(_names(group, members)) - _SHOWN
     details = group.fresh if with_details else members[:_SHOWN]
     return Message(
-        text=blocks.cut(blocks.escape(blocks.plain(f"{line} {wording.may_repeat}" if may_repeat else line)), 3_000),
+        text=blocks.cut(
+            blocks.escape(blocks.plain(f"{line} {wording.may_repeat}" if told.may_repeat else line)), 3_000
+        ),
         blocks=[
             blocks.header(f"{emoji} {state} · {_what(group, wording, members)}"),
             blocks.section(f"{_counts(members, wording)}"),
@@ -41,10 +45,8 @@ def render(
                 [
                     wording.storm_more.format(count=more) if more > 0 and not with_details else "",
                     "" if with_details else wording.storm_details,
-                    blocks.escape(both_times(min(alert.started_at_us for alert in members), wording)),
-                    wording.disclaimer,
-                    blocks.escape(group.group_id),
-                    wording.may_repeat if may_repeat else "",
+                    *_small_print(group, members, wording, told.now_us),
+                    wording.may_repeat if told.may_repeat else "",
                 ]
             ),
         ],
@@ -84,6 +86,27 @@ def render_details(
             "members": len(group.fresh),
         },
     )
+
+
+def _small_print(group: Together, members: Sequence[Alert], wording: Wording, now_us: int) -> list[str]:
+    """As below each message: of the rules that fired, how late the first of what is fresh is told, and what to do."""
+    is_news = all(remarks.is_notice(alert) for alert in members)
+    first_us = min(alert.received_at_us or alert.decided_at_us for alert in group.fresh or members)
+    origin = (wording.notice_context if is_news else wording.context).format(
+        rule="+".join(dict.fromkeys(name for alert in members for name in alert.detectors)),
+        version=", ".join(dict.fromkeys(alert.rule_version for alert in members)),
+        seconds=f"{max(0, now_us - first_us) / 1e6:.1f}",
+        times=both_times(min(alert.started_at_us for alert in members), wording),
+    )
+    top = next((alert for alert in members if alert.scope == "symbol"), None)
+    muted = f"rule:{NOTICE}" if is_news else f"rule:{STORM}" if group.lead or top is None else f"coin:{top.base}"
+    return [
+        blocks.escape(origin),
+        wording.how_to.format(symbol=outside_in_code(muted)),
+        "" if is_news or top is None else why(top, wording),
+        wording.disclaimer,
+        blocks.escape(group.group_id),
+    ]
 
 
 def one_line(group: Together, wording: Wording, members: Sequence[Alert], *, is_over: bool, severity: Severity) -> str:
