@@ -5,13 +5,13 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
+from services.consumer.sinks.postgres_letters import HOUR_US, OldLetters
 from services.consumer.sinks.postgres_rows import DAY_US, EPOCH, date_of
 from services.consumer.sinks.postgres_session import Session
 from shared.clock import NowMicros
 
 log = structlog.get_logger(__name__)
 DAYS_AHEAD = 3
-HOUR_US = DAY_US // 24
 TRIES_AGAIN_US = HOUR_US // 6
 """While a drop waits for its lock, new inserts wait behind it."""
 
@@ -24,6 +24,7 @@ class Days:
     def __init__(self, retention_days: int, now_us: NowMicros) -> None:
         self._retention = timedelta(days=retention_days)
         self._now_us = now_us
+        self._letters = OldLetters(now_us)
         self._known: set[int] = set()
         self._made_ahead_in: int | None = None
         self._dropped_on: int | None = None
@@ -41,7 +42,8 @@ class Days:
             self._known.add(day)
 
     async def keep(self, session: Session) -> None:
-        """Called again and again: with every hour of the clock make days ahead, with every midnight drop old ones.
+        """Called again and again: with every hour of the clock make days ahead, with every midnight drop old ones;
+        and drop old dead letters.
 
         Where somebody reads at midnight, drops are tried again every ten minutes.
         """
@@ -54,6 +56,7 @@ class Days:
             self._tried_in = turn
             if await self.drop_old(session):
                 self._dropped_on = day
+        await self._letters.drop(session)
 
     async def make_ahead(self, session: Session) -> None:
         """Make today and the days after it, so that midnight finds its table ready."""

@@ -84,8 +84,11 @@ class PostgresSink:
 
     async def refresh(self) -> None:
         """Raise what ended the locks' session, if it ended; it looks after itself otherwise."""
-        if self._ownership is not None:
-            self._ownership.check()
+        try:
+            if self._ownership is not None:
+                self._ownership.check()
+        except (*SCHEMA_FAULTS, asyncpg.InsufficientPrivilegeError) as error:
+            raise schema_fault(error, self._settings.postgres) from None
 
     async def close(self) -> None:
         """End both sessions; the locks are free then."""

@@ -26,6 +26,7 @@ STEPS = [
     "0005_ticker_minutes",
     "0006_batches",
     "0007_alert_changes",
+    "0008_drop_dead_letters",
 ]
 TABLES = {
     *("instrument", "trade", "candle_1m", "ticker_1m", "alert", "gap", "completeness", "dead_letter", "watchlist"),

@@ -2,7 +2,7 @@
 --
 -- The writer appends. It changes only rows that are a running total (candles, minute tickers), the state of something
 -- (positions, gaps, completeness, what an exchange says of an instrument), and never a trade, an alert or a dead
--- letter. Days come and go through the two functions alone.
+-- letter. Days come and go, and old dead letters go, through functions alone.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tapewatch_writer') THEN
@@ -14,7 +14,8 @@ BEGIN
         GRANT UPDATE (base, quote, korean_name, english_name, status, warning, cautions, updated_at) ON instrument
             TO tapewatch_writer;
         GRANT SELECT ON watchlist, trade_day, alembic_version TO tapewatch_writer;
-        GRANT EXECUTE ON FUNCTION make_trade_day(date), drop_trade_day(date, interval, timestamptz)
+        GRANT EXECUTE ON FUNCTION make_trade_day(date), drop_trade_day(date, interval, timestamptz),
+            drop_dead_letters(interval, timestamptz, int)
             TO tapewatch_writer;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tapewatch_reader') THEN

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -93,6 +94,22 @@ def _address(dsn: str, database: str, user: str | None = None) -> str:
 
 MakeTrade = Callable[..., Trade]
 Write = Callable[..., Awaitable[Any]]
+Letter = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def letter(record: Record) -> Letter:
+    """``await letter(timedelta(days=31), copies=5)``: dead letters that are as old as that by the server's clock."""
+
+    async def store(age: timedelta, copies: int = 1) -> None:
+        await record.owner.execute(
+            "INSERT INTO dead_letter (reason, at, reader, suppressed, payload, payload_bytes)"
+            " SELECT 'r', now() - $1::interval, 'redis', 0, 'e30=', 2 FROM generate_series(1, $2)",
+            age,
+            copies,
+        )
+
+    return store
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The sink's user can do what the sink does, and no more; refusals are one clear line."""
 
-from datetime import date
+import asyncio
+from datetime import date, timedelta
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from shared.settings import PostgresSettings, Settings, StartSettings
 from shared.topics import TRADES
 
 AT = TopicPartition(TRADES.name, 0)
+HANGS_S = 30
 
 
 BEYOND_THE_WRITER = (
@@ -30,6 +32,7 @@ BEYOND_THE_WRITER = (
     "DELETE FROM alert",
     "UPDATE alert SET severity = 'notice'",
     "UPDATE dead_letter SET reason = ''",
+    "DELETE FROM dead_letter",
     "DELETE FROM sink_position",
     "DELETE FROM candle_1m",
     "DELETE FROM gap",
@@ -61,6 +64,17 @@ async def test_the_writer_may_not_drop_a_young_day_nor_shorten_retention_to_noth
     await writer.close()
 
 
+async def test_the_writer_may_not_drop_a_young_letter_whatever_it_says_the_time_is(record, letter):
+    await letter(timedelta(hours=23))
+    writer = await asyncpg.connect(record.settings.postgres.dsn.get_secret_value())
+    drop = "SELECT drop_dead_letters($1, now() + interval '10 years', 9)"
+    with pytest.raises(asyncpg.InvalidParameterValueError):
+        await writer.fetchval(drop, timedelta(0))
+    assert await writer.fetchval(drop, timedelta(days=1)) == 0
+    assert await record.rows("SELECT count(*) FROM dead_letter") == [(1,)]
+    await writer.close()
+
+
 async def test_a_function_of_the_callers_own_is_not_run_with_the_owners_rights(record):
     await record.owner.execute("CREATE SCHEMA mine AUTHORIZATION a_sink")
     writer = await asyncpg.connect(record.settings.postgres.dsn.get_secret_value())
@@ -77,7 +91,7 @@ async def test_a_function_of_the_callers_own_is_not_run_with_the_owners_rights(r
 async def test_functions_run_as_a_role_without_superpowers(record):
     owners = (
         "SELECT DISTINCT r.rolname::text, r.rolsuper FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner"
-        " WHERE p.prosecdef AND p.proname LIKE '%trade_day'"
+        " WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"
     )
     assert await record.rows(owners) == [("tapewatch_owner", False)]
 
@@ -114,6 +128,19 @@ async def test_a_wrong_password_is_one_line_without_the_password(record):
 async def test_a_database_that_was_not_migrated_is_one_line(record, stack):
     with pytest.raises(WrongUse, match="tapewatch db migrate"):
         await open_at(stack.postgres_dsn)
+
+
+async def refreshed_for_ever(sink):
+    while True:
+        await sink.refresh()
+        await asyncio.sleep(0.01)
+
+
+async def test_a_step_that_is_missing_is_one_line_also_when_it_is_noticed_later(record):
+    await record.owner.execute("DROP FUNCTION drop_dead_letters")
+    sink = await record.opened()
+    with pytest.raises(WrongUse, match="tapewatch db migrate"):
+        await asyncio.wait_for(refreshed_for_ever(sink), HANGS_S)
 
 
 async def test_a_user_without_rights_is_one_line(record):
