@@ -44,6 +44,10 @@ _DISK_WITHIN_S = 8.0
 _LOCAL = frozenset({None, "", "localhost", "127.0.0.1", "::1"})
 _USUAL_DATA = "/var/lib/postgresql"
 _DAYS = "SELECT day, pg_total_relation_size(to_regclass(table_name)) FROM trade_day"
+_FOR_GOOD = """
+    SELECT sum(pg_total_relation_size(to_regclass(name)))::bigint
+    FROM unnest(ARRAY['candle_1m', 'ticker_1m', 'alert', 'gap', 'completeness']) AS name
+"""
 _KNOWN = "SELECT DISTINCT exchange FROM instrument"
 _NEWEST = """
     SELECT i.exchange, max(c.close_traded_at)
@@ -323,6 +327,7 @@ async def _postgres_facts(connection: "asyncpg.Connection[asyncpg.Record]", sett
     return replace(
         known,
         day_bytes={day: size or 0 for day, size in await connection.fetch(_DAYS)},
+        for_good_bytes=await connection.fetchval(_FOR_GOOD) or 0,
         first_at=await connection.fetchval("SELECT min(opened_at) FROM candle_1m"),
         newest={str(exchange): at for exchange, at in await connection.fetch(_NEWEST)},
         known=[str(exchange) for (exchange,) in await connection.fetch(_KNOWN)],

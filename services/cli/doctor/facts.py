@@ -64,10 +64,10 @@ class KafkaFacts:
 class PostgresFacts:
     """`migration` is None without tables of ours, and "" where this login may not read it.
 
-    `day_bytes`: each day of trades that has a table. `first_at`: the oldest candle. `free_bytes` is None where the
-    server is on another host; `guessed_at` is the directory whose disk stands in for that of the data, "" where it is
-    theirs. `newest` by exchange, of the last day, by the exchange's clock. `known`: exchanges that markets are known
-    of; `expected`: those that the settings ask for.
+    `day_bytes`: each day of trades that has a table; `for_good_bytes`: the tables that nothing is ever dropped from.
+    `first_at`: the oldest candle. `free_bytes` is None where the server is on another host; `guessed_at` is the
+    directory whose disk stands in for that of the data, "" where it is theirs. `newest` by exchange, of the last day,
+    by the exchange's clock. `known`: exchanges that markets are known of; `expected`: those that the settings ask for.
     """
 
     version: str
@@ -77,6 +77,7 @@ class PostgresFacts:
     wanted_migration: str
     retention_days: int
     day_bytes: Mapping[date, int] = field(default_factory=dict)
+    for_good_bytes: int = 0
     first_at: datetime | None = None
     newest: Mapping[str, datetime] = field(default_factory=dict)
     known: Sequence[str] = ()

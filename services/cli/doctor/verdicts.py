@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from pydantic import SecretStr
 
@@ -16,6 +17,7 @@ from services.cli.doctor.facts import (
     TopicFacts,
 )
 from services.cli.doctor.finding import Finding, Verdict
+from services.cli.doctor.kafka_disk import Growth, days_until_full
 from services.consumer.retention import OVER_AT, TELL_AT
 from shared.topics import TOPICS, Topic
 
@@ -23,7 +25,7 @@ _LATE_S = 60.0
 _SKEWED_S, _FAR_SKEWED_S = 0.5, 2.0
 _GB, _MB = 1_000_000_000, 1_000_000
 _FILLING, _FULL = 0.8, 0.95
-_SOON_FULL_DAYS = 3.0
+_SOON_FULL_DAYS, _TELL_FULL_DAYS = 3.0, 30
 _KEPT_AS_SET = ("cleanup.policy", "message.timestamp.type")
 _LEAST_SPAN = timedelta(hours=1)
 
@@ -195,25 +197,39 @@ def disk(facts: PostgresFacts) -> Iterator[Finding]:
     a_day = held / (span / timedelta(days=1))
     told = f"trades take {held / _GB:.2f} GB in PostgreSQL, {a_day / _GB:.2f} GB a day"
     told += f", {a_day * facts.retention_days / _GB:.0f} GB after the {facts.retention_days} days that are kept"
-    needs = a_day * facts.retention_days - held
+    trades = Growth("trades", 1, held, a_day, max(0.0, a_day * facts.retention_days - held))
+    for_good = _for_good(facts)
+    told += f"; candles and what else is kept for good {for_good.held_bytes / _GB:.2f} GB"
+    told += f", {for_good.day_bytes / _GB:.2f} GB a day without an end"
     if facts.free_bytes is None:
-        missing = max(0.0, needs) / _GB
-        told += (
-            f": {missing:.0f} GB more than now; whether they are free, `df -h /var/lib/postgresql` on its host tells"
-        )
+        missing = trades.to_come_bytes / _GB
+        told += f": {missing:.0f} GB more than now for trades alone"
+        told += "; whether they are free, `df -h /var/lib/postgresql` on its host tells"
         yield Finding("disk", "well", told)
         return
-    lasts_days = facts.free_bytes / max(1.0, a_day)
     told += f"; {facts.free_bytes / _GB:.0f} GB are free"
     if facts.guessed_at:
         told += f" on the disk of {facts.guessed_at}, a guess: where the data are cannot be seen from here"
+    yield _lasts(told, days_until_full([trades, for_good], facts.free_bytes), facts.retention_days)
+
+
+def _for_good(facts: PostgresFacts) -> Growth:
+    day_bytes = 0.0
+    if facts.first_at is not None:
+        day_bytes = facts.for_good_bytes / (max(_LEAST_SPAN, facts.now - facts.first_at) / timedelta(days=1))
+    return Growth("for good", 1, facts.for_good_bytes, day_bytes, inf)
+
+
+def _lasts(told: str, days: float | None, retention_days: int) -> Finding:
     remedy = "lower TAPEWATCH_POSTGRES__RETENTION_DAYS, or give PostgreSQL a larger disk"
-    if lasts_days < _SOON_FULL_DAYS:
-        yield Finding("disk", "wrong", f"{told}: full in {lasts_days:.1f} days", remedy)
-    elif needs > facts.free_bytes:
-        yield Finding("disk", "warning", f"{told}: full in {lasts_days:.0f} days", remedy)
-    else:
-        yield Finding("disk", "well", told)
+    if days is None:
+        return Finding("disk", "well", told)
+    if days < _SOON_FULL_DAYS:
+        return Finding("disk", "wrong", f"{told}: full in {days:.1f} days", remedy)
+    told += f": full in {days:.0f} days"
+    if days < max(_TELL_FULL_DAYS, retention_days):
+        return Finding("disk", "warning", told, remedy)
+    return Finding("disk", "well", told)
 
 
 def _span(facts: PostgresFacts) -> timedelta | None:

@@ -87,6 +87,8 @@ async def test_what_is_sound_is_well_and_what_is_missing_is_named(environment: E
     kafka, postgres = (told for _, told in of(found, "disk"))
     assert re.fullmatch(r"Kafka takes 0\.\d\d GB in /\S+ of 127\.0\.0\.1; too early to say how much a day", kafka)
     assert "in PostgreSQL" in postgres
+    facts: Any = (await ask_all(load_with_origins(environment), environment))["postgres"]
+    assert facts.for_good_bytes > 0
     [(verdict, memory)] = of(found, "memory")
     assert verdict == "well"
     assert re.fullmatch(r"Redis uses \d+ of \d+ MB, then noeviction", memory)

@@ -49,6 +49,7 @@ POSTGRES = PostgresFacts(
     wanted_migration="0006",
     retention_days=10,
     day_bytes={TODAY + timedelta(days=n): (GB if n == -1 else GB // 2 if n == 0 else 0) for n in range(-1, 4)},
+    for_good_bytes=300_000_000,
     first_at=NOW - timedelta(days=1.5),
     newest={"upbit": NOW - timedelta(seconds=1)},
     free_bytes=100 * GB,
@@ -165,8 +166,10 @@ def test_a_missing_day_is_told() -> None:
 def test_the_disk_is_forecast() -> None:
     [finding] = verdicts.disk(POSTGRES)
     assert finding.told == (
-        "trades take 1.50 GB in PostgreSQL, 1.00 GB a day, 10 GB after the 10 days that are kept; 100 GB are free"
+        "trades take 1.50 GB in PostgreSQL, 1.00 GB a day, 10 GB after the 10 days that are kept; candles and what "
+        "else is kept for good 0.30 GB, 0.20 GB a day without an end; 100 GB are free: full in 458 days"
     )
+    assert finding.verdict == "well"
     assert of(verdicts.disk(replace(POSTGRES, free_bytes=5 * GB)))[0][0] == "warning"
     assert of(verdicts.disk(replace(POSTGRES, free_bytes=2 * GB)))[0][0] == "wrong"
     assert "too early" in next(verdicts.disk(replace(POSTGRES, first_at=NOW - timedelta(minutes=5)))).told
@@ -175,17 +178,26 @@ def test_the_disk_is_forecast() -> None:
 
 def test_a_disk_that_is_guessed_is_told_as_that() -> None:
     [finding] = verdicts.disk(replace(POSTGRES, guessed_at="/var/lib/postgresql"))
-    assert finding.told.endswith(
+    guessed = (
         "; 100 GB are free on the disk of /var/lib/postgresql, a guess: where the data are cannot be seen from here"
     )
+    assert f"{guessed}: full in" in finding.told
     full = of(verdicts.disk(replace(POSTGRES, guessed_at="/", free_bytes=2 * GB)))
-    assert full[0][1].endswith("cannot be seen from here: full in 2.0 days")
+    assert "cannot be seen from here: full in 1." in full[0][1]
+
+
+def test_what_is_kept_for_good_fills_a_disk_that_holds_every_trade() -> None:
+    facts = replace(POSTGRES, free_bytes=12_100_000_000)
+    assert of(verdicts.disk(replace(facts, for_good_bytes=0))) == []
+    [(verdict, told)] = of(verdicts.disk(facts))
+    assert (verdict, told[-15:]) == ("warning", "full in 18 days")
 
 
 def test_how_much_a_disk_elsewhere_must_have_is_told_with_what_tells_whether_it_does() -> None:
     [finding] = verdicts.disk(replace(POSTGRES, free_bytes=None))
     assert finding.told == (
-        "trades take 1.50 GB in PostgreSQL, 1.00 GB a day, 10 GB after the 10 days that are kept: 8 GB more than now; "
+        "trades take 1.50 GB in PostgreSQL, 1.00 GB a day, 10 GB after the 10 days that are kept; candles and what "
+        "else is kept for good 0.30 GB, 0.20 GB a day without an end: 8 GB more than now for trades alone; "
         "whether they are free, `df -h /var/lib/postgresql` on its host tells"
     )
     assert in_containers(finding).told.endswith(
