@@ -14,6 +14,11 @@ log = structlog.get_logger(__name__)
 DAYS_AHEAD = 3
 TRIES_AGAIN_US = HOUR_US // 6
 """While a drop waits for its lock, new inserts wait behind it."""
+_WAITS_FOR_AUDITOR = """
+SELECT NOT trade_day_audited($1::date)
+    AND EXISTS (SELECT FROM trade WHERE traded_at >= $1::date::timestamptz AND traded_at < ($1::date + 1)::timestamptz)
+"""
+"""A day without trades is kept for its first one instead."""
 
 
 class Days:
@@ -65,7 +70,7 @@ class Days:
 
     async def drop_old(self, session: Session) -> bool:
         """Drop the days that are past retention. Return whether none had to be kept because somebody reads it."""
-        now_us, kept = self._now_us(), 0
+        now_us, kept, unaudited = self._now_us(), 0, []
         oldest = date_of(now_us // DAY_US) - self._retention
         at = EPOCH + timedelta(microseconds=now_us)
         for record in await session.fetch("SELECT day FROM trade_day WHERE day < $1 ORDER BY day", oldest):
@@ -80,4 +85,9 @@ class Days:
             if dropped:
                 self._known = {day for day in self._known if date_of(day) != record["day"]}
                 log.info("dropped a day of trades", day=str(record["day"]), retention_days=self._retention.days)
+            elif await session.fetchval(_WAITS_FOR_AUDITOR, record["day"]):
+                unaudited.append(record["day"])
+        if unaudited:
+            # An auditor that was switched off would keep every day from then on, and nobody would know why.
+            log.warning("days past retention wait for their auditor", oldest=str(unaudited[0]), days=len(unaudited))
         return not kept

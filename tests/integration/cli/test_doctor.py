@@ -73,7 +73,7 @@ async def test_what_is_sound_is_well_and_what_is_missing_is_named(environment: E
     found = await findings(environment)
     assert {one.check for one in found if one.verdict == "away"} == {"upbit", "binance"}
     assert of(found, "topics")[0][1].startswith("11 as they should be")
-    assert of(found, "migrations") == [("well", "step 0008, the newest")]
+    assert of(found, "migrations") == [("well", "step 0009, the newest")]
     assert of(found, "days") == [("well", "3 days ahead have their table, 4 are kept")]
     assert [verdict for verdict, _ in of(found, "lag")] == ["well"]
     assert of(found, "clock")[0][0] == "well"
@@ -153,7 +153,7 @@ async def test_a_missing_step_a_missing_day_and_an_empty_database(
     drop = [f"DROP TABLE {await table_of(fresh_database, tomorrow + timedelta(days=n))}" for n in range(3)]
     await in_postgres(fresh_database, *drop, "UPDATE alembic_version SET version_num = '0004'")
     found = await findings(environment)
-    assert of(found, "migrations") == [("wrong", "the tables are of step 0004, this program of 0008")]
+    assert of(found, "migrations") == [("wrong", "the tables are of step 0004, this program of 0009")]
     assert of(found, "days") == [("wrong", "tomorrow has no table of trades")]
     found = await findings(environment | {"TAPEWATCH_POSTGRES__DSN": await create_database()})
     assert of(found, "migrations") == [("wrong", "there are no tables of ours yet")]

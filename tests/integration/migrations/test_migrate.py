@@ -27,6 +27,7 @@ STEPS = [
     "0006_batches",
     "0007_alert_changes",
     "0008_drop_dead_letters",
+    "0009_audited_days",
 ]
 TABLES = {
     *("instrument", "trade", "candle_1m", "ticker_1m", "alert", "gap", "completeness", "dead_letter", "watchlist"),

@@ -15,7 +15,7 @@ BEGIN
             TO tapewatch_writer;
         GRANT SELECT ON watchlist, trade_day, alembic_version TO tapewatch_writer;
         GRANT EXECUTE ON FUNCTION make_trade_day(date), drop_trade_day(date, interval, timestamptz),
-            drop_dead_letters(interval, timestamptz, int)
+            trade_day_audited(date), drop_dead_letters(interval, timestamptz, int)
             TO tapewatch_writer;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tapewatch_reader') THEN

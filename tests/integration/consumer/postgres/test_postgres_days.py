@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import asyncpg
 import pytest
 from aiokafka.structs import TopicPartition
+from structlog.testing import capture_logs
 
 from services.consumer.sinks import postgres_ownership
 from services.consumer.sinks.postgres_days import TRIES_AGAIN_US, Days
@@ -15,7 +16,7 @@ from shared.topics import TRADES
 
 DAY_US = 86_400_000_000
 HANGS_S = 30
-TRADES_0 = TopicPartition(TRADES.name, 0)
+TRADES_0, OTHER = TopicPartition(TRADES.name, 0), TopicPartition(TRADES.name, 1)
 NEW_YEAR_US = 1_767_225_600_000_000
 TIMES = "SELECT trade_id, (extract(epoch FROM traded_at) * 1000000)::bigint FROM trade ORDER BY 1"
 DAYS = "SELECT day FROM trade_day ORDER BY day"
@@ -125,6 +126,24 @@ async def test_where_an_auditor_runs_a_day_stays_until_it_passed(record, trade, 
     await record.owner.execute(checked, day_of(old), None)
     assert await dropped() == set()
     await record.owner.execute("UPDATE completeness SET passed_at = now()")
+    assert await dropped() == {day_of(old)}
+    await session.close()
+
+
+async def test_a_day_stays_until_the_last_market_that_traded_in_it_passed(record, trade, batch):
+    dropped, old, session = await old_and_replayed(record, trade, batch)
+    midnight = old // DAY_US * DAY_US
+    others = {"KRW-ETH": midnight, "KRW-XRP": midnight + DAY_US - 1, "KRW-ADA": midnight + DAY_US}
+    sink = await record.opened(OTHER)
+    await sink.write(batch([trade(n, at_us, symbol) for n, (symbol, at_us) in enumerate(others.items(), 3)], at=OTHER))
+    passed = "INSERT INTO completeness SELECT id, $1, 1, 0, 'ids', now(), now() FROM instrument WHERE symbol = $2"
+    for symbol in ("KRW-BTC", "KRW-ETH"):  # of the days that the sink made ahead none has trades: they are not named
+        await record.owner.execute(passed, day_of(old), symbol)
+        with capture_logs() as logs:
+            assert day_of(old) not in await dropped()
+        [waits] = [line for line in logs if line["event"] == "days past retention wait for their auditor"]
+        assert (waits["oldest"], waits["days"]) == (str(day_of(old - DAY_US)), 3)
+    await record.owner.execute(passed, day_of(old), "KRW-XRP")
     assert await dropped() == {day_of(old)}
     await session.close()
 
