@@ -31,8 +31,9 @@ async def advise_kafka(
     stored: Mapping[TopicPartition, int | None],
     producer: AIOKafkaProducer,
 ) -> None:
-    """Go on until cancelled. First, a store that had more than is `stored` at the start is told."""
-    records = went_back(stored, await _advised(consumer, stored))
+    """Go on until cancelled. First, a store that had more than is `stored` at the start is told (see `went_back`)."""
+    begun = consumer.started_at if consumer.sink.is_record and not consumer.sink.is_made_anew else {}
+    records = went_back(stored, await _advised(consumer, stored), begun)
     await gaps.tell_went_back(producer, records, f"consumer-{consumer.sink.name}", now_us())
     told: dict[TopicPartition, OffsetAndMetadata] = {}
     while True:

@@ -55,7 +55,7 @@ async def tell_went_back(
         return
     reason = (
         f"the store stands {sum(records.values())} records before what it had acknowledged, in {len(records)} "
-        "partitions: it was restored from a back-up or lost its last writes. They are read again"
+        "partitions: it was emptied, restored from a back-up, or lost its last writes. They are read again"
     )
     log.warning("the store went back", reason=reason)
     event = FeedEvent(kind="degraded", exchange=EVERY_EXCHANGE, reason=f"{reader}: {reason}", at_us=at_us)

@@ -82,18 +82,25 @@ async def find_starts(
 ) -> dict[TopicPartition, int]:
     """Offset to start at by partition, `since` for those without a stored one; these are stored at once.
 
-    What Kafka no longer has is told before the position passes it.
+    What Kafka no longer has is told before the position passes it. A record (`Sink.is_record`) stores where each
+    partition begins: what is deleted before it has the first record of one is then missed like any other.
     """
     partitions = list(stored)
     first, last = await reader.log_starts(partitions), await reader.log_ends(partitions)
     bounds = {p: Bounds(first[p], last[p]) for p in partitions}
-    found = starts(stored, bounds, since)
+    new = [p for p in partitions if sink.is_record and stored[p] is None]
+    cut = [] if sink.is_made_anew else [p for p in new if first[p]]
+    advised = await reader.advised(cut)
+    found = starts(stored, bounds, since, advised)
+    if unknown := [p for p in cut if p not in advised]:
+        log.warning("the store is new, and lacks what Kafka had deleted before", partitions=len(unknown))
     await gaps.tell(producer, found.outside, sink, now_us())
     for one in found.outside:
         await sink.write(gaps.jump(one))
-    if since:
-        await sink.write(beginning(since))
-    return {TopicPartition(*key): offset for key, offset in found.offsets.items()}
+    positions = {TopicPartition(*key): offset for key, offset in found.offsets.items()}
+    if begun := since or {p: positions[p] for p in new}:
+        await sink.write(beginning(begun))
+    return positions
 
 
 async def plan_refill(

@@ -62,6 +62,8 @@ class Sink(Protocol):
 
     name: str
     topics: tuple[Topic, ...]
+    is_record: bool
+    """Whether it keeps for good, so that what it lost is told; False of a cache."""
 
     @property
     def is_standby(self) -> bool:

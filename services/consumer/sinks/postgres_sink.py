@@ -27,6 +27,7 @@ class PostgresSink:
 
     name = "postgres"
     topics: tuple[Topic, ...] = TOPICS
+    is_record = True
 
     def __init__(self, settings: Settings, now_us: NowMicros = now_us) -> None:
         self._settings = settings
@@ -41,8 +42,8 @@ class PostgresSink:
 
     @property
     def is_made_anew(self) -> bool:
-        """See `Sink.is_made_anew`; this store is never filled from shortly before now, so nobody asks."""
-        return False
+        """See `Sink.is_made_anew`."""
+        return self._opened.is_made_anew
 
     @property
     def tally(self) -> Tally:

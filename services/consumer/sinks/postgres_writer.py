@@ -58,6 +58,7 @@ class Writer:
         self._minutes = TickerMinutes()
         self._anew = AnewGaps()
         self._unanswered = False
+        self.is_made_anew = False
         self.answered = 0
         session.add_query_logger(self._note_answer)
         self.tally = Tally()
@@ -79,6 +80,7 @@ class Writer:
             )
             await self._anew.begin(self._session, made_anew(before, topic_ids), self._ids)
         self._positions = {TopicPartition(r["topic"], r["partition"]): r["next_offset"] for r in records}
+        self.is_made_anew = any(r["next_offset"] is None and r["generation"] > 1 for r in records)
         self.tally = Tally(sum(r["batches"] for r in records), sum(r["unacknowledged"] for r in records))
         self._market = await self._session.prepare(_SQL["write_market"])
         await self._days.make_ahead(self._session)

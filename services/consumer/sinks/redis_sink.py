@@ -60,6 +60,7 @@ class RedisSink:
 
     name = "redis"
     topics: tuple[Topic, ...] = (TRADES, TICKERS, ORDERBOOKS)
+    is_record = False
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings.redis

@@ -244,6 +244,83 @@ async def test_a_database_restored_from_a_back_up_is_told_and_has_all_in_the_end
     assert len(told) == 1
 
 
+async def first_ten_deleted(tape: Any, partitions: tuple[int, ...]) -> None:
+    await tape.delete_before({TopicPartition(TRADES.name, number): 10 for number in partitions})
+
+
+async def losses(store: Store, count: int) -> list[tuple[Any, ...]]:
+    """The rows that tell of deleted records, once there are as many."""
+    rows: list[tuple[Any, ...]] = []
+    while len(rows) < count:
+        await asyncio.sleep(0.05)
+        rows = await store.rows("SELECT connection, channel, from_at, reason FROM gap ORDER BY 1")
+    return rows
+
+
+async def test_a_database_that_was_emptied_is_told_with_what_kafka_has_no_more(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    data, new = store.server.recipe.root / "data", store.server.recipe.root / "new"
+    await asyncio.to_thread(store.server.stop)
+    await asyncio.to_thread(subprocess.run, ["cp", "-a", data, new], check=True)
+    await asyncio.to_thread(store.server.start)
+    consumer = start_postgres_consumer()
+    await tape.trades(240)
+    await store.until_holding(tape.published)
+    await tape.until_committed("tapewatch-postgres")
+    consumer.kill(signal.SIGTERM)
+    assert await consumer.ended() == 0
+    reached = dict(await store.rows(TWO_POSITIONS))
+    await first_ten_deleted(tape, tuple(reached))
+    await asyncio.to_thread(store.server.stop)
+    shutil.rmtree(data)
+    new.rename(data)
+    await asyncio.to_thread(store.server.start)
+    consumer = start_postgres_consumer()
+    await consumer.until_said("the store went back")
+
+    for (number, offset), row in zip(reached.items(), await losses(store, 2), strict=True):
+        assert row[:3] == (f"{TRADES.name}/{number}@{offset}", "trade", None)
+        assert (
+            f"partition {number}: the store remembers nothing, though its consumer had come to offset {offset};"
+            in row[3]
+        )
+    (told,) = [event.reason for event in await tape.read(FEED) if event.kind == "degraded"]
+    assert "it was emptied, restored from a back-up, or lost its last writes" in told
+
+
+async def test_what_is_deleted_before_a_partition_has_its_first_record_in_the_store_is_a_row(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    consumer = start_postgres_consumer()
+    await consumer.until_said("consuming")
+    consumer.kill()
+    await consumer.ended()
+    await tape.trades(240)
+    partition = partition_of(symbol_key("upbit", "S0"), TRADES.partitions)
+    await first_ten_deleted(tape, (partition,))
+    start_postgres_consumer()
+
+    ((connection, channel, _, reason),) = await losses(store, 1)
+    assert (connection, channel) == (f"{TRADES.name}/{partition}@0", "trade")
+    assert f"partition {partition}: offsets 0 to 9 were deleted before they were read" in reason
+
+
+async def test_a_new_database_beside_an_old_kafka_has_lost_nothing(
+    tape: Any, store: Store, start_postgres_consumer: Callable[[], Any]
+) -> None:
+    await tape.trades(240)
+    partition = partition_of(symbol_key("upbit", "S0"), TRADES.partitions)
+    await first_ten_deleted(tape, (partition,))
+    consumer = start_postgres_consumer()
+    new = await consumer.until_said("the store is new, and lacks what Kafka had deleted before")
+    await tape.until_committed("tapewatch-postgres")
+
+    assert new["partitions"] == 1
+    assert [event for event in await tape.read(FEED) if event.kind in ("gap", "degraded")] == []
+    assert await store.rows("SELECT FROM gap") == []
+
+
 async def test_what_kafka_deleted_unread_is_a_row_of_each_partition_and_excuses_nothing_before(
     tape: Any, store: Store, cache: Any, start_consumer: Callable[..., Any], start_postgres_consumer: Callable[[], Any]
 ) -> None:
