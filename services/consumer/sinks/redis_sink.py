@@ -46,6 +46,9 @@ from shared.topics import ORDERBOOKS, TICKERS, TRADES, Topic
 
 LEASE_MS = 2_000
 """How long an owner lives without a sign; a second copy takes over that long after the last one, at most."""
+_RENEW_S = 1.0
+_MOST_RENEWALS = 60
+"""Who takes longer from owning the partitions to the loop hangs, and may be replaced."""
 STREAM_EXPIRES_S = 7 * 24 * 3600
 _STANDBY_POLL_S = 0.2
 _TAILS_AT_ONCE = 8  # reading a thousand entries holds Redis for a millisecond or two
@@ -73,6 +76,8 @@ class RedisSink:
         self._waits_for: str | None = None
         self._tally_fields = ("", "")
         self._unanswered = False
+        self._keeping: asyncio.Task[None] | None = None
+        self._renewed_at_s = 0.0
         self.tally = Tally()
 
     @property
@@ -109,6 +114,7 @@ class RedisSink:
         if self._waits_for:
             log.info("took over from the other copy", owner=self._waits_for)
             self._waits_for = None
+        self._keeping = asyncio.create_task(self._keep(), name="redis lease")
         return {partition: self._positions[partition].next_offset for partition in topic_ids}
 
     async def _take(self, topic_ids: Mapping[TopicPartition, str]) -> str | None:
@@ -146,6 +152,8 @@ class RedisSink:
             here = self._positions[piece.topic, piece.partition].next_offset
             if here not in (None, piece.first_offset):
                 raise PositionMoved(f"batch {batch.id} begins at {piece.first_offset}, Redis is at {here}")
+        if any(piece.events for piece in batch.slices):
+            await self._stop_keeping()
         self._unanswered = True
         await self._recall(traded_symbols(batch))
         # Until Redis answers it holds trades that are perhaps not there: without an answer it is forgotten.
@@ -162,12 +170,33 @@ class RedisSink:
 
     async def refresh(self) -> None:
         """Renew the lease, and see that the positions are still ours. Raises PositionMoved, or StoreFailed."""
+        await self._stop_keeping()
         await self._run(Packed([], unchanged(self._positions), {}, {}))
+
+    async def _keep(self) -> None:
+        """Renew the lease until the loop does: reading has to be begun first, which may take longer than it lasts."""
+        for _ in range(_MOST_RENEWALS):
+            await asyncio.sleep(_RENEW_S)
+            try:
+                await self._renew()
+            except StoreFailed as error:  # whoever writes next hears of it, too
+                log.warning("could not renew the ownership", lease_ms=LEASE_MS, reason=str(error))
+
+    async def _stop_keeping(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+            self._keeping = None
+
+    async def _renew(self) -> None:
+        """Renew the lease alone: where positions have moved, the next write sees it."""
+        await self._run(Packed([], [], {}, {}))
 
     async def _run(self, packed: Packed, counted: tuple[str, str] | bool = False) -> Written:
         cap = self._settings.stream_cap
         argument = (self._token, LEASE_MS, cap, STREAM_EXPIRES_S, packed.positions, packed.symbols, counted)
         verdict, *found = await self._connection.run(_WRITE, argument)
+        self._renewed_at_s = asyncio.get_running_loop().time()
         if verdict == b"moved":
             key, field, stored = (text.decode() for text in found)
             raise PositionMoved(
@@ -185,6 +214,8 @@ class RedisSink:
         for i in range(0, len(unknown), _TAILS_AT_ONCE):
             keys = unknown[i : i + _TAILS_AT_ONCE]
             stand = {key: self._positions[TRADES.name, symbols[key]] for key in keys}
+            if asyncio.get_running_loop().time() - self._renewed_at_s >= _RENEW_S:
+                await self._renew()
             tails = await self._connection.run(_TAIL, (REMEMBERED, [trades_key(*key) for key in keys]))
             early = await read_early(self._connection, stand)
             for key, tail in zip(keys, tails, strict=True):
@@ -198,6 +229,7 @@ class RedisSink:
 
         After a write without an answer the positions keep our name: the next owner counts it.
         """
+        await self._stop_keeping()
         held = {} if self._unanswered else self._positions
         given_up = [(position_key(t), str(p), str(here), str(here.given_up())) for (t, p), here in held.items()]
         try:

@@ -8,7 +8,9 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from services.consumer.batch import Batch
+from services.consumer.sinks import redis_sink
 from services.consumer.sinks.base import PositionMoved
+from services.consumer.sinks.redis_connection import Connection, Script
 from services.consumer.sinks.redis_sink import LEASE_MS
 from shared.events import Trade
 from shared.metrics import STANDBY
@@ -27,6 +29,10 @@ async def until_standing_by(opening: "asyncio.Task[Any]") -> None:
     while not is_standing_by():
         assert not opening.done()
         await asyncio.sleep(0.01)
+
+
+async def owners(cache: Any) -> list[bytes]:
+    return [key async for key in cache.client.scan_iter("position:owner:*")]
 
 
 async def test_a_second_copy_stands_by_until_the_first_gives_up(
@@ -80,12 +86,52 @@ async def test_a_silent_owner_that_nobody_replaced_goes_on(
     cache: Any, make_batch: MakeBatch, make_trade: MakeTrade
 ) -> None:
     sink = await cache.opened()
-    await asyncio.sleep(LEASE_MS / 1000 + 0.1)
-    assert [key async for key in cache.client.scan_iter("position:owner:*")] == []
-
     await sink.write(make_batch([make_trade(1)]))
+    while await owners(cache):  # noqa: ASYNC110  Redis tells nobody
+        await asyncio.sleep(0.05)
 
-    assert await cache.trade_ids() == [1]
+    await sink.write(make_batch([make_trade(2)], first=1))
+
+    assert await cache.trade_ids() == [1, 2]
+
+
+async def test_an_owner_that_has_yet_to_begin_reading_is_kept_alive(cache: Any, make_batch: MakeBatch) -> None:
+    sink = await cache.opened()
+    await sink.write(make_batch([]))  # where the partition begins
+    (owner,) = await owners(cache)
+    taken_ms = left_ms = await cache.client.pttl(owner)
+    while left_ms <= taken_ms:  # it only falls, unless somebody renews it
+        await asyncio.sleep(0.01)
+        taken_ms, left_ms = left_ms, await cache.client.pttl(owner)
+        assert left_ms > 0, "the lease ended before the first record"
+
+
+async def test_an_owner_that_hangs_before_it_begins_reading_is_replaced(
+    cache: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_sink, "_MOST_RENEWALS", 0)
+    await cache.opened()
+
+    assert await cache.sink().open({P0: "first"}) == {P0: None}
+
+
+async def test_an_owner_that_remembers_many_symbols_is_kept_alive_meanwhile(
+    cache: Any, make_batch: MakeBatch, make_trade: MakeTrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink, lives = await cache.opened(), []
+    run = Connection.run
+
+    async def slow(self: Connection, script: Script, argument: Any) -> Any:
+        if script is redis_sink._TAIL:  # as if reading them had taken longer than the lease lasts
+            lives.append(len(await owners(cache)))
+            await cache.client.delete(*await owners(cache))
+        return await run(self, script, argument)
+
+    monkeypatch.setattr(redis_sink, "_RENEW_S", 0)
+    monkeypatch.setattr(Connection, "run", slow)
+    await sink.write(make_batch([make_trade(i, symbol=f"S{i}") for i in range(20)]))
+
+    assert lives == [1, 1, 1]
 
 
 async def test_giving_up_frees_at_once_and_leaves_the_position(
@@ -95,7 +141,7 @@ async def test_giving_up_frees_at_once_and_leaves_the_position(
     await sink.write(make_batch([make_trade(1)]))
     await sink.close()
 
-    assert [key async for key in cache.client.scan_iter("position:owner:*")] == []
+    assert await owners(cache) == []
     assert await cache.position() == "1 1 first"
 
 
