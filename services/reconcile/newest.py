@@ -29,8 +29,9 @@ def newest_in_store(
 ) -> Newest:
     """Compare what is held of one symbol with its newest publication that reached Kafka, by its copies in `arrived`.
 
-    Newest is by the exchange's time, then its sequence, then the order of publication. Whether the newest of all
-    may be missing from Kafka is Kafka's own count.
+    Newest is by the exchange's time, then its sequence, then the order of publication. The store lets no time count
+    for more than a minute ahead of its receipt; no simulated exchange goes so far. Whether the newest of all may be
+    missing from Kafka is Kafka's own count.
     """
     able = [state for state in published if state.order in arrived]
     if not able:

@@ -5,7 +5,8 @@ Keys, fields and their order are what people read in Redis:
 - ``trades:{exchange}:{symbol}``, a stream: ``trade_id price quantity side traded_at_us received_at_us``, entry id
   ``<generation>-<Kafka offset>``. The same fields in the same order cost Redis a quarter of one JSON field.
 - ``ticker:{exchange}:{symbol}`` and ``orderbook:{exchange}:{symbol}``, hashes: the event's fields as text, what is null
-  as empty text, bids and asks as JSON; and ``version``, by which the newest wins.
+  as empty text, bids and asks as JSON; and ``version``, by which the newest wins: the exchange's time, at most a minute
+  ahead of when it was received (`AHEAD_US`), its sequence, generation and Kafka offset.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import msgspec
 from services.consumer.batch import Batch, Slice
 from services.consumer.sinks.recent_trades import LeftBehind, RecentTrades
 from services.consumer.sinks.redis_positions import Position, position_key
+from services.consumer.sinks.ticker_minutes import AHEAD_US
 from shared.events import Event, OrderBook, Ticker, Trade
 from shared.partitioning import symbol_key
 from shared.topics import ORDERBOOKS, TICKERS, TRADES
@@ -128,7 +130,7 @@ def _gather_tickers(piece: Slice, after: Position, found: dict[SymbolKey, _Symbo
     event: Ticker
     for offset, event in zip(piece.offsets, piece.events, strict=True):  # type: ignore[assignment]
         one = found.setdefault((event.exchange, event.symbol), _Symbol())
-        version = (event.event_at_us, 0, after.generation, offset)
+        version = (_time(event), 0, after.generation, offset)
         if one.ticker is None or version >= one.ticker[0]:
             kept += one.ticker is None
             one.ticker = (version, event)
@@ -140,12 +142,17 @@ def _gather_books(piece: Slice, after: Position, found: dict[SymbolKey, _Symbol]
     event: OrderBook
     for offset, event in zip(piece.offsets, piece.events, strict=True):  # type: ignore[assignment]
         one = found.setdefault((event.exchange, event.symbol), _Symbol())
-        at_us = event.received_at_us if event.event_at_us is None else event.event_at_us
-        version = (at_us, event.sequence or 0, after.generation, offset)
+        version = (_time(event), event.sequence or 0, after.generation, offset)
         if one.book is None or version >= one.book[0]:
             kept += one.book is None
             one.book = (version, event)
     return kept
+
+
+def _time(event: Ticker | OrderBook) -> int:
+    """The exchange's, where it has one: a wrong one far ahead would refuse all that come for as long."""
+    received_at_us, at_us = event.received_at_us, event.event_at_us
+    return received_at_us if at_us is None else min(at_us, received_at_us + AHEAD_US)
 
 
 _GATHER: dict[str, Any] = {

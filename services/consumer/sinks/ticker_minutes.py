@@ -16,7 +16,8 @@ from shared.topics import TICKERS
 MINUTE_US = 60_000_000
 MOST_MINUTES = 1_440
 """A ticker stands for a day at most: a market that says nothing for longer is halted or gone, or we were deaf."""
-_AHEAD_US = MINUTE_US
+AHEAD_US = MINUTE_US
+"""An exchange's time so far ahead of when it was received is wrong, and must not stand for what is newest."""
 
 Place = tuple[str, int]
 """(exchange, partition)"""
@@ -64,7 +65,7 @@ class TickerMinutes:
         for piece in slices:
             if piece.topic == TICKERS.name:
                 for ticker in piece.events:
-                    if isinstance(ticker, Ticker) and ticker.event_at_us <= ticker.received_at_us + _AHEAD_US:
+                    if isinstance(ticker, Ticker) and ticker.event_at_us <= ticker.received_at_us + AHEAD_US:
                         place = ticker.exchange, piece.partition
                         seen.setdefault(place, []).append((ticker.event_at_us // MINUTE_US, ticker))
         newest: dict[Place, int] = {}

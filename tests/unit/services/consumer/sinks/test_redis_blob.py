@@ -103,6 +103,20 @@ def test_a_book_with_a_time_goes_by_it(make_book: Callable[..., OrderBook]) -> N
     assert packed.symbols[0][4][1] == "40 0 1 100"
 
 
+def test_a_time_far_ahead_counts_as_a_minute_ahead_and_the_event_keeps_it(
+    make_ticker: Callable[..., Ticker], make_book: Callable[..., OrderBook]
+) -> None:
+    wrong = make_ticker(price="1", event_at_us=10**15, received_at_us=50)
+    right = make_ticker(price="2", event_at_us=60_000_060, received_at_us=60_000_070)
+
+    _, version, fields = pack(one_slice(TICKERS, wrong), at(TICKERS), {}).symbols[0][3]
+    assert version == "60000050 0 1 100"
+    assert dict(zip(fields[::2], fields[1::2], strict=True))["event_at_us"] == str(10**15)
+    assert pack(one_slice(TICKERS, wrong, right), at(TICKERS), {}).symbols[0][3][1] == "60000060 0 1 101"
+    book = make_book(sequence=None, event_at_us=10**15, received_at_us=50)
+    assert pack(one_slice(ORDERBOOKS, book), at(ORDERBOOKS), {}).symbols[0][4][1] == "60000050 0 1 100"
+
+
 def test_a_batch_without_events_moves_the_position_alone() -> None:
     packed = pack(one_slice(TRADES), at(TRADES), {})
 
