@@ -1,13 +1,16 @@
 """Stops a reader at a flood of unreadable records, however small its batches and however often it starts again.
 
+Each topic counts by itself: a version that is too old cannot read one topic at all, and others may outnumber it.
 Nothing is kept for that: what was before the position is on Kafka, and is read once more when the first unreadable
 record comes. So a reader that was mended finds its past readable, and goes on by itself.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
 import structlog
 from aiokafka.errors import OffsetOutOfRangeError
@@ -27,6 +30,8 @@ _PAST_WITHIN_S = 5.0
 """Half of what a consumer may go without progress: what is not read by then does not count."""
 _RECORDS_AT_ONCE = 5_000
 Found = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+Seen = dict[str, list[tuple[int, bool]]]
+"""By topic: when Kafka took a record, and whether it is unreadable."""
 log = structlog.get_logger(__name__)
 
 
@@ -40,20 +45,28 @@ class FloodWatch:
     started_at: Mapping[TopicPartition, int]
     through_ms: int = 0
     now: NowMicros = now_us
-    _flood: Flood = field(default_factory=Flood)
-    _recalled: bool = False
+    _floods: dict[str, Flood] = field(default_factory=lambda: defaultdict(Flood))
+    _recalled: set[str] = field(default_factory=set)
 
     async def look(self, found: Found, poison: Sequence[Poison]) -> None:
         """Note a batch and what was unreadable in it. Raises TapewatchError at a flood; KafkaError, UnknownSchema."""
-        # Each unreadable record makes readable ones on the topic of dead letters: they say nothing of the tape.
-        records = sum(len(some) for partition, some in found.items() if partition.topic != DEAD_LETTERS.name)
-        counted = [one for one in poison if self._counts(one.topic, one.taken_at_ms)]
-        if counted and not self._recalled:
-            self._recalled = True
-            if not self._flood.knows_enough:
-                self._flood.recall(await self._past())
-        if self._flood.see(records, len(counted)) and counted:
-            raise TapewatchError(self._verdict(counted[-1]))
+        counted: defaultdict[str, list[Poison]] = defaultdict(list)
+        for one in poison:
+            if self._counts(one.topic, one.taken_at_ms):
+                counted[one.topic].append(one)
+        await self._recall(counted.keys() - self._recalled)
+        for topic, records in _records_of_topics(found).items():
+            unreadable = counted[topic]
+            if self._floods[topic].see(records, len(unreadable)) and unreadable:
+                raise TapewatchError(self._verdict(unreadable[-1]))
+
+    async def _recall(self, topics: Set[str]) -> None:
+        """Count what was before the start on these topics, each once: all in one reading, for its time is bounded."""
+        self._recalled |= topics
+        unsure = {topic for topic in topics if not self._floods[topic].knows_enough}
+        if unsure:
+            for topic, unreadable in (await self._past(unsure)).items():
+                self._floods[topic].recall(unreadable)
 
     def _counts(self, topic: str, taken_at_ms: int) -> bool:
         return topic != DEAD_LETTERS.name and taken_at_ms >= self.through_ms
@@ -61,31 +74,35 @@ class FloodWatch:
     def _verdict(self, last: Poison) -> str:
         until = datetime.fromtimestamp(self.now() / 1_000_000, UTC) + timedelta(minutes=1)
         return (
-            "more than half of the last thousand records could not be read: likelier this program is wrong than all "
-            f"of them. The position has not moved; the last reason was: {last.reason}. With a program that reads them "
-            "it goes on by itself; to keep them as dead letters all the same, set "
+            f"more than half of the last thousand records of {last.topic} could not be read: likelier this program is "
+            f"wrong than all of them. The position has not moved; the last reason was: {last.reason}. With a program "
+            "that reads them it goes on by itself; to keep them as dead letters all the same, set "
             f"TAPEWATCH_DEAD_LETTERS__FLOOD_UNTIL={until:%Y-%m-%dT%H:%MZ}"
         )
 
-    async def _past(self) -> list[bool]:
-        """Of the last thousand records before the start, as Kafka took them, whether each is unreadable.
+    async def _past(self, topics: Set[str]) -> dict[str, list[bool]]:
+        """Of each topic's last thousand records before the start, as Kafka took them, whether each is unreadable.
 
         Fewer where Kafka does not send them in time, or deletes them meanwhile.
         """
-        seen: list[tuple[int, bool]] = []
+        seen: Seen = {topic: [] for topic in topics}
         reader = PartitionReader(self.kafka, f"{self.name}-flood")
         try:
             async with asyncio.timeout(_PAST_WITHIN_S):
                 await self._read_past(reader, seen)
         except (TimeoutError, OffsetOutOfRangeError) as error:
-            log.warning("of what was read before the start not all counts", records=len(seen), reason=repr(error))
+            read = sum(map(len, seen.values()))
+            log.warning("of what was read before the start not all counts", records=read, reason=repr(error))
         finally:
             await reader.close()
-        return [is_bad for _, is_bad in sorted(seen, key=lambda one: one[0])[-WINDOW_RECORDS:]]
+        return {
+            topic: [is_bad for _, is_bad in sorted(some, key=itemgetter(0))[-WINDOW_RECORDS:]]
+            for topic, some in seen.items()
+        }
 
-    async def _read_past(self, reader: PartitionReader, seen: list[tuple[int, bool]]) -> None:
-        """Add to `seen` when Kafka took each record before the start, and whether it is unreadable."""
-        stops = {p: at for p, at in self.started_at.items() if p.topic != DEAD_LETTERS.name}
+    async def _read_past(self, reader: PartitionReader, seen: Seen) -> None:
+        """Add to `seen` when Kafka took each record of its topics before the start, and whether it is unreadable."""
+        stops = {p: at for p, at in self.started_at.items() if p.topic in seen}
         await reader.connect()
         starts = await reader.log_starts(list(stops))
         left = {p: max(starts[p], at - WINDOW_RECORDS) for p, at in stops.items()}
@@ -95,7 +112,8 @@ class FloodWatch:
         while left:
             for partition, records in (await reader.batch(_WAIT_MS, _RECORDS_AT_ONCE, only=list(left))).items():
                 bad = self._unreadable(partition, records)
-                seen += [(one.timestamp, one.offset in bad) for one in records if one.offset < stops[partition]]
+                before = [one for one in records if one.offset < stops[partition]]
+                seen[partition.topic] += [(one.timestamp, one.offset in bad) for one in before]
             left = {p: await reader.position(p) for p in left}
             left = {p: at for p, at in left.items() if at < stops[p]}
 
@@ -108,3 +126,10 @@ class FloodWatch:
                 return set()
             return {offset for record in records for offset in self._unreadable(partition, [record])}
         return {one.offset for one in poison if self._counts(one.topic, one.taken_at_ms)}
+
+
+def _records_of_topics(found: Found) -> Counter[str]:
+    records: Counter[str] = Counter()
+    for partition, some in found.items():
+        records[partition.topic] += len(some)
+    return records

@@ -118,7 +118,7 @@ async def test_a_flood_of_unreadable_records_stops_it_with_one_line(
 
     assert await process.ended() == 1
     assert process.said()[-1]["event"].startswith(
-        "tapewatch consumer-redis: more than half of the last thousand records could not be read"
+        f"tapewatch consumer-redis: more than half of the last thousand records of {TRADES.name} could not be read"
     )
     assert await positions(cache) == {}
 

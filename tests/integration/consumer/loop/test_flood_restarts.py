@@ -11,7 +11,7 @@ from shared.settings import PostgresSettings
 from shared.topics import DEAD_LETTERS, TRADES
 
 MOST_DIVERTED = 500
-FLOOD = "more than half of the last thousand records could not be read"
+FLOOD = f"more than half of the last thousand records of {TRADES.name} could not be read"
 
 
 @pytest.fixture(params=["redis", "postgres"])

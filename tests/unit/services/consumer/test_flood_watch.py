@@ -14,7 +14,7 @@ from services.consumer.flood_watch import FloodWatch
 from shared.errors import TapewatchError
 from shared.events import Trade
 from shared.settings import KafkaSettings
-from shared.topics import TRADES
+from shared.topics import DEAD_LETTERS, ORDERBOOKS, TICKERS, TRADES
 from shared.wire import HEADERS_OF_EVENT
 
 PLACE = TopicPartition(TRADES.name, 0)
@@ -101,3 +101,42 @@ async def test_where_kafka_sends_no_more_what_it_sent_counts(begins: Any, end: t
     assert few.is_closed
     with pytest.raises(TapewatchError, match="more than half"):
         await look(begins(Kafka([unreadable(offset) for offset in range(600)], *end)))
+
+
+def some_of(topic: str, records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+    return {TopicPartition(topic, 0): [unreadable(offset) for offset in range(records)]}
+
+
+def poison_of(topic: str, records: int) -> list[Poison]:
+    return [Poison(topic, 0, offset, "no JSON", b"{", None, 1_000) for offset in range(records)]
+
+
+async def test_a_topic_that_nobody_can_read_stops_it_though_readable_topics_outnumber_it(begins: Any) -> None:
+    watch, mixed = begins(Kafka()), some_of(TRADES.name, 40) | some_of(TICKERS.name, 30) | some_of(ORDERBOOKS.name, 30)
+    for _ in range(12):
+        await watch.look(mixed, poison_of(TRADES.name, 40))
+    with pytest.raises(TapewatchError, match=f"last thousand records of {TRADES.name} could not be read"):
+        await watch.look(mixed, poison_of(TRADES.name, 40))
+
+
+async def test_a_few_of_each_topic_are_no_flood(begins: Any) -> None:
+    watch = begins(Kafka())
+    for topic in (TRADES.name, TICKERS.name, ORDERBOOKS.name):
+        await watch.look(some_of(topic, 400), poison_of(topic, 400))
+
+
+async def test_dead_letters_themselves_never_stop_it(begins: Any) -> None:
+    await begins(Kafka()).look(some_of(DEAD_LETTERS.name, 5_000), poison_of(DEAD_LETTERS.name, 5_000))
+
+
+async def test_the_past_of_one_topic_is_read_when_its_first_unreadable_record_comes_and_only_once(begins: Any) -> None:
+    kafka = Kafka([unreadable(offset) for offset in range(1_000)])
+    watch = begins(kafka)
+    await watch.look(some_of(TICKERS.name, 1), poison_of(TICKERS.name, 1))
+    assert len(kafka.answers) == 1
+
+    with pytest.raises(TapewatchError, match=TRADES.name):
+        await look(watch)
+    assert not kafka.answers
+    with pytest.raises(TapewatchError, match=TRADES.name):
+        await look(watch)
