@@ -4,8 +4,10 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
+from services.cli.asking_kafka import answering
 from services.cli.dead_letters.choice import Choice, Kept
 from shared.errors import TapewatchError
 from shared.events import DeadLetter, Event
@@ -45,28 +47,55 @@ async def records(
     *,
     from_offset: int = 0,
 ) -> AsyncGenerator[ConsumerRecord, None]:
-    """The records of a topic of one partition, from an offset and from the broker's time `since_ms` on."""
+    """The records of a topic of one partition, from an offset and from the broker's time `since_ms` on.
+
+    Raises Unreachable, also where Kafka falls silent midway; WrongUse for a topic that is not ours to read.
+    """
     await wait_until_reachable(settings.kafka, min(_WAIT_S, settings.start.wait_s))
     await wait_for_topic_ids(settings.kafka, [topic], 0)
     place = TopicPartition(topic.name, 0)
     reader = PartitionReader(settings.kafka, "dead-letters")
     try:
-        await reader.connect()
-        start, end = (await reader.log_starts([place]))[place], (await reader.log_ends([place]))[place]
-        start = max(start, from_offset)
-        if since_ms is not None:
-            start = max(start, (await reader.offsets_since([place], since_ms))[place])
-        if start < end:
-            await reader.start({place: start})
+        async with answering():
+            start, end = await _begin(reader, place, from_offset, since_ms)
         here = start
         while here < end:
-            for record in (await reader.batch(1_000, _RECORDS_AT_ONCE)).get(place, ()):
+            async with answering():
+                found, here = await _next(reader, place, here)
+            for record in found:
                 if record.offset < end:
                     yield record
-            here = await reader.position(place)
             progress(min(here, end) - start, end - start)
     finally:
         await reader.close()
+
+
+async def _begin(
+    reader: PartitionReader, place: TopicPartition, from_offset: int, since_ms: int | None
+) -> tuple[int, int]:
+    """Stand at the first record that is meant; its offset, and that of the log's end."""
+    await reader.connect()
+    start, end = (await reader.log_starts([place]))[place], (await reader.log_ends([place]))[place]
+    start = max(start, from_offset)
+    if since_ms is not None:
+        start = max(start, (await reader.offsets_since([place], since_ms))[place])
+    if start < end:
+        await reader.start({place: start})
+    return start, end
+
+
+async def _next(reader: PartitionReader, place: TopicPartition, here: int) -> tuple[list[ConsumerRecord], int]:
+    """The next records once there are some, and where to go on; what Kafka deleted meanwhile is passed over."""
+    while True:
+        try:
+            found = (await reader.batch(1_000, _RECORDS_AT_ONCE)).get(place, [])
+        except OffsetOutOfRangeError:
+            start = (await reader.log_starts([place]))[place]
+            await reader.start({place: start})
+            return [], start
+        after = await reader.position(place)
+        if after > here:
+            return found, after
 
 
 async def one(settings: Settings, number: int) -> Kept | None:

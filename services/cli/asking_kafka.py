@@ -1,0 +1,31 @@
+"""How commands ask Kafka: what does not answer, fails or is refused is told in one line."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from shared.errors import Unreachable, WrongUse
+
+WITHIN_S = 30.0
+"""A broker that is started anew is back within 17 s."""
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[None]:
+    """What is asked within must be answered in `WITHIN_S`. Raises Unreachable, or WrongUse for what is not ours to do.
+
+    Who reads and Kafka's clients themselves would wait without end.
+    """
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            yield
+    except TimeoutError:
+        raise Unreachable(f"Kafka did not answer within {WITHIN_S:g} s: is it running?") from None
+    except TopicAuthorizationFailedError as error:
+        raise WrongUse(
+            f"Kafka refuses us: {error!r}. `tapewatch topics grant --help` says how rights are given"
+        ) from None
+    except KafkaError as error:
+        raise Unreachable(f"Kafka: {error!r}; is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?") from None
