@@ -7,10 +7,10 @@ from services.alert_worker.mutes import Mutes
 from services.alert_worker.records import Market
 from services.alert_worker.topic_reader import read_event, read_topic
 from services.alert_worker.wishes import read_mutes
+from services.cli.asking_kafka import answering, operators_producer
 from services.cli.points_in_time import KST
 from shared import canary
 from shared.events import Alert, Control, Instrument, Notification
-from shared.kafka import discard, make_producer
 from shared.settings import KafkaSettings
 from shared.topics import ALERTS, CONTROL, INSTRUMENTS, NOTIFICATIONS
 from shared.wire import HEADERS_OF_EVENT, InvalidRecord, encode, read_record
@@ -75,15 +75,11 @@ async def read_markets(settings: KafkaSettings) -> set[Market]:
 
 
 async def write(settings: KafkaSettings, wish: Control) -> None:
-    """Add a wish."""
-    producer = make_producer(settings, "alerts")
-    await producer.start()
-    try:
+    """Add a wish. Raises WrongUse for who may not, and Unreachable."""
+    async with operators_producer(settings, "alerts") as producer, answering():
         await producer.send_and_wait(
             CONTROL.name, encode(wish), wish.target.encode(), headers=HEADERS_OF_EVENT[Control]
         )
-    finally:
-        await discard(producer)
 
 
 def _told(alert: Alert, stage: str | None) -> str:

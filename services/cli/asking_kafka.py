@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from shared.errors import Unreachable, WrongUse
+from shared.kafka import check_rights, discard, make_producer
+from shared.settings import KafkaSettings
 
 WITHIN_S = 30.0
 """A broker that is started anew is back within 17 s."""
@@ -29,3 +32,16 @@ async def answering() -> AsyncIterator[None]:
         ) from None
     except KafkaError as error:
         raise Unreachable(f"Kafka: {error!r}; is TAPEWATCH_KAFKA__BOOTSTRAP_SERVERS right?") from None
+
+
+@asynccontextmanager
+async def operators_producer(settings: KafkaSettings, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that is started, for who may do all that an operator does. Raises WrongUse, Unreachable."""
+    await check_rights(settings, "operator")
+    producer = make_producer(settings, client_id)
+    try:
+        async with answering():
+            await producer.start()
+        yield producer
+    finally:
+        await discard(producer)

@@ -9,14 +9,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from services.cli.asking_kafka import answering, operators_producer
 from services.cli.dead_letters.again import AdapterOf, Again, NotReplayable, Refuses, StillUnreadable, read_again
 from services.cli.dead_letters.choice import Choice
 from services.cli.dead_letters.reading import Progress, chosen, events
 from services.consumer.sinks import SINKS
 from services.producer.exchanges import ADAPTERS
 from services.producer.exchanges.base import AdapterOptions, ExchangeAdapter, Listing
+from shared.errors import Unreachable
 from shared.events import Event, Instrument
-from shared.kafka import discard, make_producer
 from shared.partitioning import partition_of
 from shared.settings import Settings
 from shared.topics import INSTRUMENTS
@@ -30,6 +31,7 @@ _PUBLISHED_AT_ONCE = 500
 class Outcome:
     """What became of the letters that were chosen. Reasons by how many letters they were given for.
 
+    `replayed`: those whose records Kafka has acknowledged, or would have been given where nothing is published.
     `only_counted`: frames that were never kept, as the chosen letters tell; each was told as a gap if it may have
     been a trade.
     """
@@ -62,23 +64,33 @@ class Outcome:
 async def replay(settings: Settings, choice: Choice, progress: Progress, *, publish: bool) -> Outcome:
     """Read the chosen letters again, and publish their records if `publish` is set; Kafka has all of them then.
 
-    Raises KafkaError, and then some records were published; it may be repeated.
+    Raises WrongUse for who may not publish, and Unreachable; some records may be published then, and it may be
+    repeated.
     """
     outcome = Outcome()
+    try:
+        await _replay(settings, choice, progress, outcome, publish=publish)
+    except Unreachable as error:
+        if not outcome.published or not publish:
+            raise
+        raise Unreachable(
+            f"{error} {outcome.replayed:,} dead letters had been read again and published; it is safe to repeat"
+        ) from None
+    return outcome
+
+
+async def _replay(settings: Settings, choice: Choice, progress: Progress, outcome: Outcome, *, publish: bool) -> None:
     adapter_of, refuses = await _adapters(settings), _refusals(settings)
     async with AsyncExitStack() as at_end:
         producer = None
         if publish:
-            producer = make_producer(settings.kafka, "dead-letters")
-            at_end.push_async_callback(discard, producer)
-            await producer.start()
+            producer = await at_end.enter_async_context(operators_producer(settings.kafka, "dead-letters"))
         waiting: list[Again] = []
         async for kept in chosen(settings, choice, progress):
             outcome.chosen += 1
             outcome.only_counted += kept.letter.suppressed
             try:
                 waiting += read_again(kept.letter, adapter_of, refuses)
-                outcome.replayed += 1
             except StillUnreadable as error:
                 _note(outcome.still_unreadable, str(error))
             except NotReplayable as error:
@@ -86,14 +98,15 @@ async def replay(settings: Settings, choice: Choice, progress: Progress, *, publ
             if len(waiting) >= _PUBLISHED_AT_ONCE:
                 await _publish(producer, waiting, outcome)
         await _publish(producer, waiting, outcome)
-    return outcome
 
 
 async def _publish(producer: AIOKafkaProducer | None, waiting: list[Again], outcome: Outcome) -> None:
     """Return when Kafka acknowledged all that waits; without a producer it is only counted."""
     if producer is not None:
-        await asyncio.gather(*[await _send(producer, one) for one in waiting])
+        async with answering():
+            await asyncio.gather(*[await _send(producer, one) for one in waiting])
     outcome.published.update(one.topic.name for one in waiting)
+    outcome.replayed = outcome.chosen - outcome.still_unreadable.total() - outcome.not_replayable.total()
     waiting.clear()
 
 

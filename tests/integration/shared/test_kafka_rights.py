@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +20,22 @@ from devstack.kafka_logins import LoginListener
 from devstack.places import DataDirectory
 from devstack.server import Server
 from shared.errors import WrongUse
+from shared.events import DeadLetter, Trade
 from shared.kafka import PartitionReader, check_rights, create_topics, make_producer, wait_until_reachable
 from shared.kafka.lists import ANY, KINDS, LITERAL, OPERATIONS, PREFIX
 from shared.kafka.users import KafkaUsers
 from shared.rights import RIGHTS, Right, Role
 from shared.settings import KafkaSettings
-from shared.topics import ALERTS, TICKERS, TRADES
+from shared.topics import ALERTS, DEAD_LETTERS, TICKERS, TRADES
+from shared.wire import HEADERS_OF_EVENT, SCHEMA_HEADER, encode
 from tests.kafka_logins import KafkaWithLogins, environment, give_rights
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 PASSWORD = "a password"
+A_TRADE = Trade(
+    exchange="upbit", symbol="KRW-BTC", base="BTC", quote="KRW", trade_id="7", price="1", quantity="2", side="buy",
+    traded_at_us=1, received_at_us=1,
+)  # fmt: skip
 
 
 @dataclass
@@ -152,6 +159,33 @@ async def test_the_command_gives_what_is_missing_and_a_service_says_what_is(guar
     async with KafkaUsers(guarded.administrator) as users:
         assert set(await users.rights(user)) == set(RIGHTS["alert-worker"])
     assert "a secret word" not in first.stdout + first.stderr + again.stdout + again.stderr + alone.stderr
+
+
+async def publish_unreadable(settings: KafkaSettings, letter: DeadLetter) -> None:
+    producer = make_producer(settings, "test")
+    await producer.start()
+    await producer.send_and_wait(DEAD_LETTERS.name, encode(letter), headers=HEADERS_OF_EVENT[DeadLetter])
+    await producer.stop()
+
+
+@pytest.mark.parametrize("command", [("dead-letters", "replay"), ("alerts", "mute", "KRW-BTC")], ids=" ".join)
+async def test_who_only_looks_is_told_what_else_it_takes_to_write(guarded: Guarded, command: tuple[str, ...]) -> None:
+    headers = dict(HEADERS_OF_EVENT[Trade])
+    payload = encode(A_TRADE)
+    letter = DeadLetter(
+        reason="of no use", at_us=1, payload=b64encode(payload).decode(), payload_bytes=len(payload),
+        reader="consumer-redis", topic=TRADES.name, partition=0, offset=0, schema=headers[SCHEMA_HEADER].decode(),
+    )  # fmt: skip
+    await publish_unreadable(guarded.login("consumer-redis"), letter)
+
+    looks = run(guarded.login("reader"), *command)
+    assert looks.returncode == 2
+    [line] = looks.stderr.splitlines()
+    assert line.startswith("tapewatch: Kafka does not let a-reader do what this needs: Write topic tape.")
+    assert line.endswith("Type as Kafka's administrator: tapewatch topics grant operator --user a-reader")
+
+    may = run(guarded.login("operator"), *command)
+    assert (may.returncode, may.stderr) == (0, "")
 
 
 def run(settings: KafkaSettings, *arguments: str) -> "subprocess.CompletedProcess[str]":
