@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import ClusterAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 
 from shared.errors import Unreachable, WrongUse
 from shared.kafka import check_rights, discard, make_producer
@@ -26,7 +26,7 @@ async def answering() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise Unreachable(f"Kafka did not answer within {WITHIN_S:g} s: is it running?") from None
-    except TopicAuthorizationFailedError as error:
+    except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError) as error:
         raise WrongUse(
             f"Kafka refuses us: {error!r}. `tapewatch topics grant --help` says how rights are given"
         ) from None

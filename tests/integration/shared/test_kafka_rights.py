@@ -19,8 +19,10 @@ from aiokafka.structs import TopicPartition
 from devstack.kafka_logins import LoginListener
 from devstack.places import DataDirectory
 from devstack.server import Server
+from services.cli import asking_kafka
+from services.cli.alert_records import write
 from shared.errors import WrongUse
-from shared.events import DeadLetter, Trade
+from shared.events import Control, DeadLetter, Trade
 from shared.kafka import PartitionReader, check_rights, create_topics, make_producer, wait_until_reachable
 from shared.kafka.lists import ANY, KINDS, LITERAL, OPERATIONS, PREFIX
 from shared.kafka.users import KafkaUsers
@@ -186,6 +188,16 @@ async def test_who_only_looks_is_told_what_else_it_takes_to_write(guarded: Guard
 
     may = run(guarded.login("operator"), *command)
     assert (may.returncode, may.stderr) == (0, "")
+
+
+async def test_what_kafka_refuses_to_who_writes_already_is_one_line_too(
+    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tells_nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(asking_kafka, "check_rights", tells_nothing)
+    with pytest.raises(WrongUse, match="Kafka refuses us"):
+        await write(guarded.login("reader"), Control(action="mute", target="KRW-BTC", at_us=1))
 
 
 def run(settings: KafkaSettings, *arguments: str) -> "subprocess.CompletedProcess[str]":
