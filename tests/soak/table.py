@@ -6,7 +6,7 @@ from tests.soak.blows import TARGETS
 from tests.soak.calm_table import CALM, calm_part
 from tests.soak.markdown import row, rows
 from tests.soak.record import Period, Record
-from tests.soak.verdict import broken, growth
+from tests.soak.verdict import broken, growth, growth_not_judged
 
 _HEADINGS = (
     "period",
@@ -63,7 +63,9 @@ def verdict(record: Record) -> str:
         return f"broken: {'; '.join(found)}"
     if not record.periods:
         return "nothing grew in the calm"
-    return "nothing was lost outside a recorded gap, nothing doubled, nothing out of order"
+    held = "nothing was lost outside a recorded gap, nothing doubled, nothing out of order"
+    not_judged = growth_not_judged(record.periods)
+    return held if not_judged is None else f"{held}; {not_judged}"
 
 
 def document(record: Record) -> str:

@@ -92,6 +92,17 @@ def test_periods_of_different_worlds_are_no_trend() -> None:
     assert growth(sizes, "memory_mb") == {"alert-worker": 0.0}
 
 
+def test_a_soak_that_was_interrupted_too_often_says_that_growth_was_not_judged() -> None:
+    held = "nothing was lost outside a recorded gap, nothing doubled, nothing out of order"
+    grows = [{"memory_mb": {"alert-worker": 60.0 + 9 * step}} for step in range(10)]
+    interrupted = a_record(*(a_period(world=step // 5, **one) for step, one in enumerate(grows)))
+    assert verdict(interrupted) == (
+        f"{held}; whether memory or open files grew over the blows was not judged: "
+        "that takes 8 periods without an interruption, and there were 5"
+    )
+    assert verdict(a_record(*(a_period() for _ in range(8)))) == held
+
+
 def test_the_document_tells_every_period_the_sum_and_the_verdict() -> None:
     text = document(a_record(a_period(), a_period(published=1), a_period()))
     assert "100 blows" not in text

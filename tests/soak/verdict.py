@@ -65,10 +65,24 @@ def _longest_world(periods: Sequence[Period]) -> list[Period]:
     return max(worlds.values(), key=len, default=[])
 
 
+def growth_not_judged(periods: Sequence[Period]) -> str | None:
+    """Why nothing can be said of growth over the blows; None when it was judged. Each start of the command is a world.
+
+    Who is interrupted again and again never has enough periods in one.
+    """
+    most = len(_longest_world(periods))
+    if most >= _TREND_NEEDS_PERIODS:
+        return None
+    return (
+        "whether memory or open files grew over the blows was not judged: that takes "
+        f"{_TREND_NEEDS_PERIODS} periods without an interruption, and there were {most}"
+    )
+
+
 def broken(record: Record) -> list[str]:
     """Everything that did not hold, the trends among it once there are enough periods for one."""
     found = list(record.broken)
-    if len(_longest_world(record.periods)) >= _TREND_NEEDS_PERIODS:
+    if growth_not_judged(record.periods) is None:
         for name, grown_mb in growth(record.periods, "memory_mb").items():
             if name in OURS and grown_mb > MOST_GROWTH_MB:
                 found.append(f"the memory of {name} grew by {grown_mb:.1f} MB")
