@@ -16,6 +16,7 @@ from rich.console import Console
 
 from shared.errors import TapewatchError
 from tests.faults.catalogue import FAULTS
+from tests.faults.code_state import code_state
 from tests.faults.fault import Fault
 from tests.faults.harness import strike_all, struck_world
 from tests.faults.ledger import Outcome
@@ -64,9 +65,10 @@ async def _strike(
     arguments: argparse.Namespace, faults: list[Fault], seed: int, console: Console, rows: list[Row]
 ) -> None:
     """Add a row for each fault. A world that cannot be made, or that stands still, costs its own faults alone."""
+    commit = code_state()
 
     def tell(outcome: Outcome) -> None:
-        rows.append(row := Row.of(outcome, seed))
+        rows.append(row := Row.of(outcome, seed, commit))
         append(arguments.state, [row])
         console.print("  ".join(cells(row)), *complaints([row]), sep="\n    ", soft_wrap=True)
 
@@ -81,7 +83,7 @@ async def _strike(
                     await strike_all(strikes, here, tell)
             except (TapewatchError, TimeoutError) as error:
                 traceback.print_exception(error)
-                missing = not_struck([one.fault for one in here[len(rows) - told :]], seed, error)
+                missing = not_struck([one.fault for one in here[len(rows) - told :]], seed, error, commit)
                 append(arguments.state, missing[: int(is_made)])  # the others keep the last result that they had
                 rows += missing
 

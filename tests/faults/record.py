@@ -8,6 +8,9 @@ import msgspec
 from tests.faults.fault import Fault
 from tests.faults.ledger import Outcome
 
+UNKNOWN = "unknown"
+"""The commit of a row that was written where there was no git, or before rows had one."""
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One fault's last result. `caught_up_s` None: never; `memory_mb`: the most that any service had.
@@ -31,9 +34,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float
     broken: list[str]
     prices_live_s: float | None = None
+    commit: str = UNKNOWN
 
     @classmethod
-    def of(cls, outcome: Outcome, seed: int) -> "Row":
+    def of(cls, outcome: Outcome, seed: int, commit: str = UNKNOWN) -> "Row":
         """What an outcome says, without what only its run needed."""
         fault, cost = outcome.fault, outcome.cost
         return cls(
@@ -53,10 +57,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             memory_mb=outcome.peak_mb,
             broken=outcome.broken,
             prices_live_s=outcome.prices_live_s,
+            commit=commit,
         )
 
 
-def not_struck(faults: Sequence[Fault], seed: int, error: Exception) -> list[Row]:
+def not_struck(faults: Sequence[Fault], seed: int, error: Exception, commit: str = UNKNOWN) -> list[Row]:
     """Rows of faults that have no outcome because `error` ended their world; the first was being struck."""
     why = f"{type(error).__name__}: {error}"
     return [
@@ -76,6 +81,7 @@ def not_struck(faults: Sequence[Fault], seed: int, error: Exception) -> list[Row
             restarts=0,
             memory_mb=0.0,
             broken=[f"has no outcome, {why}" if place == 0 else f"was not struck, its world had ended: {why}"],
+            commit=commit,
         )
         for place, fault in enumerate(faults)
     ]

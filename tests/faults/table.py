@@ -74,7 +74,8 @@ def page(catalogue: Sequence[Fault], known: Mapping[str, Row]) -> str:
     """The last result of every fault of the catalogue as Markdown, in its order; those without one are named."""
     rows = [known[fault.name] for fault in catalogue if fault.name in known]
     missing = [fault.name for fault in catalogue if fault.name not in known]
-    lines = [_ABOVE.format(verdict=verdict(rows), seeds=", ".join(map(str, sorted({row.seed for row in rows}))))]
+    seeds, commits = sorted({row.seed for row in rows}), sorted({row.commit for row in rows})
+    lines = [_ABOVE.format(verdict=verdict(rows), seeds=", ".join(map(str, seeds)), commits=", ".join(commits))]
     if missing:
         lines += [f"Not run yet: {', '.join(missing)}.", ""]
     if complaints(rows):
@@ -100,7 +101,7 @@ _ABOVE = """# Faults: what each one cost
 Kafka, PostgreSQL and Valkey, simulated exchanges, every service a process of its own. After each fault everything that
 the exchanges published is compared with Kafka and both stores, trade by trade.
 
-**Result: {verdict}.** Seeds: {seeds}; `make faults SEED=… ONLY=name` repeats one.
+**Result: {verdict}.** Seeds: {seeds}; `make faults SEED=… ONLY=name` repeats one. Commits: {commits}.
 
 *In gaps*: trades that an exchange published while it could not reach us; a recorded gap says so. *Caught up*: from the
 end of the fault until both stores have everything that Kafka has and show trades that arrived since; *prices*: until

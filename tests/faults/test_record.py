@@ -55,6 +55,16 @@ def test_the_page_shows_each_result_and_names_what_has_none() -> None:
     assert "every invariant held in 1 of 1 faults" in text
 
 
+def test_the_page_names_every_commit_that_a_row_is_of(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    append(record, [Row.of(_outcome(), 7, "abc1234"), Row.of(_outcome(fault=_FROZEN), 7)])
+    before_rows_had_one = record.read_text().replace(',"commit":"unknown"', "")
+    assert before_rows_had_one.count('"commit"') == 1
+    record.write_text(before_rows_had_one)
+
+    assert "Commits: abc1234, unknown.\n" in page([_KILLED, _FROZEN], load(record, FAULTS))
+
+
 def test_prices_that_were_live_late_break_the_row_and_the_page_shows_when_they_were() -> None:
     struck, late = Struck(), _outcome(cost=Totals(), prices_live_s=2.3)
     late = judge(late, struck, {}, patience=1.0)
