@@ -131,7 +131,8 @@ def _settings() -> "Settings":
     from shared.settings import load_settings
 
     in_force = load_settings()
-    logs.configure(in_force.log.model_copy(update={"level": "error"}), "dead-letters")
+    # Kafka's clients complain with tracebacks while it is away; what it comes to is told in one line.
+    logs.configure(in_force.log.model_copy(update={"level": "critical"}), "dead-letters")
     return in_force
 
 
