@@ -66,7 +66,6 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 
     async def at_once(*_: object) -> None: ...
 
-    monkeypatch.setattr(asking_kafka, "WITHIN_S", 0.05)
     monkeypatch.setattr(reading, "wait_until_reachable", at_once)
     monkeypatch.setattr(reading, "wait_for_topic_ids", at_once)
 
@@ -82,7 +81,10 @@ async def test_all_is_read_up_to_the_end_as_it_was(read: Read) -> None:
     assert await read(Kafka([0, 1, 2], [4, 5], [8, 9, 10, 11])) == [0, 1, 2, 4, 5, 8, 9]
 
 
-async def test_a_kafka_that_falls_silent_midway_is_told_and_not_waited_for_without_end(read: Read) -> None:
+async def test_a_kafka_that_falls_silent_midway_is_told_and_not_waited_for_without_end(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_kafka, "WITHIN_S", 0.05)
     kafka = Kafka([0, 1, 2])
     with pytest.raises(Unreachable, match="Kafka did not answer within"):
         await asyncio.wait_for(read(kafka), 5)
