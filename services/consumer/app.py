@@ -99,11 +99,11 @@ async def serve(
         at_end.push_async_callback(sink.close)
         watch = RetentionWatch(settings.kafka, sink, advice_group(sink_name), owned)
         liveness.waits("taking its partitions over", BEGINS_WITHIN_S)
+        watching = asyncio.create_task(watch.run(), name="retention watch")
+        at_end.callback(watching.cancel)
         ids = await lifecycle.unless_stopped(
             stop, wait_for_topic_ids(settings.kafka, sink.topics, settings.start.wait_s)
         )
-        watching = asyncio.create_task(watch.run(), name="retention watch")
-        at_end.callback(watching.cancel)
         same_topics = asyncio.create_task(until_made_anew(settings.kafka, sink.topics, ids), name="topics watch")
         at_end.callback(same_topics.cancel)
         of_partitions = {partition: ids[partition.topic] for partition in owned}

@@ -60,10 +60,6 @@ class RetentionProbe:
         finally:
             await reader.close()
 
-    async def starts(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """First offset still kept, by partition."""
-        return await self._reader.log_starts(list(partitions))
-
     async def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Offset of the next record to come, by partition."""
         return await self._reader.log_ends(list(partitions))
@@ -71,7 +67,7 @@ class RetentionProbe:
     async def lags(self, positions: Mapping[TopicPartition, int], now_ms: int) -> dict[str, Lag]:
         """The lag of each topic, for a reader that stands at `positions`. Raises KafkaError."""
         retention_ms = await self._retention_ms({partition.topic for partition in positions})
-        starts, ends = await self.starts(positions), await self.ends(positions)
+        starts, ends = await self._reader.log_starts(list(positions)), await self.ends(positions)
         unread = {
             p: Unread(p.topic, at, Bounds(starts[p], ends[p]), retention_ms[p.topic]) for p, at in positions.items()
         }

@@ -90,16 +90,12 @@ class RetentionWatch:
                 await probe.leave(_noted(positions, self._told))
 
     async def _positions(self, probe: RetentionProbe) -> dict[TopicPartition, int]:
-        """Where the consumer stands, or stood when it committed last; and what was told of it.
-
-        A record whose store was never there will begin at the logs' starts.
-        """
+        """Where the consumer stands, or stood when it committed last; and what was told of it."""
         if self.consumer is None or self._told is None:
             left = {p: at for p, at in (await probe.left()).items() if p in self.owned}
             self._told = {p.topic for p, at in left.items() if at.metadata == TOLD}
             if self.consumer is None:
-                never_begun = self.sink.is_record and not left
-                return await probe.starts(self.owned) if never_begun else {p: at.offset for p, at in left.items()}
+                return {partition: at.offset for partition, at in left.items()}
         return self.consumer.started_at | self.consumer.stored
 
     async def _tell(self, worse: Iterable[Lag], better: Iterable[Lag]) -> None:

@@ -122,18 +122,6 @@ async def test_told_once_while_the_store_refuses_whoever_comes(
     assert reason.startswith(f"consumer-redis: {TRADES.name}: 122 records wait, the oldest for ")
 
 
-async def test_told_of_a_record_whose_store_was_never_there(
-    tape: Any, start_consumer: Start, admin: Any, unused_tcp_port: int
-) -> None:
-    await keep_trades_for(admin, 1_000)
-    await tape.trades(120)
-    nowhere = f"postgresql://tapewatch@127.0.0.1:{unused_tcp_port}/tapewatch"
-    start_consumer(sink="postgres", POSTGRES__DSN=nowhere, START__WAIT_S="60")
-
-    reason = await until_told(tape, "degraded")
-    assert reason.startswith(f"consumer-postgres: {TRADES.name}: 123 records wait, the oldest for ")
-
-
 async def test_a_long_backlog_is_not_read_to_learn_its_age(
     tape: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
