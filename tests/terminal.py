@@ -1,6 +1,7 @@
 """A terminal of our own, to see what stands on the screen of a program that draws one."""
 
 import asyncio
+import codecs
 import fcntl
 import os
 import re
@@ -70,7 +71,7 @@ class Terminal:
         self.screen = Screen()
         self._seen_within_s = seen_within_s
         self._ours, self._theirs = os.openpty()
-        self._unread = b""
+        self._unread, self._decoder = "", codecs.getincrementaldecoder("utf-8")()
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
         os.set_blocking(self._ours, False)
 
@@ -113,12 +114,12 @@ class Terminal:
         """What stands on the screen now."""
         try:
             while chunk := os.read(self._ours, 65_536):
-                self._unread += chunk
+                self._unread += self._decoder.decode(chunk)  # a character may have been cut in two by the read
         except BlockingIOError:
             pass
-        # A sequence may have been cut in two by the read.
-        whole, escape, rest = self._unread.rpartition(b"\x1b")
-        cut = escape and not re.match(rb"\[[?\d;]*[A-Za-z]|\\", rest)
-        text, self._unread = (whole, escape + rest) if cut else (self._unread, b"")
-        self.screen.feed(text.decode())
+        # So may a sequence.
+        whole, escape, rest = self._unread.rpartition("\x1b")
+        cut = escape and not re.match(r"\[[?\d;]*[A-Za-z]|\\", rest)
+        text, self._unread = (whole, escape + rest) if cut else (self._unread, "")
+        self.screen.feed(text)
         return self.screen.lines
