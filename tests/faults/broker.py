@@ -80,7 +80,7 @@ def _kept_as_dead_letters(expected: set[tuple[str, str, int, int]]) -> Check:
 
 
 FAULTS = [
-    Fault("F8", "kafka-killed", "kill -9, back after 5 s", kafka_killed, bound_s=3, target="test"),
+    Fault("F8", "kafka-killed", "kill -9, back after 5 s", kafka_killed, bound_s=3, target="test-long"),
     Fault("F8", "kafka-away", "down for 60 s", partial(kafka_away, 60), bound_s=12),
     Fault("F8", "kafka-away-for-10-minutes", "down for 600 s", partial(kafka_away, 600), bound_s=100),
     Fault("F9", "kafka-frozen", "SIGSTOP for 5 s", partial(kafka_frozen, 5), bound_s=5),

@@ -56,6 +56,7 @@ async def listening(fresh_topics, simulator, tmp_path) -> AsyncIterator[None]:
     await process.wait()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 async def test_a_flag_that_is_raised_is_one_message_and_no_second_after_a_restart(
     worker, slack, change, listening, alerts, eventually, fresh_topics

@@ -41,6 +41,7 @@ async def test_silence_is_told_once_slack_is_back_and_the_receiver_lives_on(ops:
     assert heard.thread_ts == silent.ts
 
 
+@pytest.mark.long
 async def test_silences_of_one_night_are_one_thread_also_across_a_restart_of_the_receiver(ops: Ops) -> None:
     receiver = await ops.receiver(WITHIN_S)
     vm1 = await host(ops)
