@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from services.producer.exchanges.base import UNREADABLE, readable
 from services.producer.gaps import LATE_US
+from shared.decimals import MAX_DIGITS
 from shared.events import Instrument, Trade
 from shared.wire import MAX_TRADE_ID
 
@@ -153,7 +154,7 @@ def _upbit_markets(body: bytes) -> list[Market]:
 
 def _upbit_turnovers(body: bytes) -> dict[str, Decimal]:
     rows = _read(list[_UpbitTicker], body)
-    return {row.market: _number(str(row.acc_trade_price_24h, "utf-8").strip('"')) for row in rows}
+    return {row.market: _number(str(row.acc_trade_price_24h, "ascii", "replace").strip('"')) for row in rows}
 
 
 def _binance_markets(body: bytes) -> list[Market]:
@@ -199,12 +200,13 @@ def _read(kind: type[T], body: bytes) -> T:
 
 
 def _number(text: str) -> Decimal:
+    """Only compared, never kept: one with more digits behind the point than we keep of a price is no fault."""
     try:
         number = Decimal(text)
     except InvalidOperation:
         raise InvalidList(f"{readable(text, 40)} is not a number") from None
-    if not number.is_finite():
-        raise InvalidList(f"{readable(text, 40)} is not a finite number")
+    if not number.is_finite() or abs(number.adjusted()) > MAX_DIGITS:
+        raise InvalidList(f"{readable(text, 40)} is not a finite number of at most {MAX_DIGITS} digits")
     return number
 
 

@@ -40,9 +40,11 @@ def test_binances_markets():
 
 def test_turnovers_quoted_or_not_are_exact():
     assert UPBIT.read_turnovers(b'[{"market":"KRW-BTC","acc_trade_price_24h":1.2E+11},'
-                                b'{"market":"KRW-ETH","acc_trade_price_24h":"148737000.00000000"}]') == {
+                                b'{"market":"KRW-ETH","acc_trade_price_24h":"148737000.00000000"},'
+                                b'{"market":"BTC-XYZ","acc_trade_price_24h":5.321721321312345E-5}]') == {
         "KRW-BTC": Decimal("1.2E+11"),
         "KRW-ETH": Decimal("148737000.00000000"),
+        "BTC-XYZ": Decimal("5.321721321312345E-5"),
     }  # fmt: skip
     assert BINANCE.read_turnovers(b'[{"symbol":"BTCUSDT","quoteVolume":"1598.37269802","x":1}]') == {
         "BTCUSDT": Decimal("1598.37269802")
@@ -73,6 +75,10 @@ def test_how_far_trading_has_come_and_how_far_a_trade_that_was_heard_speaks():
         (UPBIT.read_markets, b'{"error":{"name":"too_many_requests"}}'),
         (UPBIT.read_markets, b'[{"market":"KRWBTC"}]'),
         (UPBIT.read_turnovers, b'[{"market":"KRW-BTC","acc_trade_price_24h":null}]'),
+        (UPBIT.read_turnovers, b'[{"market":"KRW-BTC","acc_trade_price_24h":"\xff"}]'),
+        (UPBIT.read_turnovers, b'[{"market":"KRW-BTC","acc_trade_price_24h":1e9999999}]'),
+        (UPBIT.read_turnovers, b'[{"market":"KRW-BTC","acc_trade_price_24h":"1e99999999999999999999"}]'),
+        (BINANCE.read_turnovers, b'[{"symbol":"BTCUSDT","quoteVolume":"1e9999999"}]'),
         (BINANCE.read_markets, b'{"code":-1121,"msg":"Invalid symbol."}'),
         (BINANCE.read_turnovers, b'[{"symbol":"BTCUSDT","quoteVolume":"NaN"}]'),
         (BINANCE.read_turnovers, b"\xff" + b"[" * 100_000),
