@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from services.producer.backoff import Uniform, rotate_after_s
 from services.producer.endings import Stale, is_too_large
+from services.producer.exchange_clock import ExchangeClock
 from services.producer.exchanges.base import (
     MAX_FRAME_BYTES,
     TOO_LARGE,
@@ -104,6 +105,7 @@ class Session:
         self.confirmed_at_us: int | None = None
         self.last: MarketEvent | None = None
         self.clock_offset_us: int | None = None
+        self._clock = ExchangeClock()
         self.leave = asyncio.Event()
         self.data_frames = 0
         self.data_for_s = 0.0
@@ -253,8 +255,7 @@ class Session:
 
     def _note_clock(self) -> None:
         if isinstance(self.last, Trade):
-            offset_us = max(0, self.last.received_at_us - self.last.traded_at_us)
-            self.clock_offset_us = offset_us if self.clock_offset_us is None else min(self.clock_offset_us, offset_us)
+            self.clock_offset_us = self._clock.offset_us(self.last, self.confirmed_at_us, self.clock_offset_us)
 
     def _note_served(self, events: list[MarketEvent]) -> None:
         for event in events:

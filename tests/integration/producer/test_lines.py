@@ -371,14 +371,31 @@ async def test_a_stall_is_told_once_and_its_end_is_no_other_gap(
     assert (gap.symbols, gap.reason) == (["BTCUSDT"], feed_module.STALLED)
 
 
-async def test_a_trade_that_confirms_its_connection_was_heard_on_it(scripted: Exchange, listen: Listen) -> None:
-    at_ms = now_us() // 1000
+def answer_of_upbit(at_us: int) -> str:
+    """The last trade of a symbol, with which a subscription is answered."""
+    at_ms = at_us // 1000
     data = {"type": "trade", "code": "KRW-BTC", "trade_price": 1, "trade_volume": 1, "ask_bid": "BID"}
     times = {"trade_timestamp": at_ms, "timestamp": at_ms, "sequential_id": 1, "stream_type": "SNAPSHOT"}
-    scripted.says = [[json.dumps(data | times)]]
+    return json.dumps(data | times)
+
+
+async def test_a_trade_that_confirms_its_connection_was_heard_on_it(scripted: Exchange, listen: Listen) -> None:
+    scripted.says = [[answer_of_upbit(now_us())]]
     line = listen(scripted.address, "upbit")
     await line.until(lambda: line.feed.is_up and "KRW-BTC" in line.feed.heard)
     assert line.feed.confirmed_at_us == line.feed.heard["KRW-BTC"].received_at_us
+
+
+async def test_the_age_of_the_trade_that_answers_a_subscription_makes_no_gap_longer(
+    scripted: Exchange, listen: Listen
+) -> None:
+    began_us = now_us()
+    scripted.says = [[answer_of_upbit(began_us - 3 * 3_600_000_000)]] * 2
+    line = listen(scripted.address, "upbit", silent_s=2.0)
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    [gap] = (one for one in line.told(FeedEvent) if one.kind == "gap")
+    assert gap.from_us is not None
+    assert gap.from_us >= began_us - gaps.LATE_US
 
 
 async def test_a_line_that_stands_says_so_again_once_kafka_holds_what_came_on_it(
