@@ -94,7 +94,7 @@ $(VENV)/bin/python:
 	  { echo "tapewatch needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1). Type: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 	  { echo "$(PYTHON) has no venv module. Type: sudo apt-get install $(notdir $(PYTHON))-venv"; exit 2; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
 
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Preparing $(VENV): about 240 MB of packages, once"

@@ -14,6 +14,11 @@ from tests.packaging.conftest import REPOSITORY
 NOWHERE = "http://127.0.0.1:9/simple"  # the discard port: an index that nobody serves
 OLD = '#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.2" && exit\nexit 1\n'
 WITHOUT_VENV = '#!/bin/sh\ncase "$2" in *venv*) exit 1;; esac\n'
+HALF_WAY = """#!/bin/sh
+[ "$2" = venv ] || exit 0
+mkdir -p "$3/bin"; touch "$3/bin/python"
+echo "No space left on device" >&2; exit 1
+"""
 Make = Callable[..., tuple[int, str]]
 
 
@@ -64,6 +69,16 @@ def test_no_venv_module(make: Make, tmp_path: Path) -> None:
     status, said = make("test", python)
     assert status == 2
     assert f"{python} has no venv module. Type: sudo apt-get install python3.9-venv\n" in said
+
+
+def test_a_venv_that_was_made_half_is_made_again(make: Make, tmp_path: Path) -> None:
+    python = stub(tmp_path, HALF_WAY)
+    for _ in range(2):
+        status, said = make("demo", python)
+        assert status == 2
+        assert "No space left on device\n" in said
+        assert "Preparing" not in said
+        assert not (tmp_path / ".venv").exists()
 
 
 @pytest.mark.long
