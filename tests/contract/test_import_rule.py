@@ -14,6 +14,7 @@ PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_te
 FILES = {
     "services.alert_worker.backtest.history_files",
     "services.alert_worker.this_worker",
+    "services.cli.demo.handing_on",
     "services.consumer.journal",
     "services.consumer.sinks.owner",
     "services.simulator.recordings.files",

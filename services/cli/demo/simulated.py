@@ -36,10 +36,11 @@ def arguments(options: DemoOptions, truth: Path) -> list[str]:
 class Simulated:
     """The simulated exchanges and Slack. Use `start`, and `close` at the end."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, environ: Mapping[str, str] = os.environ) -> None:
         self.truth = directory / "truth.jsonl"
         self.addresses: Mapping[str, str] = {}
         self._directory = directory
+        self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -50,7 +51,7 @@ class Simulated:
         with log.open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *launch.wrapped(command),
-                env={**os.environ, "TAPEWATCH_LOG__FORMAT": "json"},
+                env={**self._environ, "TAPEWATCH_LOG__FORMAT": "json"},
                 cwd=self._directory,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from devstack.stack import POSTGRES_KEY, REDIS_KEY, Options, Stack
 from services.cli.demo.database import bring_up_to_date, create_user, write_secret
+from services.cli.demo.handing_on import handed_on
 from services.cli.demo.kafka_users import create_kafka_users
 from services.cli.demo.looking import write_settings
 from services.cli.demo.options import DemoOptions
@@ -75,8 +76,9 @@ def demo_directory(stack: Stack) -> Path:
 async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> AsyncIterator[Stage]:
     """The simulated exchanges and all services besides; the market is still closed."""
     directory = demo_directory(stack)
-    settings = load_settings({**os.environ, **stack.environment()})
-    simulated = Simulated(directory)
+    given = handed_on(os.environ)
+    settings = load_settings({**given, **stack.environment()})
+    simulated = Simulated(directory, given)
     try:
         await wait_until_reachable(settings.kafka, _WAIT_S)
         screen.say("starting the simulated exchanges and Slack, creating topics and tables")
@@ -85,9 +87,9 @@ async def everything(options: DemoOptions, screen: Screen, stack: Stack) -> Asyn
             group.create_task(create_topics(settings.kafka))
             group.create_task(_prepare_stores(stack, settings, directory))
             users = group.create_task(_prepare_kafka(stack, settings, directory))
-        settings = _looking(stack, directory, users.result())
+        settings = _looking(given, stack, directory, users.result())
         wanted = LIVE if options.live else subscriptions(await simulated.offer(), recorded=bool(options.recordings))
-        shared = _shared(stack, simulated, wanted)
+        shared = _shared(given, stack, simulated, wanted)
         _write_look(directory, shared, users.result())
         supervisor = _supervisor(directory, shared, wanted, users.result())
         async with Stores.connect(settings) as stores:
@@ -128,12 +130,12 @@ async def _prepare_stores(stack: Stack, settings: Settings, directory: Path) -> 
             await create_redis_user(settings.redis, role, logins.redis_url)
 
 
-def _looking(stack: Stack, directory: Path, kafka: _KafkaUsers) -> Settings:
+def _looking(given: Mapping[str, str], stack: Stack, directory: Path, kafka: _KafkaUsers) -> Settings:
     """The settings of somebody who only reads."""
     stores = _logins(directory, "reader")
     dsn, url = stores.postgres_dsn.read_text(encoding="utf-8"), stores.redis_url.read_text(encoding="utf-8")
     told = {**stack.environment(), **kafka.get("reader", {}), POSTGRES_KEY: dsn, REDIS_KEY: url}
-    return load_settings({**os.environ, **told})
+    return load_settings({**given, **told})
 
 
 def _write_look(directory: Path, shared: Mapping[str, str], kafka: _KafkaUsers) -> None:
@@ -142,9 +144,9 @@ def _write_look(directory: Path, shared: Mapping[str, str], kafka: _KafkaUsers) 
     write_settings(directory / _LOOK, shared, kafka.get("reader", {}), stores)
 
 
-def _shared(stack: Stack, simulated: Simulated, wanted: Subscriptions) -> dict[str, str]:
+def _shared(given: Mapping[str, str], stack: Stack, simulated: Simulated, wanted: Subscriptions) -> dict[str, str]:
     addresses = {key: value for key, value in stack.environment().items() if key not in (POSTGRES_KEY, REDIS_KEY)}
-    return shared_environment(os.environ, addresses, simulated.addresses, wanted)
+    return shared_environment(given, addresses, simulated.addresses, wanted)
 
 
 def _supervisor(directory: Path, shared: Mapping[str, str], wanted: Subscriptions, kafka: _KafkaUsers) -> Supervisor:
