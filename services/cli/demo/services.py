@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.events import CHANNELS
 from shared.rights import Role
 
 Offer = Collection[tuple[str, str, str]]
@@ -11,13 +12,19 @@ Offer = Collection[tuple[str, str, str]]
 
 SIMULATED_BOT_TOKEN = "xoxb-simulated"  # noqa: S105  opens nothing but the simulated Slack
 SINKS = ("redis", "postgres")
-# No credential of a person may reach a process of the demo: its messages go to the simulated Slack.
+# No credential of a person may reach a process of the demo: its messages go to the simulated Slack. A port or a
+# directory is one process's, and here are several.
 _KEPT_OUT = (
     "CREDENTIALS_DIRECTORY",
     "TAPEWATCH_SLACK__",
+    "TAPEWATCH_WEBHOOK__",
+    "TAPEWATCH_WATCHDOG__",
     "TAPEWATCH_POSTGRES__",
     "TAPEWATCH_REDIS__URL",
+    "TAPEWATCH_METRICS__",
+    "TAPEWATCH_STATE__",
     "TAPEWATCH_LOG__FORMAT",
+    "TAPEWATCH_LOG__BATCH_JOURNAL",
 )
 
 
@@ -152,8 +159,8 @@ def shared_environment(
 def _simulated_exchanges(simulator: Mapping[str, str], wanted: Subscriptions) -> dict[str, str]:
     read = {
         f"TAPEWATCH_{exchange.upper()}__{key}": value
-        for exchange, value in wanted.selectors.items()
-        for key in ("SYMBOLS", "ORDERBOOK_SYMBOLS")
+        for exchange, symbols in wanted.selectors.items()
+        for key, value in (("SYMBOLS", symbols), ("ORDERBOOK_SYMBOLS", symbols), ("CHANNELS", ",".join(CHANNELS)))
     }
     addresses = {
         f"TAPEWATCH_{exchange}__{kind}_URL": simulator[f"{exchange}_{kind}_url".lower()]

@@ -7,6 +7,7 @@ import pytest
 
 from services.cli.demo.services import LIVE, Logins, Service, services, shared_environment, subscriptions
 from services.cli.demo.supervision import configuration, count_restarts, ends
+from shared.events import CHANNELS
 from shared.rights import Role
 from shared.settings import load_settings
 
@@ -59,6 +60,28 @@ def test_no_credential_of_a_person_reaches_a_process() -> None:
     assert in_force.upbit.orderbook_symbols == ("quote:KRW",)
     assert in_force.kafka.bootstrap_servers == "127.0.0.1:2"
     assert in_force.log.level == "debug"
+
+
+def test_every_channel_of_the_simulated_exchanges_is_read_whatever_a_person_reads() -> None:
+    person = {"TAPEWATCH_UPBIT__CHANNELS": "trade", "TAPEWATCH_BINANCE__CHANNELS": "ticker"}
+    simulated = load_settings(shared_environment(person, {}, SIMULATOR, subscriptions(SYNTHETIC, recorded=False)))
+    assert simulated.upbit.channels == simulated.binance.channels == CHANNELS
+    live = load_settings(shared_environment(person, {}, SIMULATOR, LIVE))
+    assert (live.upbit.channels, live.binance.channels) == (("trade",), ("ticker",))
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        {"TAPEWATCH_METRICS__PORT": "9464", "TAPEWATCH_METRICS__HOST": "0.0.0.0"},  # noqa: S104  nobody listens
+        {"TAPEWATCH_STATE__DIRECTORY": "/var/lib/tapewatch"},
+        {"TAPEWATCH_LOG__BATCH_JOURNAL": "/var/log/batches"},
+        {"TAPEWATCH_WEBHOOK__URL": "https://mine.example/", "TAPEWATCH_WEBHOOK__SECRET_FILE": "/etc/secret"},
+        {"TAPEWATCH_WATCHDOG__WEBHOOK_URL": "https://mine.example/", "TAPEWATCH_WATCHDOG__PROBES": "a=http://b:1"},
+    ],
+)
+def test_what_is_for_one_process_of_a_persons_own_reaches_none_of_the_demo(person: dict[str, str]) -> None:
+    assert not person.keys() & shared_environment(person, {}, SIMULATOR, LIVE).keys()
 
 
 def test_live_the_settings_say_which_exchanges_and_slack_is_still_the_simulated_one() -> None:
