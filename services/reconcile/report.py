@@ -77,11 +77,16 @@ def build(
     )
 
 
-def judge(report: Report, broken_promises: Iterable[str] = ()) -> Report:
-    """Fill in `faults` and `ok`. `broken_promises` are sentences about what a scenario should have brought."""
+def judge(report: Report, broken_promises: Iterable[str] = (), *, with_trades: bool = False) -> Report:
+    """Fill in `faults` and `ok`. `broken_promises` are sentences about what a scenario should have brought.
+
+    `with_trades`: the exchanges were to publish some; a recording may have none.
+    """
     report.faults = [*_store_faults(report), *broken_promises]
     if not any(report.published.values()):
         report.faults.append("nothing was published, so nothing is proven")
+    elif with_trades and not report.published.get("trade"):
+        report.faults.append("no trade was published, so nothing is proven of trades")
     report.ok = not report.faults
     return report
 

@@ -133,7 +133,8 @@ async def _reckon(options: DemoOptions, stage: Stage, picture: Picture, faults: 
     report.restarts = {row.name: row.restarts for row in picture.services}
     report.memory_mb = {row.name: round(row.peak_mb, 1) for row in picture.services}
     promised = None if options.recordings or options.live else options.scenario
-    judge(report, [*faults, *broken_promises(promised, report, parents)])
+    with_trades = options.live or bool(stage.wanted.traded)
+    judge(report, [*faults, *broken_promises(promised, report, parents)], with_trades=with_trades)
     if options.report is not None:
         options.report.write_text(json.dumps(msgspec.to_builtins(report), indent=1) + "\n", encoding="utf-8")
     return report
