@@ -1,8 +1,9 @@
 """Keeps one connection's streams flowing: reconnects, replaces before a planned cut, writes down what was missed."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import cast
 
 import structlog
@@ -10,7 +11,9 @@ import structlog
 from services.producer.backoff import Backoff
 from services.producer.endings import Ending, classify
 from services.producer.gaps import NOT_RUNNING, STANDS, Heard, gap_event, gaps_after
+from services.producer.lanes import Place
 from services.producer.plan import Connection
+from services.producer.publisher import Publisher
 from services.producer.session import Means, Session
 from shared import metrics
 from shared.events import FeedKind, MarketEvent, Trade
@@ -46,7 +49,9 @@ class Feed:
         self._why = why
         self._session: Session | None = None
         self._stop = asyncio.Event()
-        self._is_up = self._fell_silent = False
+        self._is_up = self._was_up = self._fell_silent = False
+        self._word: asyncio.Task[None] | None = None
+        """That a connection stands, while it waits for Kafka."""
         self._heard: dict[str, MarketEvent] = {}
         self._stalled_until_us: dict[str, int] = {}
         self._unreadable_before = 0
@@ -209,6 +214,7 @@ class Feed:
                 if self._stop.is_set():  # who hung up meanwhile knew the first one only
                     await session.close()
         finally:
+            self._take_back_word()
             running.cancel()
             await asyncio.wait({running})
 
@@ -266,13 +272,35 @@ class Feed:
             # From here on this is what is known, should the connection be lost before its first trade.
             self._heard_until_us = dict.fromkeys(work.symbols, confirmed_at_us)
         log.info("connected", connection=work.name, streams=len(work.streams), symbols_with_gap=len(missed))
-        means.announce(work, "connected", f"{len(work.streams)} streams", work.symbols)
+        self._say_connected(confirmed_at_us)
         session.go_live()
         self._is_up = True
+
+    def _say_connected(self, confirmed_at_us: int) -> None:
+        """The next start counts on Kafka's holding what came before: trades of an earlier connection may still wait.
+
+        The first word waits for nothing: without it, nobody would know that these symbols were ever subscribed.
+        """
+        work, means = self._work, self._means
+        say = partial(
+            means.announce, work, "connected", f"{len(work.streams)} streams", work.symbols, at_us=confirmed_at_us
+        )
+        put = means.publisher.trades_put if self._was_up and work.carries_trades else {}
+        self._was_up = True
+        if not put or means.publisher.holds(put):
+            say()
+        else:
+            self._word = asyncio.create_task(_say_once_held(means.publisher, put, say))
+
+    def _take_back_word(self) -> None:
+        if self._word is not None:
+            self._word.cancel()
+            self._word = None
 
     def _ended(self, session: Session, running: "asyncio.Task[None]") -> Ending:
         """Classify, tell, and remember up to when nothing is missing. Raises what nobody foresaw."""
         ending = _ending(running)
+        self._take_back_word()  # it stands no more; its successor says it of itself
         metrics.CONNECTIONS_LOST.labels(self._means.adapter.exchange, ending.kind).inc()
         if session.confirmed_at_us is not None or ending.permanent:
             kind: FeedKind = (
@@ -284,6 +312,11 @@ class Feed:
             self._clock_offset_us = session.clock_offset_us or self._clock_offset_us
             self._heard_until_us = dict.fromkeys(self._work.symbols, self._complete_on_us(session))
         return ending
+
+
+async def _say_once_held(publisher: Publisher, trades_put: Mapping[Place, int], say: Callable[[], None]) -> None:
+    await publisher.until_holds(trades_put)
+    say()
 
 
 def _ending(running: "asyncio.Task[None]") -> Ending:

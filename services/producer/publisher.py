@@ -131,6 +131,12 @@ class Publisher:
         """Whether Kafka has all of these, or a gap that tells of them is on its way."""
         return self._lanes.holds(trades_put)
 
+    async def until_holds(self, trades_put: Mapping[Place, int]) -> None:
+        """Wait for that. Records of feeds overtake trades: one that says that trades are there has to wait for them."""
+        while not self.holds(trades_put):
+            self._settled.clear()
+            await self._settled.wait()
+
     @property
     def unacknowledged(self) -> int:
         """How many records Kafka has not acknowledged."""

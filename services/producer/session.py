@@ -58,7 +58,7 @@ class Means:
     new_fields: set[tuple[str, str]] = field(default_factory=set)
     uniform: Uniform = random.uniform
 
-    def announce(
+    def announce(  # noqa: PLR0913  # what a record says, of which most is usual
         self,
         work: Connection,
         kind: FeedKind,
@@ -66,15 +66,15 @@ class Means:
         symbols: list[str] | None = None,
         *,
         to_us: int | None = None,
+        at_us: int | None = None,
     ) -> None:
-        """Tell the feed topic about a connection."""
-        at_us = self.now_us()
+        """Tell the feed topic about a connection; it is of now unless `at_us` says when."""
         channel: Channel | None = "trade" if work.carries_trades else None
         event = FeedEvent(
             kind=kind,
             exchange=work.exchange,
             reason=reason,
-            at_us=at_us,
+            at_us=self.now_us() if at_us is None else at_us,
             channel=channel,
             symbols=symbols,
             connection=work.name,

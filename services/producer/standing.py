@@ -13,7 +13,6 @@ from services.producer.publisher import Publisher
 TELL_EVERY_S = 300.0
 """Of a symbol without a trade at the end of its partition, a gap may begin so much too early; a week's are some
 thousand records, which a start reads within a second or two when it has to."""
-_LOOK_EVERY_S = 0.5
 
 
 async def tell_standing(publisher: Publisher, feeds: Sequence[Feed]) -> None:
@@ -24,9 +23,7 @@ async def tell_standing(publisher: Publisher, feeds: Sequence[Feed]) -> None:
         put = publisher.trades_put
         with suppress(TimeoutError):
             async with asyncio.timeout(TELL_EVERY_S):
-                # Records of feeds overtake trades: said any sooner, trades could still be lost that came before.
-                while not publisher.holds(put):  # noqa: ASYNC110  # it counts, and nobody else asks
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                await publisher.until_holds(put)
                 for feed, confirmed_at_us, complete_us in standing:
                     if feed.stands and feed.confirmed_at_us == confirmed_at_us:
                         feed.tell_standing(complete_us)
