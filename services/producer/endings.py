@@ -62,6 +62,11 @@ def is_too_large(error: ConnectionClosed) -> bool:
     return error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG and not error.rcvd_then_sent
 
 
+def is_answered(error: BaseException) -> bool:
+    """Whether the exchange said that it closes, or answered that we do: what it had sent before has come."""
+    return isinstance(error, ConnectionClosed) and error.rcvd is not None and not is_too_large(error)
+
+
 def _closed(error: ConnectionClosed) -> Ending:
     if is_too_large(error):
         return Ending("too large", f"a frame {TOO_LARGE}")

@@ -9,7 +9,7 @@ from typing import cast
 import structlog
 
 from services.producer.backoff import Backoff
-from services.producer.endings import Ending, classify
+from services.producer.endings import Ending, classify, is_answered
 from services.producer.gaps import NOT_RUNNING, STANDS, Heard, gap_event, gaps_after
 from services.producer.lanes import Place
 from services.producer.plan import Connection
@@ -251,7 +251,7 @@ class Feed:
             # Everything of the old one is published before anything of the new one: the order of a symbol is kept.
             await asyncio.wait({old_running})
             self._ended(old, old_running)
-            if overlapped and fresh.confirmed_at_us is not None:
+            if overlapped and fresh.confirmed_at_us is not None and _came_whole(old_running):
                 self._heard_until_us = dict.fromkeys(self._heard_until_us, fresh.confirmed_at_us)
             self._go_live(fresh)
             kept = True
@@ -327,6 +327,12 @@ def _ending(running: "asyncio.Task[None]") -> Ending:
         raise error
     # A task of the session that noticed the reason tells more than another that only noticed the closing.
     return min(known, key=lambda ending: ending.kind in ("closed", "lost"))
+
+
+def _came_whole(ended: "asyncio.Task[None]") -> bool:
+    """Whether all that the exchange sent on it has come: one that was dead brings nothing, and is not yet closed."""
+    error = ended.exception()
+    return error is not None and any(is_answered(leaf) for leaf in _leaves(error))
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -230,6 +230,24 @@ async def test_one_that_was_replaced_before_it_was_confirmed_leaves_its_gap_to_i
     assert line.kinds() == ["gap", "connected"]
 
 
+@pytest.mark.parametrize(("answers", "told"), [(True, []), (False, ["gap"])])
+async def test_one_that_was_dead_when_it_was_replaced_has_its_gap(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch, answers: bool, told: list[str]
+) -> None:
+    monkeypatch.setattr(session, "_CLOSE_WITHIN_S", 0.2)
+    scripted.says = [[CONFIRMED, trade_of("BTCUSDT", 1)], [CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: bool(line.feed.heard))
+    assert scripted.client is not None
+    old = scripted.client.transport
+    if not answers:
+        old.pause_reading()
+    line.feed._session.leave.set()  # type: ignore[union-attr]
+    await line.until(lambda: line.kinds().count("connected") == 2)
+    assert line.kinds() == ["connected", "disconnected", *told, "connected"]
+    old.abort()
+
+
 async def test_a_successor_that_is_given_up_leaves_no_trace(
     scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

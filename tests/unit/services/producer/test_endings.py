@@ -6,7 +6,7 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, Inv
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from services.producer.endings import LONGEST_BAN_S, LONGEST_WAIT_S, Ending, Stale, classify, wished_s
+from services.producer.endings import LONGEST_BAN_S, LONGEST_WAIT_S, Ending, Stale, classify, is_answered, wished_s
 from services.producer.exchanges.base import TOO_LARGE, ExchangeError
 
 
@@ -66,3 +66,18 @@ def test_every_foreseen_ending_has_its_meaning(error, ending):
 )
 def test_how_long_a_ban_is_stands_in_its_header_or_in_its_text(status, header, said, seconds):
     assert wished_s(status, header, said.encode()) == seconds
+
+
+@pytest.mark.parametrize(
+    ("error", "is_whole"),
+    [
+        (ConnectionClosedOK(Close(1000, ""), Close(1000, ""), rcvd_then_sent=False), True),
+        (ConnectionClosedError(Close(1001, "bye"), None), True),
+        (ConnectionClosedError(None, Close(1000, "")), False),
+        (ConnectionClosedError(None, None), False),
+        (ConnectionClosedError(Close(1009, ""), Close(1009, ""), rcvd_then_sent=False), False),
+        (Stale("no frame at all"), False),
+    ],
+)
+def test_a_line_was_read_to_its_end_if_the_exchange_closed_it_too_and_we_left_out_no_frame(error, is_whole):
+    assert is_answered(error) is is_whole
