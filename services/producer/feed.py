@@ -49,6 +49,7 @@ class Feed:
         self._why = why
         self._session: Session | None = None
         self._stop = asyncio.Event()
+        self._replace_again_in_s = 0.0
         self._is_up = self._was_up = self._fell_silent = False
         self._word: asyncio.Task[None] | None = None
         """That a connection stands, while it waits for Kafka."""
@@ -198,12 +199,13 @@ class Feed:
         data came on that of them on which it came longest.
         """
         data_for_s = 0.0
+        self._replace_again_in_s = 0.0
         session = Session(self._work, self._means, self._go_live, self._heard)
         self._stand(session)
         running = asyncio.create_task(session.run())
         try:
             while True:
-                leaving = asyncio.create_task(session.leave.wait())
+                leaving = asyncio.create_task(_leaving(session, self._replace_again_in_s))
                 await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 leaving.cancel()
                 if running.done():
@@ -242,10 +244,9 @@ class Feed:
         try:
             await asyncio.wait({running, waiting}, timeout=REPLACE_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
             if not confirmed.is_set() or running.done():
-                log.warning("no second connection yet", connection=self._work.name)
-                old.leave.clear()
-                asyncio.get_running_loop().call_later(_TRY_TO_REPLACE_AGAIN_S, old.leave.set)
+                self._keep(old, self._failed(running) if running.done() else None)
                 return old, old_running
+            self._replace_again_in_s = 0.0
             await asyncio.sleep(OVERLAP_S)
             await old.close()
             # Everything of the old one is published before anything of the new one: the order of a symbol is kept.
@@ -261,6 +262,19 @@ class Feed:
             if not kept:
                 running.cancel()
                 await asyncio.wait({running})
+
+    def _keep(self, old: Session, ending: Ending | None) -> None:
+        """Its successor ended so, or took too long: try again later, and not before the exchange lets us."""
+        reason, wished_s = ("it took too long", 0.0) if ending is None else (ending.reason, ending.wait_at_least_s)
+        wait_s = self._replace_again_in_s = max(_TRY_TO_REPLACE_AGAIN_S, wished_s)
+        log.warning("no second connection yet", connection=self._work.name, reason=reason, again_in_s=wait_s)
+        old.leave.clear()
+
+    def _failed(self, running: "asyncio.Task[None]") -> Ending:
+        """Classify and count. Raises what nobody foresaw."""
+        ending = _ending(running)
+        metrics.CONNECTIONS_LOST.labels(self._means.adapter.exchange, ending.kind).inc()
+        return ending
 
     def _go_live(self, session: Session) -> None:
         work, means = self._work, self._means
@@ -299,9 +313,8 @@ class Feed:
 
     def _ended(self, session: Session, running: "asyncio.Task[None]") -> Ending:
         """Classify, tell, and remember up to when nothing is missing. Raises what nobody foresaw."""
-        ending = _ending(running)
+        ending = self._failed(running)
         self._take_back_word()  # it stands no more; its successor says it of itself
-        metrics.CONNECTIONS_LOST.labels(self._means.adapter.exchange, ending.kind).inc()
         if session.confirmed_at_us is not None or ending.permanent:
             kind: FeedKind = (
                 "stalled" if ending.kind == "stalled" else "degraded" if ending.permanent else "disconnected"
@@ -312,6 +325,14 @@ class Feed:
             self._clock_offset_us = session.clock_offset_us or self._clock_offset_us
             self._heard_until_us = dict.fromkeys(self._work.symbols, self._complete_on_us(session))
         return ending
+
+
+async def _leaving(session: Session, not_for_s: float) -> None:
+    """Until it is to be replaced; one that could not be so before is then due."""
+    if not_for_s:
+        await asyncio.sleep(not_for_s)
+        session.leave.set()
+    await session.leave.wait()
 
 
 async def _say_once_held(publisher: Publisher, trades_put: Mapping[Place, int], say: Callable[[], None]) -> None:

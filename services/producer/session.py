@@ -231,6 +231,7 @@ class Session:
             if age_s == conduct.first_data_s:
                 self._report_unserved(conduct.first_data_s)
             if rotate_s is not None and age_s >= rotate_s:
+                rotate_s = None  # once: who cannot replace it now says when it is tried again
                 self.leave.set()
 
     def _notice(self, notice: Notice, at_us: int) -> None:

@@ -8,11 +8,13 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 import pytest
 import structlog
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from services.producer import backoff, gaps, session, standing, symbol_watch
 from services.producer import feed as feed_module
@@ -34,7 +36,7 @@ from services.simulator.binance.socket import BinanceLimits
 from services.simulator.upbit.socket import UpbitLimits
 from shared.clock import now_us
 from shared.events import DeadLetter, Event, FeedEvent, Trade
-from shared.metrics import INVALID_FRAMES
+from shared.metrics import CONNECTIONS_LOST, INVALID_FRAMES
 from shared.wire import decode
 
 SYMBOLS = {"upbit": ("KRW-BTC", "KRW-ETH"), "binance": ("BTCUSDT", "ETHUSDT")}
@@ -192,6 +194,16 @@ class Exchange:
     says: list[list[str]] = field(default_factory=list)
     connections: int = 0
     client: ServerConnection | None = None
+    bans_s: int = 0
+    refused: int = 0
+
+    def answer(self, client: ServerConnection, _: Request) -> Response | None:
+        if not self.bans_s:
+            return None
+        self.refused += 1
+        banned = client.respond(HTTPStatus.IM_A_TEAPOT, "")
+        banned.headers["Retry-After"] = str(self.bans_s)
+        return banned
 
     async def serve(self, client: ServerConnection) -> None:
         await client.recv()
@@ -215,7 +227,7 @@ def trade_of(symbol: str, number: int, before_s: int = 0) -> str:
 async def scripted(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Exchange]:
     monkeypatch.setattr(feed_module, "OVERLAP_S", 0.0)
     exchange = Exchange()
-    async with serve(exchange.serve, "127.0.0.1", 0) as server:
+    async with serve(exchange.serve, "127.0.0.1", 0, process_request=exchange.answer) as server:
         host, port = next(iter(server.sockets)).getsockname()[:2]
         exchange.address = f"ws://{host}:{port}"
         yield exchange
@@ -257,6 +269,43 @@ async def test_a_successor_that_is_given_up_leaves_no_trace(
     with structlog.testing.capture_logs() as logs:
         await line.until(lambda: any(entry["event"] == "no second connection yet" for entry in logs))
     assert {symbol: trade.trade_id for symbol, trade in line.feed.heard.items()} == {"BTCUSDT": "1"}
+
+
+async def test_a_successor_that_the_exchange_bans_is_counted_and_not_tried_again_before_the_ban_is_over(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "_TRY_TO_REPLACE_AGAIN_S", 0.01)
+    scripted.says = [[CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: line.feed.is_up)
+    scripted.bans_s = 3600
+    limited = CONNECTIONS_LOST.labels("binance", "limited")
+    before = limited._value.get()
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            line.feed.stall(["BTCUSDT"])
+            await line.until(lambda: any(entry["event"] == "no second connection yet" for entry in logs))
+            await asyncio.sleep(0.1)
+    assert scripted.refused == 1
+    assert limited._value.get() == before + 1
+    [kept] = (entry for entry in logs if entry["event"] == "no second connection yet")
+    assert (kept["reason"], kept["again_in_s"]) == ("HTTP 418 to the handshake", 3600.0)
+    assert line.feed.is_up
+
+
+async def test_a_successor_that_could_not_be_made_is_tried_again(
+    scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "_TRY_TO_REPLACE_AGAIN_S", 0.01)
+    scripted.says = [[CONFIRMED], [CONFIRMED]]
+    line = listen(scripted.address, "binance")
+    await line.until(lambda: line.feed.is_up)
+    scripted.bans_s = 1
+    assert scripted.client is not None
+    await scripted.client.send(CLOSING)
+    await line.until(lambda: scripted.refused == 1)
+    scripted.bans_s = 0
+    await line.until(lambda: line.kinds() == ["connected", "disconnected", "connected"])
 
 
 async def test_a_replacement_is_no_sign_of_life_of_any_symbol(scripted: Exchange, listen: Listen) -> None:
