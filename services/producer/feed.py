@@ -10,7 +10,7 @@ import structlog
 
 from services.producer.backoff import Backoff
 from services.producer.endings import Ending, classify, is_answered
-from services.producer.gaps import NOT_RUNNING, STANDS, Heard, gap_event, gaps_after
+from services.producer.gaps import NOT_RUNNING, STANDS, Heard, gap_event, gaps_after, missed_since
 from services.producer.lanes import Place
 from services.producer.plan import Connection
 from services.producer.publisher import Publisher
@@ -252,8 +252,8 @@ class Feed:
             # Everything of the old one is published before anything of the new one: the order of a symbol is kept.
             await asyncio.wait({old_running})
             self._ended(old, old_running)
-            if overlapped and fresh.confirmed_at_us is not None and _came_whole(old_running):
-                self._heard_until_us = dict.fromkeys(self._heard_until_us, fresh.confirmed_at_us)
+            if overlapped and fresh.confirmed_at_us is not None:
+                self._overlap(fresh.confirmed_at_us, whole=_came_whole(old_running))
             self._go_live(fresh)
             kept = True
             return fresh, running
@@ -262,6 +262,11 @@ class Feed:
             if not kept:
                 running.cancel()
                 await asyncio.wait({running})
+
+    def _overlap(self, confirmed_at_us: int, *, whole: bool) -> None:
+        """The old connection was read beyond that: all of it, or as far as its last trade tells."""
+        for symbol, us in self._heard_until_us.items():
+            self._heard_until_us[symbol] = confirmed_at_us if whole else min(us, confirmed_at_us)
 
     def _keep(self, old: Session, ending: Ending | None) -> None:
         """Its successor ended so, or took too long: try again later, and not before the exchange lets us."""
@@ -279,7 +284,7 @@ class Feed:
     def _go_live(self, session: Session) -> None:
         work, means = self._work, self._means
         confirmed_at_us = session.confirmed_at_us or means.now_us()
-        missed = {symbol: us for symbol, us in self._heard_until_us.items() if us < confirmed_at_us}
+        missed = missed_since(self._heard_until_us, confirmed_at_us)
         for gap in gaps_after(missed, self._clock_offset_us, confirmed_at_us, session.early):
             means.publisher.announce(gap_event(gap, work.exchange, work.name, self._why, means.now_us()))
         if work.carries_trades:

@@ -18,6 +18,9 @@ FORGOTTEN = f"{NOT_RUNNING}, and for some symbols nothing tells since when"
 LATE_US = 2_000_000
 """Upbit sends trades up to two seconds late, and clocks differ by about as much."""
 
+CLOCK_BACK_US = 3_600_000_000
+"""As long a gap is where our clock was set back meanwhile, and nobody knows by how much."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -96,6 +99,18 @@ class Gap:
     symbols: tuple[str, ...]
     from_us: int
     to_us: int
+
+
+def missed_since(heard_until_us: Mapping[str, int], confirmed_at_us: int) -> dict[str, int]:
+    """Of which symbols something may be missing when a subscription was confirmed, and since when, by our clock.
+
+    Of none that was heard until that very moment. What was heard after it, was heard before our clock was set back.
+    """
+    return {
+        symbol: us if us < confirmed_at_us else confirmed_at_us - CLOCK_BACK_US
+        for symbol, us in heard_until_us.items()
+        if us != confirmed_at_us
+    }
 
 
 def gaps_after(

@@ -260,6 +260,15 @@ async def test_one_that_was_dead_when_it_was_replaced_has_its_gap(
     old.abort()
 
 
+async def test_what_was_missed_while_our_clock_was_set_back_is_a_gap(scripted: Exchange, listen: Listen) -> None:
+    scripted.says = [[CONFIRMED]]
+    line = listen(scripted.address, "binance", heard_until_us={"BTCUSDT": now_us() + 600_000_000})
+    await line.until(lambda: line.feed.is_up)
+    gap, _ = line.told(FeedEvent)
+    assert (gap.kind, gap.symbols) == ("gap", ["BTCUSDT"])
+    assert gap.from_us == line.feed.confirmed_at_us - gaps.CLOCK_BACK_US - gaps.LATE_US
+
+
 async def test_a_successor_that_is_given_up_leaves_no_trace(
     scripted: Exchange, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.producer.gaps import (
+    CLOCK_BACK_US,
     FORGOTTEN,
     LATE_US,
     NOT_RUNNING,
@@ -12,6 +13,7 @@ from services.producer.gaps import (
     Tail,
     gap_event,
     gaps_after,
+    missed_since,
     note_connected,
 )
 from shared.events import FeedEvent, Trade
@@ -19,6 +21,11 @@ from shared.partitioning import partition_of, symbol_key
 
 S = 1_000_000
 NOW_US = 1_800_000_000 * S
+
+
+def test_what_was_heard_ahead_of_our_clock_was_heard_before_that_was_set_back():
+    heard = {"BEFORE": NOW_US - S, "UNTIL NOW": NOW_US, "AHEAD": NOW_US + 30 * S}
+    assert missed_since(heard, NOW_US) == {"BEFORE": NOW_US - S, "AHEAD": NOW_US - CLOCK_BACK_US}
 
 
 def _trade(symbol="KRW-BTC", received_at_us=NOW_US, traded_at_us=NOW_US):
