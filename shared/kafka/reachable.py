@@ -109,8 +109,11 @@ def _connection_complaints() -> Iterator[deque[str]]:
         return False
 
     logger = logging.getLogger("aiokafka")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # also where nothing of it is shown
     logger.addFilter(keep)
     try:
         yield reasons
     finally:
         logger.removeFilter(keep)
+        logger.setLevel(level)

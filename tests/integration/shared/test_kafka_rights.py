@@ -1,6 +1,7 @@
 """Least rights on a Kafka that asks who is there: each role does its work with them, and a missing one is told."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -132,8 +133,9 @@ async def test_a_consumer_that_may_not_leave_its_positions_for_lag_monitors_says
     )
 
 
-async def test_a_wrong_password_is_told(guarded: Guarded) -> None:
-    with pytest.raises(WrongUse, match=r"Kafka refuses us: .* SASL_PASSWORD"):
+@pytest.mark.parametrize("shown", [logging.INFO, logging.CRITICAL])
+async def test_a_wrong_password_is_told(guarded: Guarded, shown: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(shown), pytest.raises(WrongUse, match=r"Kafka refuses us: .* SASL_PASSWORD"):
         await wait_until_reachable(guarded.kafka.as_user("a-reader", "another"), 0)
 
 
